@@ -1,0 +1,222 @@
+"""BOOK: resting orders, who is first, and one fill between two orders."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from perpref.outcome import Cancelled, Outcome, Rested
+from perpref.rule_registry import Phase, refusal, require, rule
+from perpref.rules.fee import charge_maker, charge_taker
+from perpref.rules.ledger import ID_OUT_OF_BOUNDS, fill, require_account
+from perpref.rules.margin import Health, bears_fill, health, position_of, reduces
+from perpref.rules.mark import require_market, require_price
+from perpref.state import Exchange, Market, Order, Position, Side
+from perpref.units import MAX_ID, MAX_LOTS, MAX_PRICE, AccountId, MarketId, OrderId
+
+LOTS_OUT_OF_BOUNDS = refusal(
+    "UNIT-2", "lots_out_of_bounds", Phase.VALIDATE, "The size {value} is not between 1 and {limit}"
+)
+ORDER_ID_NOT_NEW = refusal(
+    "BOOK-1",
+    "order_id_not_new",
+    Phase.VALIDATE,
+    "The order {value} is not after the last one, {limit}",
+)
+NOTHING_TO_REDUCE = refusal(
+    "BOOK-7", "nothing_to_reduce", Phase.MATCH, "The account holds {value} lots, none to reduce"
+)
+WOULD_CROSS = refusal(
+    "BOOK-8",
+    "post_only_would_cross",
+    Phase.MATCH,
+    "A post-only order at {value} would meet a resting order at {limit}",
+)
+PRICE_NOT_AGREED = refusal(
+    "BOOK-3", "price_not_agreed", Phase.MATCH, "The price {value} is beyond the limit {limit}"
+)
+SELF_TRADE = refusal(
+    "BOOK-11", "self_trade", Phase.MATCH, "Account {value} would trade with itself"
+)
+MAKER_CANNOT_REDUCE = refusal(
+    "BOOK-7", "maker_cannot_reduce", Phase.MATCH, "The maker holds {value} lots, none to reduce"
+)
+MAKER_CANNOT_BEAR = refusal(
+    "BOOK-5",
+    "maker_cannot_bear",
+    Phase.MARGIN,
+    "After the fill the maker's equity would be {value}, its initial margin {limit}",
+)
+TAKER_CANNOT_BEAR = refusal(
+    "BOOK-4",
+    "taker_cannot_bear",
+    Phase.MARGIN,
+    "After the fill the taker's equity would be {value}, its initial margin {limit}",
+)
+UNKNOWN_ORDER = refusal(
+    "BOOK-10", "unknown_order", Phase.VALIDATE, "No order {value} rests on this book"
+)
+NOT_YOUR_ORDER = refusal(
+    "BOOK-10", "not_your_order", Phase.VALIDATE, "The order belongs to account {limit}"
+)
+
+UNPRICED = {Side.BUY: MAX_PRICE, Side.SELL: 1}
+"""The limit of a market order: any price will do (BOOK-6)."""
+
+
+@rule("BOOK-1")
+def accept(exchange: Exchange, market: MarketId, order: Order) -> Exchange:
+    """The exchange after it has taken note of a new order's identifier.
+
+    Identifiers grow, so the identifier of an order is also its time.
+    """
+    require_market(exchange, market)
+    require_account(exchange, order.account)
+    require_price(order.price)
+    require(1 <= order.lots <= MAX_LOTS, LOTS_OUT_OF_BOUNDS, order.lots, MAX_LOTS)
+    require(order.id <= MAX_ID, ID_OUT_OF_BOUNDS, order.id, MAX_ID)
+    require(order.id > exchange.last_order, ORDER_ID_NOT_NEW, order.id, exchange.last_order)
+    return evolve(exchange, last_order=order.id)
+
+
+@rule("BOOK-2")
+def ahead(first: Order, second: Order) -> bool:
+    """Whether of two orders of one side the first is matched before the second.
+
+    The better price is first; at one price the earlier order is.
+    """
+    if first.price != second.price:
+        return better(first.side, first.price, second.price)
+    return first.id < second.id
+
+
+def better(side: Side, price: int, other: int) -> bool:
+    """Whether somebody on this side, as a maker, offers more with `price` than with `other`."""
+    return price > other if side is Side.BUY else price < other
+
+
+@rule("BOOK-3")
+def crosses(side: Side, price: int, maker_price: int) -> bool:
+    """Whether an order of this side at `price` meets a resting order at `maker_price`."""
+    return maker_price <= price if side is Side.BUY else maker_price >= price
+
+
+@rule("BOOK-7")
+def reducible(order: Order, position: Position) -> int:
+    """How many lots of an order may fill: all, or for a reduce-only order what it can close."""
+    if not order.reduce_only:
+        return order.lots
+    opposite = -position.size if order.side is Side.BUY else position.size
+    return min(order.lots, max(opposite, 0))
+
+
+@rule("BOOK-3", "BOOK-4", "BOOK-11")
+def match(exchange: Exchange, market: MarketId, taker: Order, maker: Order, price: int) -> Outcome:
+    """One fill between a taker and a resting maker at `price`, with fees, both margins checked.
+
+    It takes as many lots as both have left and may fill (BOOK-7), at a price within both
+    limits; the price is the maker's unless the rulebook says that the engine owns it.
+    """
+    require(taker.account != maker.account, SELF_TRADE, taker.account)
+    require(crosses(taker.side, taker.price, price), PRICE_NOT_AGREED, price, taker.price)
+    require(crosses(maker.side, maker.price, price), PRICE_NOT_AGREED, price, maker.price)
+    held = position_of(exchange, taker.account, market)
+    taken = position_of(exchange, maker.account, market)
+    require(reducible(taker, held) > 0, NOTHING_TO_REDUCE, held.size)
+    require(reducible(maker, taken) > 0, MAKER_CANNOT_REDUCE, taken.size)
+    lots = min(reducible(taker, held), reducible(maker, taken))
+    taker_before = health(exchange, taker.account)
+    maker_before = health(exchange, maker.account)
+    buyer, seller = parties(taker, maker)
+    outcome = (
+        fill_from_book(exchange, buyer, seller, market, maker, lots, price, "BOOK-3")
+        .then(charge_taker, taker.account, lots, price)
+        .then(charge_maker, maker.account, lots, price)
+    )
+    after = outcome.exchange
+    reducing = reduces(held, position_of(after, taker.account, market))
+    taker_after = health(after, taker.account)
+    require(
+        bears_fill(taker_before, taker_after, reducing),
+        TAKER_CANNOT_BEAR,
+        taker_after.equity,
+        taker_after.initial,
+    )
+    require_maker_bears(exchange, after, market, maker.account, taken, maker_before)
+    return outcome
+
+
+def parties(taker: Order, maker: Order) -> tuple[AccountId, AccountId]:
+    """Buyer and seller of a fill between two orders."""
+    if taker.side is Side.BUY:
+        return taker.account, maker.account
+    return maker.account, taker.account
+
+
+def fill_from_book(
+    exchange: Exchange,
+    buyer: AccountId,
+    seller: AccountId,
+    market: MarketId,
+    maker: Order,
+    lots: int,
+    price: int,
+    reason: str,
+) -> Outcome:
+    """A fill against a resting order, of which `lots` leave the book."""
+    book = exchange.markets[market]
+    left = evolve(maker, lots=maker.lots - lots)
+    orders = book.orders.put(maker.id, left) if left.lots > 0 else book.orders.without(maker.id)
+    listed = exchange.markets.put(market, evolve(book, orders=orders))
+    return fill(evolve(exchange, markets=listed), buyer, seller, market, lots, price, reason)
+
+
+@rule("BOOK-5")
+def require_maker_bears(
+    exchange: Exchange,
+    after: Exchange,
+    market: MarketId,
+    maker: AccountId,
+    taken: Position,
+    before: Health,
+) -> None:
+    """Refuse a fill that the maker's account cannot bear; its order is checked only now (BOOK-5)."""
+    reducing = reduces(taken, position_of(after, maker, market))
+    now = health(after, maker)
+    require(bears_fill(before, now, reducing), MAKER_CANNOT_BEAR, now.equity, now.initial)
+
+
+@rule("BOOK-9")
+def rest(exchange: Exchange, market: MarketId, order: Order) -> Outcome:
+    """Put an order, or what is left of it, on the book. A resting order reserves no margin."""
+    book = exchange.markets[market]
+    resting = evolve(book, orders=book.orders.put(order.id, order))
+    return Outcome(
+        evolve(exchange, markets=exchange.markets.put(market, resting)),
+        (Rested(market, order, "BOOK-9"),),
+    )
+
+
+@rule("BOOK-10")
+def cancel(
+    exchange: Exchange, market: MarketId, order: OrderId, account: AccountId, reason: str
+) -> Outcome:
+    """Take a resting order off the book, on behalf of the account that placed it."""
+    require_market(exchange, market)
+    book = exchange.markets[market]
+    require(order in book.orders, UNKNOWN_ORDER, order)
+    resting = book.orders[order]
+    require(resting.account == account, NOT_YOUR_ORDER, account, resting.account)
+    emptied = evolve(book, orders=book.orders.without(order))
+    return Outcome(
+        evolve(exchange, markets=exchange.markets.put(market, emptied)),
+        (Cancelled(market, order, account, resting.lots, reason),),
+    )
+
+
+def best(book: Market, side: Side) -> Order | None:
+    """The resting order of a side that is ahead of all others (BOOK-2), if there is one."""
+    first: Order | None = None
+    for _, order in book.orders.items():
+        if order.side is side and (first is None or ahead(order, first)):
+            first = order
+    return first

@@ -1,0 +1,43 @@
+"""FEE: what trading costs, and who gets it."""
+
+from __future__ import annotations
+
+from perpref.outcome import Outcome
+from perpref.rule_registry import rule
+from perpref.rules.ledger import pay
+from perpref.state import TREASURY, VAULT, Exchange
+from perpref.units import PARTS, AccountId, ceil_div
+
+
+@rule("FEE-1")
+def trading_fee(lots: int, price: int, rate: int) -> int:
+    """A rate of the traded notional in quanta, rounded up."""
+    return ceil_div(lots * price * rate, PARTS)
+
+
+@rule("FEE-2")
+def charge_maker(exchange: Exchange, maker: AccountId, lots: int, price: int) -> Outcome:
+    """The maker pays the maker fee to the treasury."""
+    fee = trading_fee(lots, price, exchange.rulebook.maker_fee)
+    return pay(exchange, maker, TREASURY, fee, "FEE-2")
+
+
+@rule("FEE-3")
+def charge_taker(exchange: Exchange, taker: AccountId, lots: int, price: int) -> Outcome:
+    """The taker pays the taker fee to the treasury."""
+    fee = trading_fee(lots, price, exchange.rulebook.taker_fee)
+    return pay(exchange, taker, TREASURY, fee, "FEE-3")
+
+
+@rule("FEE-4")
+def charge_liquidated(
+    exchange: Exchange, account: AccountId, lots: int, price: int, better: int, left: int
+) -> Outcome:
+    """The liquidated account pays the vault out of what the book gave it and it still has.
+
+    Args:
+        better: by how much the fill beat the bankruptcy price in all, in quanta, zero or more.
+        left: the equity of the account after the fill, in quanta.
+    """
+    due = trading_fee(lots, price, exchange.rulebook.liquidation_fee)
+    return pay(exchange, account, VAULT, min(due, better, max(left, 0)), "FEE-4")

@@ -1,0 +1,152 @@
+"""LED: the three double entries that alone change an account, and cash in and out of the pot."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from perpref.outcome import CashMoved, Filled, Outcome, Paid
+from perpref.rule_registry import Phase, refusal, require, rule
+from perpref.rules.margin import health, unrealised_profit
+from perpref.rules.position import traded
+from perpref.state import FLAT, Account, Exchange
+from perpref.table import Table
+from perpref.units import MAX_CASH, MAX_ID, AccountId, MarketId
+
+AMOUNT_OUT_OF_BOUNDS = refusal(
+    "UNIT-2",
+    "amount_out_of_bounds",
+    Phase.VALIDATE,
+    "The amount {value} is not between 1 and {limit}",
+)
+ID_OUT_OF_BOUNDS = refusal(
+    "UNIT-4",
+    "id_out_of_bounds",
+    Phase.VALIDATE,
+    "The identifier {value} is not between 0 and {limit}",
+)
+UNKNOWN_ACCOUNT = refusal("LED-5", "unknown_account", Phase.VALIDATE, "There is no account {value}")
+NOT_WITHDRAWABLE = refusal(
+    "LED-6",
+    "not_withdrawable",
+    Phase.MARGIN,
+    "{value} cannot leave: initial margin leaves {limit} free, unrealised profit not counted",
+)
+POT_TOO_SMALL = refusal(
+    "LED-7", "pot_too_small", Phase.SETTLE, "{value} cannot leave: the pot holds {limit}"
+)
+
+EMPTY = Account(0, Table())
+
+
+# The three double entries. Nothing else in the rules writes to an account.
+
+
+@rule("LED-1")
+def move_cash(exchange: Exchange, account: AccountId, amount: int, reason: str) -> Outcome:
+    """Bring `amount` quanta into the pot for an account; a negative amount leaves it."""
+    holder = exchange.accounts.get(account, EMPTY)
+    credited = Account(holder.collateral + amount, holder.positions)
+    return Outcome(
+        evolve(
+            exchange,
+            accounts=exchange.accounts.put(account, credited),
+            custody=exchange.custody + amount,
+        ),
+        (CashMoved(account, amount, reason),),
+    )
+
+
+@rule("LED-2")
+def pay(
+    exchange: Exchange, payer: AccountId, payee: AccountId, amount: int, reason: str
+) -> Outcome:
+    """Pass `amount` quanta (zero or more) from one account to another."""
+    giver = exchange.accounts[payer]
+    accounts = exchange.accounts.put(payer, Account(giver.collateral - amount, giver.positions))
+    taker = accounts.get(payee, EMPTY)
+    accounts = accounts.put(payee, Account(taker.collateral + amount, taker.positions))
+    return Outcome(evolve(exchange, accounts=accounts), (Paid(payer, payee, amount, reason),))
+
+
+@rule("LED-3")
+def fill(
+    exchange: Exchange,
+    buyer: AccountId,
+    seller: AccountId,
+    market: MarketId,
+    lots: int,
+    price: int,
+    reason: str,
+) -> Outcome:
+    """Pass `lots` (one or more) of a market from seller to buyer at `price`."""
+    accounts = exchange.accounts
+    accounts = accounts.put(buyer, _after_trade(accounts[buyer], market, lots, price))
+    accounts = accounts.put(seller, _after_trade(accounts[seller], market, -lots, price))
+    return Outcome(
+        evolve(exchange, accounts=accounts),
+        (Filled(buyer, seller, market, lots, price, reason),),
+    )
+
+
+def _after_trade(account: Account, market: MarketId, lots: int, price: int) -> Account:
+    position, profit = traded(account.positions.get(market, FLAT), lots, price)
+    if position.size == 0:
+        positions = account.positions.without(market)
+    else:
+        positions = account.positions.put(market, position)
+    return Account(account.collateral + profit, positions)
+
+
+# The actions.
+
+
+def require_amount(amount: int) -> None:
+    """Refuse an amount of cash that is not between 1 and MAX_CASH (UNIT-2)."""
+    require(1 <= amount <= MAX_CASH, AMOUNT_OUT_OF_BOUNDS, amount, MAX_CASH)
+
+
+def require_account(exchange: Exchange, account: AccountId) -> None:
+    """Refuse an account that never held anything (LED-5)."""
+    require(account in exchange.accounts, UNKNOWN_ACCOUNT, account)
+
+
+@rule("LED-5")
+def deposit(exchange: Exchange, account: AccountId, amount: int) -> Outcome:
+    """Bring cash in; the first deposit opens the account."""
+    require(0 <= account <= MAX_ID, ID_OUT_OF_BOUNDS, account, MAX_ID)
+    require_amount(amount)
+    return move_cash(exchange, account, amount, "LED-5")
+
+
+@rule("LED-6")
+def withdrawable(exchange: Exchange, account: AccountId) -> int:
+    """What may leave an account, in quanta; none when negative.
+
+    Unrealised losses count and unrealised profit does not: a profit that nobody has realised
+    is still somebody else's collateral.
+    """
+    collateral = exchange.accounts[account].collateral
+    loss = min(0, unrealised_profit(exchange, account))
+    return collateral + loss - health(exchange, account).initial
+
+
+@rule("LED-7")
+def withdraw(exchange: Exchange, account: AccountId, amount: int) -> Outcome:
+    """Take cash out of the pot, at most what is withdrawable."""
+    require_amount(amount)
+    require_account(exchange, account)
+    free = withdrawable(exchange, account)
+    require(amount <= free, NOT_WITHDRAWABLE, amount, free)
+    require(amount <= exchange.custody, POT_TOO_SMALL, amount, exchange.custody)
+    return move_cash(exchange, account, -amount, "LED-7")
+
+
+@rule("LED-8")
+def transfer(exchange: Exchange, payer: AccountId, payee: AccountId, amount: int) -> Outcome:
+    """Pass cash to another account, at most what is withdrawable; this opens the payee's."""
+    require(0 <= payee <= MAX_ID, ID_OUT_OF_BOUNDS, payee, MAX_ID)
+    require_amount(amount)
+    require_account(exchange, payer)
+    free = withdrawable(exchange, payer)
+    require(amount <= free, NOT_WITHDRAWABLE, amount, free)
+    return pay(exchange, payer, payee, amount, "LED-8")

@@ -1,0 +1,371 @@
+"""From a command to the actions that the rulebook's policy picks.
+
+The rules say what is legal; this module says what happens. Every loop here is a fold of an
+action of `perpref.rules`, and the only state that it keeps is the exchange and what happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cmp_to_key
+from typing import Concatenate, ParamSpec, Protocol
+
+from attrs import evolve, frozen
+
+from perpref.outcome import Cancelled, Event, Outcome
+from perpref.rule_registry import Refusal, require, rule
+from perpref.rules import adl, book, funding, liquidation, loss, margin, mark, vault
+from perpref.state import VAULT, Exchange, Kind, Order, Side, Stage
+from perpref.units import AccountId, MarketId, OrderId
+
+P = ParamSpec("P")
+
+
+class Choices(Protocol):
+    """The choices that the rules leave open. Whoever makes them, the guards judge them."""
+
+    def price(self, taker: Order, maker: Order) -> int:
+        """The price of a fill between two orders that cross (BOOK-3)."""
+        ...
+
+    def counterparties(
+        self, exchange: Exchange, account: AccountId, market: MarketId
+    ) -> Iterator[AccountId]:
+        """Whom to close against, one after the other (ADL-2)."""
+        ...
+
+
+class ByRulebook:
+    """The textbook's own choices: the maker's price, and the queue."""
+
+    def price(self, taker: Order, maker: Order) -> int:
+        return maker.price
+
+    def counterparties(
+        self, exchange: Exchange, account: AccountId, market: MarketId
+    ) -> Iterator[AccountId]:
+        return iter(queue(exchange, account, market))
+
+
+BY_RULEBOOK = ByRulebook()
+
+
+class Run:
+    """A command on its way: the exchange so far, and what happened to it so far."""
+
+    def __init__(self, exchange: Exchange, choices: Choices = BY_RULEBOOK) -> None:
+        self.exchange = exchange
+        self.choices = choices
+        self.events: list[Event] = []
+
+    def do(
+        self, action: Callable[Concatenate[Exchange, P], Outcome], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """Take one action. Raises Refusal, and then nothing has changed."""
+        outcome = action(self.exchange, *args, **kwargs)
+        self.exchange = outcome.exchange
+        self.events.extend(outcome.events)
+
+    def outcome(self) -> Outcome:
+        return Outcome(self.exchange, tuple(self.events))
+
+
+# Placing an order.
+
+
+@rule("BOOK-6")
+def place(run: Run, market: MarketId, order: Order, kind: Kind) -> None:
+    """Match an order against the book, then let the rest of it rest, or go.
+
+    An order that changes nothing because its account cannot bear the first fill is refused; one
+    that has changed something is done, and what is left of it is cancelled.
+    """
+    if kind is Kind.MARKET:
+        order = evolve(order, price=book.UNPRICED[order.side])
+    run.exchange = book.accept(run.exchange, market, order)
+    held = margin.position_of(run.exchange, order.account, market)
+    require(book.reducible(order, held) > 0, book.NOTHING_TO_REDUCE, held.size)
+    facing = book.best(run.exchange.markets[market], order.side.opposite)
+    if kind is Kind.POST_ONLY:
+        meets = facing is not None and book.crosses(order.side, order.price, facing.price)
+        require(not meets, book.WOULD_CROSS, order.price, facing.price if facing else None)
+    left, stopped = match_against_book(run, market, order)
+    if left.lots == 0:
+        return
+    if stopped or kind in (Kind.IOC, Kind.MARKET):
+        run.events.append(Cancelled(market, left.id, left.account, left.lots, "BOOK-6"))
+    else:
+        run.do(book.rest, market, left)
+
+
+TAKER_STOPS = (book.TAKER_CANNOT_BEAR, book.NOTHING_TO_REDUCE)
+"""Refusals after which an order that has changed something goes no further (BOOK-6)."""
+
+
+def match_against_book(run: Run, market: MarketId, order: Order) -> tuple[Order, bool]:
+    """Fill an order while it crosses; what is left, and whether its account had to stop."""
+    while order.lots > 0:
+        maker = book.best(run.exchange.markets[market], order.side.opposite)
+        if maker is None or not book.crosses(order.side, order.price, maker.price):
+            return order, False
+        if maker.account == order.account:
+            run.do(book.cancel, market, maker.id, maker.account, "BOOK-11")
+            continue
+        if cancelled_if_it_cannot_reduce(run, market, maker):
+            continue
+        try:
+            price = run.choices.price(order, maker)
+            run.do(book.match, market, order, maker, price)
+        except Refusal as refusal:
+            if refusal.code is book.MAKER_CANNOT_BEAR:
+                run.do(book.cancel, market, maker.id, maker.account, "BOOK-5")
+                continue
+            if refusal.code in TAKER_STOPS and run.events:
+                return order, True
+            raise
+        filled = maker.lots - open_lots(run.exchange, market, maker.id)
+        order = evolve(order, lots=order.lots - filled)
+    return order, False
+
+
+def cancelled_if_it_cannot_reduce(run: Run, market: MarketId, maker: Order) -> bool:
+    """Take a reduce-only maker with nothing left to reduce off the book (BOOK-7)."""
+    if book.reducible(maker, margin.position_of(run.exchange, maker.account, market)) > 0:
+        return False
+    run.do(book.cancel, market, maker.id, maker.account, "BOOK-7")
+    return True
+
+
+def open_lots(exchange: Exchange, market: MarketId, order: OrderId) -> int:
+    """How many lots of an order rest on the book."""
+    orders = exchange.markets[market].orders
+    return orders[order].lots if order in orders else 0
+
+
+# Moving the mark and settling funding, which alone can make an account due.
+
+
+def move_mark(run: Run, market: MarketId, price: int) -> None:
+    """Set the mark, then liquidate whoever is due."""
+    run.do(mark.set_mark, market, price)
+    liquidate_all_due(run)
+
+
+def fund(run: Run, market: MarketId, rate: int) -> None:
+    """Settle the funding of every account in account order, then liquidate whoever is due.
+
+    The vault settles with itself: what it would pay, it would receive.
+    """
+    mark.require_market(run.exchange, market)
+    funding.require_funding_rate(run.exchange, rate)
+    for account in run.exchange.accounts:
+        if account != VAULT and margin.position_of(run.exchange, account, market).size != 0:
+            run.do(funding.settle_funding, account, market, rate)
+    liquidate_all_due(run)
+
+
+# The waterfall: an explicit state machine over the stages of the rulebook.
+
+
+@rule("LIQ-8")
+def liquidate_all_due(run: Run) -> None:
+    """Visit all accounts in account order, the vault last, until a visit finds nobody due.
+
+    This is the one place that decides who is liquidated, and when.
+    """
+    quiet = False
+    while not quiet:
+        quiet = True
+        for account in [*(a for a in run.exchange.accounts if a != VAULT), VAULT]:
+            if liquidation.is_due(run.exchange, account):
+                liquidate_account(run, account)
+                quiet = False
+
+
+@frozen
+class Progress:
+    """Where a liquidation stands: which positions are still to be visited, at which stage."""
+
+    account: AccountId
+    markets: tuple[MarketId, ...]
+    stage: int = 0
+
+
+def liquidate_account(run: Run, account: AccountId) -> None:
+    """Cancel the account's orders, then send its positions down the waterfall, one by one."""
+    cancel_all_orders(run, account)
+    progress: Progress | None = Progress(account, largest_first(run.exchange, account))
+    while progress is not None:
+        progress = advance(run, progress)
+
+
+@rule("LIQ-7")
+def advance(run: Run, progress: Progress) -> Progress | None:
+    """One step of the waterfall: run a stage, or go on to the next position, or end.
+
+    A position goes down the stages while it is open and its account is due. When all positions
+    are gone, a deficit that is left is socialised.
+    """
+    account = progress.account
+    if not progress.markets:
+        if margin.equity(run.exchange, account) < 0:
+            socialise_deficit(run, account)
+        return None
+    market = progress.markets[0]
+    waterfall = run.exchange.rulebook.waterfall
+    if progress.stage == len(waterfall) or not closable(run.exchange, account, market):
+        return Progress(account, progress.markets[1:])
+    STAGES[waterfall[progress.stage]](run, account, market)
+    return evolve(progress, stage=progress.stage + 1)
+
+
+@rule("LIQ-2")
+def cancel_all_orders(run: Run, account: AccountId) -> None:
+    """Take all orders of an account off all books, in the order of markets and orders."""
+    for market, listed in run.exchange.markets.items():
+        for order_id, order in listed.orders.items():
+            if order.account == account:
+                run.do(book.cancel, market, order_id, account, "LIQ-2")
+
+
+@rule("LIQ-3")
+def largest_first(exchange: Exchange, account: AccountId) -> tuple[MarketId, ...]:
+    """The markets of an account's positions: largest maintenance margin first, then by market."""
+    needs = {
+        market: margin.maintenance_margin(position, exchange.markets[market])
+        for market, position in exchange.accounts[account].positions.items()
+    }
+    return tuple(sorted(needs, key=lambda market: (-needs[market], market)))
+
+
+def closable(exchange: Exchange, account: AccountId, market: MarketId) -> bool:
+    """Whether a position is still open and its account still due."""
+    position = margin.position_of(exchange, account, market)
+    return position.size != 0 and liquidation.is_due(exchange, account)
+
+
+def close_on_book(run: Run, account: AccountId, market: MarketId) -> None:
+    """First stage: an IOC for the whole position, limited at the bankruptcy price (LIQ-6)."""
+    while closable(run.exchange, account, market):
+        size = margin.position_of(run.exchange, account, market).size
+        side = liquidation.closing_side(size)
+        maker = book.best(run.exchange.markets[market], side.opposite)
+        limit = liquidation.bankruptcy_price(run.exchange, account, market)
+        if maker is None or not book.crosses(side, limit, maker.price):
+            return
+        if cancelled_if_it_cannot_reduce(run, market, maker):
+            continue
+        try:
+            run.do(liquidation.liquidate, account, market, maker)
+        except Refusal as refusal:
+            if refusal.code is not book.MAKER_CANNOT_BEAR:
+                raise
+            run.do(book.cancel, market, maker.id, maker.account, "BOOK-5")
+
+
+def close_into_vault(run: Run, account: AccountId, market: MarketId) -> None:
+    """Second stage: the vault takes over as many lots as it can (VLT-1)."""
+    lots = largest_takeover(run.exchange, account, market)
+    if lots > 0:
+        run.do(vault.take_over, account, market, lots)
+
+
+def largest_takeover(exchange: Exchange, account: AccountId, market: MarketId) -> int:
+    """The most lots that the vault may take over, by bisection; 0 when not even one.
+
+    Each bound on the vault is met on an interval of sizes (its equity less its margin is
+    concave in the lots that it takes), so if one lot is allowed the allowed sizes are 1 to n.
+    """
+    allowed, refused = 0, abs(margin.position_of(exchange, account, market).size) + 1
+    if not may_take_over(exchange, account, market, 1):
+        return 0
+    while refused - allowed > 1:
+        middle = (allowed + refused) >> 1
+        if may_take_over(exchange, account, market, middle):
+            allowed = middle
+        else:
+            refused = middle
+    return allowed
+
+
+def may_take_over(exchange: Exchange, account: AccountId, market: MarketId, lots: int) -> bool:
+    """Whether the guards of VLT allow a takeover of this size."""
+    try:
+        vault.take_over(exchange, account, market, lots)
+    except Refusal:
+        return False
+    return True
+
+
+def close_against_winners(run: Run, account: AccountId, market: MarketId) -> None:
+    """Third stage: the queue, each closed as far as needed and as far as it can bear (ADL-5).
+
+    Only the last one, or one that could bear no more, is closed in part.
+    """
+    for counterparty in run.choices.counterparties(run.exchange, account, market):
+        if not closable(run.exchange, account, market):
+            return
+        size = abs(margin.position_of(run.exchange, account, market).size)
+        bearable = adl.bearable(run.exchange, account, counterparty, market)
+        if bearable > 0:
+            run.do(adl.deleverage, account, counterparty, market, min(size, bearable))
+
+
+def close_at_mark(run: Run, account: AccountId, market: MarketId) -> None:
+    """Last stage: what is left of the position, against the queue, at the mark (LOSS-1)."""
+    for counterparty in run.choices.counterparties(run.exchange, account, market):
+        if not closable(run.exchange, account, market):
+            return
+        size = abs(margin.position_of(run.exchange, account, market).size)
+        other = abs(margin.position_of(run.exchange, counterparty, market).size)
+        run.do(loss.close_out, account, counterparty, market, min(size, other))
+
+
+STAGES: dict[Stage, Callable[[Run, AccountId, MarketId], None]] = {
+    Stage.BOOK: close_on_book,
+    Stage.VAULT: close_into_vault,
+    Stage.DELEVERAGE: close_against_winners,
+    Stage.RESIDUAL: close_at_mark,
+}
+
+
+def rank(first: adl.Standing, second: adl.Standing) -> int:
+    """Negative when the first comes before the second (ADL-2)."""
+    return -1 if adl.outranks(first, second) else 1
+
+
+@rule("ADL-5")
+def queue(exchange: Exchange, account: AccountId, market: MarketId) -> list[AccountId]:
+    """All accounts on the other side of a position, first in rank first (ADL-2)."""
+    size = margin.position_of(exchange, account, market).size
+    standings: list[adl.Standing] = [
+        adl.standing(exchange, other, market)
+        for other in exchange.accounts
+        if margin.position_of(exchange, other, market).size * size < 0
+    ]
+    standings.sort(key=cmp_to_key(rank))
+    return [standing.account for standing in standings]
+
+
+@rule("LOSS-5")
+def socialise_deficit(run: Run, debtor: AccountId) -> None:
+    """Share a deficit over all positive equities, largest first, then in account order."""
+    equities = [(-margin.equity(run.exchange, a), a) for a in run.exchange.accounts]
+    payers = sorted((negative, a) for negative, a in equities if negative < 0)
+    weights = -sum(negative for negative, _ in payers)
+    for negative, payer in payers:
+        if margin.equity(run.exchange, debtor) == 0:
+            return
+        run.do(loss.socialise, debtor, payer, weights)
+        weights += negative
+
+
+@rule("VLT-6")
+def unwind(run: Run, market: MarketId, order: OrderId) -> None:
+    """The vault sells what it took over: a reduce-only IOC, at the mark or better."""
+    mark.require_market(run.exchange, market)
+    size = margin.position_of(run.exchange, VAULT, market).size
+    require(size != 0, book.NOTHING_TO_REDUCE, size)
+    limit = run.exchange.markets[market].mark
+    side = liquidation.closing_side(size)
+    place(run, market, Order(order, VAULT, side, limit, abs(size), reduce_only=True), Kind.IOC)

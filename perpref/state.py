@@ -1,0 +1,142 @@
+"""The state of an exchange: what it holds, and nothing about how it may change.
+
+A perpetual market holds no coin. The whole of its state is a pot of cash (`custody`) and the
+claims on it: what each account has put in and realised (`collateral`), and what it has staked
+in each market (`size`, `cost`).
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from attrs import field, frozen
+
+from perpref.table import Table
+from perpref.units import AccountId, MarketId, OrderId
+
+VAULT = AccountId(0)
+"""The insurance vault: an account like any other, with limited cash (VLT-1)."""
+
+TREASURY = AccountId(1)
+"""Where trading fees go: an account like any other (FEE-1)."""
+
+
+class Side(Enum):
+    """What an order wants: to buy or to sell."""
+
+    BUY = 1
+    SELL = -1
+
+    @property
+    def opposite(self) -> Side:
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class Kind(Enum):
+    """What becomes of the part of an order that does not match at once (BOOK-6)."""
+
+    LIMIT = "limit"
+    POST_ONLY = "post_only"
+    IOC = "ioc"
+    MARKET = "market"
+
+
+class Stage(Enum):
+    """A stage of the liquidation waterfall (LIQ-5)."""
+
+    BOOK = "book"
+    VAULT = "vault"
+    DELEVERAGE = "deleverage"
+    RESIDUAL = "residual"
+
+
+class Chooser(Enum):
+    """Who makes a choice that the rules leave open: the rulebook's policy, or the engine."""
+
+    RULEBOOK = "rulebook"
+    ENGINE = "engine"
+
+
+@frozen
+class Position:
+    """What one account holds in one market.
+
+    `size` is in lots, positive when long. `cost` is what the open lots cost in quanta, with the
+    sign of `size`: selling short brings cash in, so the cost of a short is negative (POS-1).
+    """
+
+    size: int
+    cost: int
+
+
+FLAT = Position(0, 0)
+
+
+@frozen
+class Account:
+    """One holder of cash and positions under cross margin.
+
+    `collateral` is what was put in, plus what was realised, in quanta. It may be negative
+    while open profits cover it; equity is what counts (MRG-1).
+    """
+
+    collateral: int
+    positions: Table[MarketId, Position]
+
+
+@frozen
+class Order:
+    """One order to trade `lots` of a market at `price` or better."""
+
+    id: OrderId
+    account: AccountId
+    side: Side
+    price: int
+    lots: int
+    reduce_only: bool = False
+
+
+@frozen
+class Market:
+    """One market: its rates, its mark price and its resting orders.
+
+    Rates are in parts per million of notional. `vault_cap` bounds the vault's size here, in lots.
+    """
+
+    initial_rate: int
+    maintenance_rate: int
+    vault_cap: int
+    mark: int
+    orders: Table[OrderId, Order] = field(factory=Table)
+
+
+@frozen
+class Rulebook:
+    """What this venue chose where the rules leave a choice.
+
+    Rates are in parts per million; `vault_boundary` is the equity, in quanta, below which a
+    takeover may not bring the vault. `counterparty` and `price` say who picks the next account to
+    deleverage (ADL-2) and the price of a fill between two limits (BOOK-3). The last stage of the waterfall is RESIDUAL: it is the one
+    that cannot fail (LIQ-5).
+    """
+
+    name: str
+    maker_fee: int
+    taker_fee: int
+    liquidation_fee: int
+    funding_cap: int
+    vault_boundary: int
+    waterfall: tuple[Stage, ...]
+    counterparty: Chooser = Chooser.RULEBOOK
+    price: Chooser = Chooser.RULEBOOK
+
+
+@frozen
+class Exchange:
+    """The whole state. `custody` is the pot: all cash that came in and has not left."""
+
+    rulebook: Rulebook
+    markets: Table[MarketId, Market]
+    accounts: Table[AccountId, Account]
+    custody: int
+    last_order: OrderId
