@@ -1,0 +1,378 @@
+"""Protocol version 1: JSON lines, numbers as decimal strings, and their Python values.
+
+One set of attrs classes, converted by cattrs; `docs/protocol.md` says what the messages mean and
+`spec/schema/protocol-1.json` what they look like.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import Any, TypeVar
+
+import cattrs
+from attrs import field, frozen
+
+from perpref import machine, outcome
+from perpref.state import Account, Exchange, Market, Order, Position, Rulebook, Side
+from perpref.table import Table
+from perpref.units import AccountId, MarketId, OrderId
+
+T = TypeVar("T")
+
+VERSION = 1
+
+DECIMAL = re.compile(r"(0|-?[1-9][0-9]{0,39})\Z")
+"""How a number is written: no exponent, no fraction, no leading zero, at most 40 digits."""
+
+
+class Unreadable(Exception):
+    """A message is not what the protocol says; the text says where and why."""
+
+
+# What an engine says of itself.
+
+
+class Refusals(Enum):
+    """How far two refusals must agree."""
+
+    EXACT = "exact"
+    CLASS = "class"
+    IGNORED = "ignored"
+
+
+class Observable(Enum):
+    """A part of the state, or of what happened, that an engine can show."""
+
+    CUSTODY = "custody"
+    COLLATERAL = "collateral"
+    POSITIONS = "positions"
+    ORDERS = "orders"
+    MARKS = "marks"
+    EVENTS = "events"
+
+
+class Choice(Enum):
+    """A choice that an engine makes itself, and reports."""
+
+    COUNTERPARTY = "counterparty"
+    PRICE = "price"
+
+
+@frozen
+class Comparison:
+    """How an engine asks to be compared; the report prints it."""
+
+    refusals: Refusals = Refusals.EXACT
+    within: int = 0
+    observe: tuple[Observable, ...] = tuple(Observable)
+
+
+@frozen
+class Hello:
+    """The reply to `start`: who the engine is, what it can do, how it is to be compared."""
+
+    version: int
+    engine: str
+    commands: tuple[str, ...]
+    release: str = ""
+    load: bool = False
+    chooses: tuple[Choice, ...] = ()
+    compare: Comparison = field(factory=Comparison)
+
+
+# What an engine says of a command.
+
+
+@frozen
+class ChosenCounterparty:
+    """The engine closed `account` against `counterparty`, in this order of its choosing."""
+
+    account: AccountId
+    market: MarketId
+    counterparty: AccountId
+
+
+@frozen
+class ChosenPrice:
+    """The engine filled `taker` against `maker` at this price of its choosing."""
+
+    taker: OrderId
+    maker: OrderId
+    price: int
+
+
+Chosen = ChosenCounterparty | ChosenPrice
+
+
+@frozen
+class Done:
+    """The command was carried out. `events` is what it did, for an engine that can show it."""
+
+    events: tuple[outcome.Event, ...] = ()
+    choices: tuple[Chosen, ...] = ()
+
+
+@frozen
+class RefusedBy:
+    """The command changed nothing, and why, with the spec's code, phase and rule if known."""
+
+    code: str = ""
+    phase: str = ""
+    rule: str = ""
+
+
+@frozen
+class Skipped:
+    """The engine has no such command; nothing happened."""
+
+    why: str = ""
+
+
+@frozen
+class Errored:
+    """The engine failed; nobody should rely on its state."""
+
+    why: str = ""
+
+
+@frozen
+class Unknown:
+    """The engine cannot tell whether the command took effect."""
+
+    why: str = ""
+
+
+Result = Done | RefusedBy | Skipped | Errored | Unknown
+
+
+# What can be seen of an exchange.
+
+
+@frozen
+class MarketView:
+    mark: int
+    orders: tuple[Order, ...] = ()
+
+
+@frozen
+class AccountView:
+    collateral: int
+    positions: dict[MarketId, Position] = field(factory=dict)
+
+
+@frozen
+class View:
+    """The observable state. Accounts without cash and positions may be left out."""
+
+    custody: int
+    accounts: dict[AccountId, AccountView]
+    markets: dict[MarketId, MarketView]
+    last_order: OrderId = OrderId(0)
+
+
+@frozen
+class MarketTerms:
+    """What a market is set up with."""
+
+    initial_rate: int
+    maintenance_rate: int
+    vault_cap: int
+    mark: int
+
+
+@frozen
+class Terms:
+    """A rulebook and its markets, as they go to an engine."""
+
+    rulebook: Rulebook
+    markets: dict[MarketId, MarketTerms]
+
+    def opened(self) -> Exchange:
+        """The reference under these terms."""
+        return machine.opened(
+            self.rulebook,
+            (
+                (
+                    market,
+                    Market(terms.initial_rate, terms.maintenance_rate, terms.vault_cap, terms.mark),
+                )
+                for market, terms in self.markets.items()
+            ),
+        )
+
+
+def view(exchange: Exchange) -> View:
+    """What can be seen of the reference."""
+    return View(
+        exchange.custody,
+        {
+            account: AccountView(holder.collateral, dict(holder.positions.items()))
+            for account, holder in exchange.accounts.items()
+        },
+        {
+            market: MarketView(listed.mark, tuple(order for _, order in listed.orders.items()))
+            for market, listed in exchange.markets.items()
+        },
+        exchange.last_order,
+    )
+
+
+def exchange_of(terms: Terms, seen: View) -> Exchange:
+    """The reference in a given state; the inverse of `view`."""
+    start = terms.opened()
+    accounts = start.accounts
+    for account, holder in seen.accounts.items():
+        accounts = accounts.put(
+            account, Account(holder.collateral, Table(holder.positions.items()))
+        )
+    markets = start.markets
+    for market, listed in seen.markets.items():
+        orders = Table((order.id, order) for order in listed.orders)
+        known = terms.markets[market]
+        markets = markets.put(
+            market,
+            Market(
+                known.initial_rate, known.maintenance_rate, known.vault_cap, listed.mark, orders
+            ),
+        )
+    return Exchange(start.rulebook, markets, accounts, seen.custody, seen.last_order)
+
+
+# Conversion.
+
+COMMANDS: dict[str, type[machine.Command]] = {
+    "deposit": machine.Deposit,
+    "withdraw": machine.Withdraw,
+    "transfer": machine.Transfer,
+    "place": machine.Place,
+    "cancel": machine.Cancel,
+    "set_mark": machine.SetMark,
+    "settle_funding": machine.SettleFunding,
+    "unwind": machine.Unwind,
+}
+
+EVENTS: dict[str, type[outcome.Event]] = {
+    "cash_moved": outcome.CashMoved,
+    "paid": outcome.Paid,
+    "filled": outcome.Filled,
+    "rested": outcome.Rested,
+    "cancelled": outcome.Cancelled,
+    "marked": outcome.Marked,
+}
+
+RESULTS: dict[str, type[Result]] = {
+    "done": Done,
+    "refused": RefusedBy,
+    "skipped": Skipped,
+    "errored": Errored,
+    "unknown": Unknown,
+}
+
+CHOICES: dict[str, type[Chosen]] = {
+    "counterparty": ChosenCounterparty,
+    "price": ChosenPrice,
+}
+
+
+def decimal(text: object, _: Any = None) -> int:
+    """The integer that a decimal string stands for.
+
+    Raises:
+        Unreadable: not a string, or not an integer of at most 40 digits.
+    """
+    if not isinstance(text, str):
+        raise Unreadable(f"a number is a decimal string, not {text!r} (UNIT-1)")
+    if not DECIMAL.match(text):
+        raise Unreadable(f"{text!r} is not an integer of at most 40 digits (UNIT-1)")
+    return int(text)
+
+
+def _flag(value: object, _: Any) -> bool:
+    if not isinstance(value, bool):
+        raise Unreadable(f"a flag is true or false, not {value!r}")
+    return value
+
+
+def _text(value: object, _: Any) -> str:
+    if not isinstance(value, str):
+        raise Unreadable(f"a text was expected, not {value!r}")
+    return value
+
+
+def _make_converter() -> cattrs.Converter:
+    converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=False)
+    converter.register_structure_hook(int, decimal)
+    converter.register_unstructure_hook(int, str)
+    converter.register_structure_hook(bool, _flag)
+    converter.register_unstructure_hook(bool, lambda flag: flag)
+    converter.register_structure_hook(str, _text)
+    for identifier in (AccountId, MarketId, OrderId):
+        converter.register_structure_hook(identifier, decimal)
+        converter.register_unstructure_hook(identifier, str)
+    converter.register_structure_hook(Side, _side)
+    converter.register_unstructure_hook(Side, lambda side: side.name.lower())
+    for union, tags in (
+        (machine.Command, COMMANDS),
+        (outcome.Event, EVENTS),
+        (Result, RESULTS),
+        (Chosen, CHOICES),
+    ):
+        _register_tagged(converter, union, tags)
+    return converter
+
+
+def _side(value: object, _: Any) -> Side:
+    if value not in ("buy", "sell"):
+        raise Unreadable(f"a side is buy or sell, not {value!r}")
+    return Side.BUY if value == "buy" else Side.SELL
+
+
+def _register_tagged(converter: cattrs.Converter, union: Any, tags: dict[str, type[Any]]) -> None:
+    names = {kind: tag for tag, kind in tags.items()}
+
+    def structure(value: object, _: Any) -> Any:
+        if not isinstance(value, dict) or len(value) != 1:
+            raise Unreadable(f"expected one of {', '.join(tags)} with its fields, not {value!r}")
+        ((tag, fields),) = value.items()
+        if tag not in tags:
+            raise Unreadable(f"{tag!r} is none of {', '.join(tags)}")
+        try:
+            return converter.structure(fields, tags[tag])
+        except KeyError as missing:
+            raise Unreadable(f"{tag} has no field {missing}, which it needs") from missing
+        except Unreadable as error:
+            raise Unreadable(f"{tag}: {error}") from error
+
+    def unstructure(value: Any) -> dict[str, Any]:
+        kind = type(value)
+        return {names[kind]: converter.unstructure(value, unstructure_as=kind)}
+
+    converter.register_structure_hook(union, structure)
+    converter.register_unstructure_hook(union, unstructure)
+
+
+_converter = _make_converter()
+
+
+def to_wire(value: object, kind: Any = None) -> Any:
+    """The JSON value of one of the classes above; `kind` names the union for tagged values."""
+    return _converter.unstructure(value, unstructure_as=kind)
+
+
+def from_wire(value: object, kind: type[T] | Any) -> Any:
+    """The value that a JSON value stands for.
+
+    Raises:
+        Unreadable: it is not what the protocol says.
+    """
+    try:
+        return _converter.structure(value, kind)
+    except Unreadable:
+        raise
+    except cattrs.errors.ForbiddenExtraKeysError as error:
+        extra = ", ".join(sorted(error.extra_fields))
+        raise Unreadable(f"{error.cl.__name__} has no field {extra}") from error
+    except (TypeError, ValueError, KeyError, AttributeError, cattrs.BaseValidationError) as error:
+        name = getattr(kind, "__name__", str(kind))
+        raise Unreadable(f"not a {name}: {error}") from error
