@@ -1,0 +1,93 @@
+"""Runs the shipped functions on unknown integers, follows every path, and proves claims of each.
+
+Knows nothing of markets. Start with `explore`; a program makes unknowns with `fresh_int` and
+`SymTable`, calls ordinary functions, and says what must hold with `claim`.
+"""
+
+from proofs.executor.explore import (
+    Path,
+    TooManyPathsError,
+    VacuousError,
+    assume,
+    choose,
+    claim,
+    explore,
+    fresh_bool,
+    fresh_int,
+)
+from proofs.executor.loops import induct
+from proofs.executor.prove import (
+    Answer,
+    Obligation,
+    Status,
+    Verdict,
+    obligation,
+    obligations,
+    prove,
+)
+from proofs.executor.tables import (
+    ABSENT,
+    Additive,
+    Change,
+    SymTable,
+    TableError,
+    Touched,
+    changed,
+    delta,
+    touched,
+)
+from proofs.executor.terms import (
+    DivisorError,
+    ExecutorError,
+    NoRunError,
+    SymBool,
+    SymInt,
+    all_of,
+    any_of,
+    implies,
+    ite,
+    negation,
+)
+from proofs.executor.witness import Model, concretise, witness
+
+__all__ = [
+    "ABSENT",
+    "Additive",
+    "Answer",
+    "Change",
+    "DivisorError",
+    "ExecutorError",
+    "Model",
+    "NoRunError",
+    "Obligation",
+    "Path",
+    "Status",
+    "SymBool",
+    "SymInt",
+    "SymTable",
+    "TableError",
+    "TooManyPathsError",
+    "Touched",
+    "VacuousError",
+    "Verdict",
+    "all_of",
+    "any_of",
+    "assume",
+    "changed",
+    "choose",
+    "claim",
+    "concretise",
+    "delta",
+    "explore",
+    "fresh_bool",
+    "fresh_int",
+    "implies",
+    "induct",
+    "ite",
+    "negation",
+    "obligation",
+    "obligations",
+    "prove",
+    "touched",
+    "witness",
+]

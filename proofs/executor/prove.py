@@ -1,0 +1,217 @@
+"""Obligations, and two solvers that judge them independently.
+
+z3 looks for a counterexample first. The same obligation is then written as SMT-LIB 2 text and
+given to cvc5, which shares no code with z3. When one calls proved what the other refutes, that
+is a verdict of its own, and a failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum
+from itertools import groupby
+from time import perf_counter
+from typing import Any
+
+import cvc5  # type: ignore[import-untyped]
+import z3  # type: ignore[import-untyped]
+from attrs import frozen
+
+from proofs.executor.explore import Path
+from proofs.executor.facts import FactStack
+from proofs.executor.terms import BoolTerm, to_condition
+from proofs.executor.witness import Model, read_model
+
+
+class Answer(Enum):
+    """What one solver says of one obligation."""
+
+    PROVED = "proved"
+    REFUTED = "refuted"
+    UNKNOWN = "unknown"
+    NOT_ASKED = "not asked"
+
+
+class Status(Enum):
+    """What both solvers say together."""
+
+    PROVED = "proved"
+    ONE_SOLVER = "proved by one solver only"
+    REFUTED = "refuted"
+    UNKNOWN = "unknown"
+    DISAGREE = "the solvers disagree"
+
+
+@frozen(eq=False)
+class Obligation:
+    """The goal must hold whenever all the hypotheses do."""
+
+    name: str
+    hypotheses: tuple[BoolTerm, ...]
+    goal: BoolTerm
+
+    def smtlib(self) -> str:
+        """The obligation as SMT-LIB 2 text: "unsat" means that it is proved."""
+        return _smtlib(self.hypotheses, (self.goal,))
+
+
+@frozen
+class Opinion:
+    """The answer of one solver and how long it took."""
+
+    answer: Answer
+    seconds: float = 0.0
+
+
+@frozen(eq=False)
+class Verdict:
+    """What became of an obligation; `model` is a counterexample where z3 found one."""
+
+    obligation: Obligation
+    z3: Opinion
+    cvc5: Opinion
+    model: Model | None = None
+
+    @property
+    def name(self) -> str:
+        return self.obligation.name
+
+    @property
+    def status(self) -> Status:
+        answers = {self.z3.answer, self.cvc5.answer}
+        if answers >= {Answer.PROVED, Answer.REFUTED}:
+            return Status.DISAGREE
+        if Answer.REFUTED in answers:
+            return Status.REFUTED
+        if answers == {Answer.PROVED}:
+            return Status.PROVED
+        return Status.ONE_SOLVER if Answer.PROVED in answers else Status.UNKNOWN
+
+
+def obligations(paths: Iterable[Path[Any]], prefix: str = "") -> list[Obligation]:
+    """The claims of all paths, each once: paths share what was claimed before they parted."""
+    found: dict[tuple[object, ...], Obligation] = {}
+    for path in paths:
+        for claim in path.claims:
+            key = (claim.name, claim.goal.get_id(), *(fact.get_id() for fact in claim.hypotheses))
+            if key not in found:
+                found[key] = Obligation(prefix + claim.name, claim.hypotheses, claim.goal)
+    return list(found.values())
+
+
+def obligation(path: Path[Any], name: str, goal: object) -> Obligation:
+    """A goal that must follow from everything known at the end of the path."""
+    return Obligation(name, path.facts, to_condition(goal))
+
+
+def prove(
+    wanted: Iterable[Obligation], timeout: float = 10, *, second_opinion: bool = True
+) -> list[Verdict]:
+    """A verdict for each obligation, in their order.
+
+    Args:
+        wanted: what is to be proved; neighbours that share hypotheses are cheapest.
+        timeout: seconds that each solver may spend on one obligation.
+        second_opinion: whether cvc5 is asked as well.
+    """
+    stack = FactStack()
+    verdicts: list[Verdict] = []
+    for group in _by_hypotheses(wanted):
+        firsts = [_ask_z3(stack, one, timeout) for one in group]
+        seconds = (
+            _ask_cvc5(group, timeout)
+            if second_opinion
+            else [Opinion(Answer.NOT_ASKED) for _ in group]
+        )
+        for one, (first, model), second in zip(group, firsts, seconds, strict=True):
+            verdicts.append(Verdict(one, first, second, model))
+    return verdicts
+
+
+def _by_hypotheses(wanted: Iterable[Obligation]) -> Iterator[list[Obligation]]:
+    for _, group in groupby(wanted, key=lambda one: [fact.get_id() for fact in one.hypotheses]):
+        yield list(group)
+
+
+# -- z3 -------------------------------------------------------------------------------------------
+
+
+def _ask_z3(stack: FactStack, one: Obligation, timeout: float) -> tuple[Opinion, Model | None]:
+    """Simplify, then the shared incremental solver, then a solver of its own with all tactics."""
+    start = perf_counter()
+
+    def opinion(answer: Answer) -> Opinion:
+        return Opinion(answer, perf_counter() - start)
+
+    if z3.is_true(z3.simplify(one.goal, som=True)):
+        return opinion(Answer.PROVED), None
+    milliseconds = int(timeout * 1000)
+    stack.limit(milliseconds=milliseconds // 4)
+    stack.hold(one.hypotheses)
+    verdict, model = stack.check(z3.Not(one.goal)), stack.last_model
+    if verdict == "unknown":
+        alone = z3.Solver()
+        alone.set(timeout=milliseconds)
+        alone.add(*one.hypotheses, z3.Not(one.goal))
+        verdict = str(alone.check())
+        model = alone.model() if verdict == "sat" else None
+    if verdict == "sat":
+        symbols = {str(name): symbol for name, symbol in _symbols(one)}
+        return opinion(Answer.REFUTED), read_model(model, symbols)
+    return opinion(Answer.PROVED if verdict == "unsat" else Answer.UNKNOWN), None
+
+
+def _symbols(one: Obligation) -> Iterator[tuple[str, Any]]:
+    """Every unknown that the obligation speaks of."""
+    seen: set[int] = set()
+    open_terms = [one.goal, *one.hypotheses]
+    while open_terms:
+        term = open_terms.pop()
+        if term.get_id() in seen:
+            continue
+        seen.add(term.get_id())
+        if z3.is_const(term) and term.decl().kind() == z3.Z3_OP_UNINTERPRETED:
+            yield term.decl().name(), term
+        open_terms.extend(term.children())
+
+
+# -- cvc5 -----------------------------------------------------------------------------------------
+
+
+def _smtlib(hypotheses: Sequence[BoolTerm], goals: Sequence[BoolTerm]) -> str:
+    solver = z3.Solver()
+    solver.add(*hypotheses, z3.Not(z3.And(*goals)) if len(goals) > 1 else z3.Not(goals[0]))
+    return "(set-logic ALL)\n" + str(solver.to_smt2())
+
+
+def _ask_cvc5(group: Sequence[Obligation], timeout: float) -> list[Opinion]:
+    """All goals of one group in a single query; one by one only when that one is not proved.
+
+    A solver that finds no counterexample to the conjunction has found none to any of its parts.
+    """
+    if len(group) > 1:
+        start = perf_counter()
+        answer = _run_cvc5(_smtlib(group[0].hypotheses, [one.goal for one in group]), timeout)
+        if answer is Answer.PROVED:
+            share = (perf_counter() - start) / len(group)
+            return [Opinion(answer, share) for _ in group]
+    opinions = []
+    for one in group:
+        start = perf_counter()
+        answer = _run_cvc5(one.smtlib(), timeout)
+        opinions.append(Opinion(answer, perf_counter() - start))
+    return opinions
+
+
+def _run_cvc5(text: str, timeout: float) -> Answer:
+    """What cvc5 answers to SMT-LIB 2 text. The logic ALL decides more than the exact one."""
+    terms = cvc5.TermManager()
+    solver = cvc5.Solver(terms)
+    solver.setOption("tlimit-per", str(int(timeout * 1000)))
+    symbols = cvc5.SymbolManager(terms)
+    parser = cvc5.InputParser(solver, symbols)
+    parser.setStringInput(cvc5.InputLanguage.SMT_LIB_2_6, text, "obligation")
+    said = ""
+    while not (command := parser.nextCommand()).isNull():
+        said += str(command.invoke(solver, symbols))
+    return {"unsat": Answer.PROVED, "sat": Answer.REFUTED}.get(said.strip(), Answer.UNKNOWN)
