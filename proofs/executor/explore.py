@@ -270,7 +270,7 @@ class Run:
         stack = self._search.stack
         stack.limit(effort=effort or self._search.effort)
         stack.hold(self.facts)
-        return stack.check(condition), stack.last_model
+        return stack.check(condition)
 
     def _in_model(self, term: Any) -> Any:
         return self._model.eval(term, model_completion=True)
@@ -280,14 +280,18 @@ class Run:
         if known is False:
             raise _Infeasible
         if known is None:
-            for part in condition.children() if z3.is_and(condition) else (condition,):
-                self._add(part, self.assumptions)
+            self._add(condition, self.assumptions)
 
     def _add(self, fact: BoolTerm, kind: list[BoolTerm]) -> None:
-        self.facts.append(fact)
-        kind.append(fact)
+        """Know a fact from here on; a conjunction is known as a whole and by its parts."""
         _, key, positive = self._search.key(fact)
         self._known[key] = positive
+        if z3.is_and(fact):
+            for part in fact.children():
+                self._add(part, kind)
+            return
+        self.facts.append(fact)
+        kind.append(fact)
         if self._model is not None and not z3.is_true(self._in_model(fact)):
             self._model = None
 

@@ -7,6 +7,7 @@ and only takes back and adds the rest, so that a solver is never filled twice wi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import z3  # type: ignore[import-untyped]
 
@@ -43,20 +44,14 @@ class FactStack:
             self.solver.add(fact)
             self._held.append(fact)
 
-    def check(self, *conditions: BoolTerm) -> str:
-        """ "sat", "unsat" or "unknown": the facts held, together with these conditions.
+    def check(self, *conditions: BoolTerm) -> tuple[str, Any]:
+        """ "sat" with a model, "unsat" or "unknown": the facts held, and these conditions.
 
         The conditions are asserted, not assumed: z3 reasons better about an assertion.
         """
-        if not conditions:
-            return str(self.solver.check())
         self.solver.push()
-        try:
-            self.solver.add(*conditions)
-            verdict = str(self.solver.check())
-            self.last_model = self.solver.model() if verdict == "sat" else None
-            return verdict
-        finally:
-            self.solver.pop()
-
-    last_model: object = None
+        self.solver.add(*conditions)
+        verdict = str(self.solver.check())
+        model = self.solver.model() if verdict == "sat" else None
+        self.solver.pop()
+        return verdict, model

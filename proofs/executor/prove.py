@@ -20,7 +20,7 @@ from attrs import frozen
 from proofs.executor.explore import Path
 from proofs.executor.facts import FactStack
 from proofs.executor.terms import BoolTerm, to_condition
-from proofs.executor.witness import Model, read_model
+from proofs.executor.witness import Model, read_model, witness
 
 
 class Answer(Enum):
@@ -44,11 +44,17 @@ class Status(Enum):
 
 @frozen(eq=False)
 class Obligation:
-    """The goal must hold whenever all the hypotheses do."""
+    """The goal must hold whenever all the hypotheses do. `path` is a path that claims it."""
 
     name: str
     hypotheses: tuple[BoolTerm, ...]
     goal: BoolTerm
+    path: Path[Any]
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether expanding the goal makes it true, whatever the hypotheses."""
+        return bool(z3.is_true(z3.simplify(self.goal, som=True)))
 
     def smtlib(self) -> str:
         """The obligation as SMT-LIB 2 text: "unsat" means that it is proved."""
@@ -95,13 +101,18 @@ def obligations(paths: Iterable[Path[Any]], prefix: str = "") -> list[Obligation
         for claim in path.claims:
             key = (claim.name, claim.goal.get_id(), *(fact.get_id() for fact in claim.hypotheses))
             if key not in found:
-                found[key] = Obligation(prefix + claim.name, claim.hypotheses, claim.goal)
+                found[key] = Obligation(prefix + claim.name, claim.hypotheses, claim.goal, path)
     return list(found.values())
 
 
 def obligation(path: Path[Any], name: str, goal: object) -> Obligation:
     """A goal that must follow from everything known at the end of the path."""
-    return Obligation(name, path.facts, to_condition(goal))
+    return Obligation(name, path.facts, to_condition(goal), path)
+
+
+def counterexample(refuted: Obligation) -> Model | None:
+    """Integers that take the path and break the goal, small and closed ones if there are any."""
+    return witness(refuted.path, z3.Not(refuted.goal))
 
 
 def prove(
@@ -143,12 +154,12 @@ def _ask_z3(stack: FactStack, one: Obligation, timeout: float) -> tuple[Opinion,
     def opinion(answer: Answer) -> Opinion:
         return Opinion(answer, perf_counter() - start)
 
-    if z3.is_true(z3.simplify(one.goal, som=True)):
+    if one.is_identity:
         return opinion(Answer.PROVED), None
     milliseconds = int(timeout * 1000)
     stack.limit(milliseconds=milliseconds // 4)
     stack.hold(one.hypotheses)
-    verdict, model = stack.check(z3.Not(one.goal)), stack.last_model
+    verdict, model = stack.check(z3.Not(one.goal))
     if verdict == "unknown":
         alone = z3.Solver()
         alone.set(timeout=milliseconds)
@@ -180,27 +191,32 @@ def _symbols(one: Obligation) -> Iterator[tuple[str, Any]]:
 
 def _smtlib(hypotheses: Sequence[BoolTerm], goals: Sequence[BoolTerm]) -> str:
     solver = z3.Solver()
-    solver.add(*hypotheses, z3.Not(z3.And(*goals)) if len(goals) > 1 else z3.Not(goals[0]))
+    solver.add(*hypotheses, z3.Not(goals[0] if len(goals) == 1 else z3.And(*goals)))
     return "(set-logic ALL)\n" + str(solver.to_smt2())
 
 
 def _ask_cvc5(group: Sequence[Obligation], timeout: float) -> list[Opinion]:
-    """All goals of one group in a single query; one by one only when that one is not proved.
+    """What cvc5 says of obligations with the same hypotheses, with as few queries as possible.
 
-    A solver that finds no counterexample to the conjunction has found none to any of its parts.
+    What proves a conjunction proves each of its parts. An identity is tried without hypotheses,
+    which is more to prove and yet easier: there is nothing to be misled by.
     """
-    if len(group) > 1:
+    answers: dict[Obligation, Opinion] = {}
+    identities = [one for one in group if one.is_identity]
+    for goals, hypotheses in (
+        (identities, ()),
+        ([one for one in group if one not in identities], group[0].hypotheses),
+        *(([one], one.hypotheses) for one in group),
+    ):
+        goals = [one for one in goals if one not in answers]
+        if not goals:
+            continue
         start = perf_counter()
-        answer = _run_cvc5(_smtlib(group[0].hypotheses, [one.goal for one in group]), timeout)
-        if answer is Answer.PROVED:
-            share = (perf_counter() - start) / len(group)
-            return [Opinion(answer, share) for _ in group]
-    opinions = []
-    for one in group:
-        start = perf_counter()
-        answer = _run_cvc5(one.smtlib(), timeout)
-        opinions.append(Opinion(answer, perf_counter() - start))
-    return opinions
+        answer = _run_cvc5(_smtlib(hypotheses, [one.goal for one in goals]), timeout)
+        opinion = Opinion(answer, (perf_counter() - start) / len(goals))
+        final = answer is Answer.PROVED or (len(goals) == 1 and hypotheses == group[0].hypotheses)
+        answers.update((one, opinion) for one in goals if final)
+    return [answers[one] for one in group]
 
 
 def _run_cvc5(text: str, timeout: float) -> Answer:

@@ -99,9 +99,10 @@ class SymInt:
     def __abs__(self) -> Any:
         """Without a fork; when the path already knows the sign, without a case either."""
         run = _current.get()
-        positive = run.known(self.term >= 0) if run else None
-        if positive is not None:
-            return self if positive else -self
+        for at_least in (self.term >= 0, self.term > 0):
+            holds = run.known(at_least) if run else None
+            if holds is not None:
+                return self if holds else -self
         return SymInt(z3.If(self.term >= 0, self.term, -self.term))
 
     def __floordiv__(self, other: object) -> Any:
@@ -165,7 +166,11 @@ class SymInt:
         raise TypeError(f"the symbolic integer {self} cannot be used as {use}")
 
     def __repr__(self) -> str:
-        return str(self.term)
+        return " ".join(str(self.term).split())
+
+    def __format__(self, spec: str) -> str:
+        """Whatever a message wanted of a number, an unknown is shown as it is."""
+        return repr(self)
 
 
 class SymBool:
@@ -210,7 +215,7 @@ class SymBool:
         raise TypeError(f"the symbolic truth {self} cannot be a dict key or a set member")
 
     def __repr__(self) -> str:
-        return str(self.term)
+        return " ".join(str(self.term).split())
 
 
 # -- between Python and z3 ------------------------------------------------------------------------
