@@ -17,6 +17,7 @@ import z3  # type: ignore[import-untyped]
 from attrs import field, frozen
 
 from proofs.executor.facts import FactStack
+from proofs.executor.show import show
 from proofs.executor.terms import (
     BoolTerm,
     DivisorError,
@@ -98,7 +99,7 @@ class Path(Generic[T]):
 
     def __str__(self) -> str:
         end = f"refused: {self.refusal}" if self.refusal else "accepted"
-        return "\n".join([end, *(f"  {_one_line(condition)}" for condition in self.conditions)])
+        return "\n".join([end, *(f"  {show(condition)}" for condition in self.conditions)])
 
 
 @frozen(eq=False)
@@ -174,7 +175,7 @@ class Run:
         if key not in self._quotients:
             if not self.entails(divisor > 0):
                 raise DivisorError(
-                    f"the divisor of {_one_line(dividend)} // {_one_line(divisor)} is not "
+                    f"the divisor of {show(dividend)} // {show(divisor)} is not "
                     "provably positive on this path"
                 )
             quotient = self._fresh("quotient", z3.Int)
@@ -228,8 +229,8 @@ class Run:
             decision = self._replay[position]
             if not decision.question.eq(question):
                 raise ReplayError(
-                    f"the program asked {_one_line(question)} where it had asked "
-                    f"{_one_line(decision.question)} before"
+                    f"the program asked {show(question)} where it had asked "
+                    f"{show(decision.question)} before"
                 )
         else:
             decision = Decision(question, ask(question))
@@ -433,20 +434,14 @@ def _key(simple: BoolTerm) -> tuple[tuple[object, ...], bool]:
         ids = sorted(child.get_id() for child in simple.children())
         return ("=", *ids), positive
     if z3.is_le(simple) or z3.is_ge(simple):
-        left, right = simple.children()
-        if z3.is_int_value(right):  # a >= c is the same as not a <= c - 1
-            at_most = z3.is_le(simple)
-            bound = right.as_long() - (0 if at_most else 1)
-            return ("<=", left.get_id(), "number", bound), positive == at_most
-        if z3.is_ge(simple):
-            left, right = right, left
-        return ("<=", left.get_id(), right.get_id()), positive
+        low, high = simple.children() if z3.is_le(simple) else reversed(simple.children())
+        if z3.is_int_value(high):
+            return ("at most", low.get_id(), high.as_long()), positive
+        if z3.is_int_value(low):  # c <= a is the same as not a <= c - 1
+            return ("at most", high.get_id(), low.as_long() - 1), not positive
+        return ("<=", low.get_id(), high.get_id()), positive
     return ("", simple.get_id()), positive
 
 
-def _one_line(term: Any) -> str:
-    return " ".join(str(term).split())
-
-
 def _lines(facts: Sequence[BoolTerm]) -> str:
-    return "\n".join(f"  {_one_line(fact)}" for fact in facts) or "  (nothing is assumed)"
+    return "\n".join(f"  {show(fact)}" for fact in facts) or "  (nothing is assumed)"

@@ -12,6 +12,8 @@ from typing import Any, NoReturn, Protocol, TypeAlias, TypeVar, cast
 
 import z3  # type: ignore[import-untyped]
 
+from proofs.executor.show import show
+
 IntTerm: TypeAlias = Any
 """A z3 term of sort Int (z3 ships no types)."""
 
@@ -166,7 +168,7 @@ class SymInt:
         raise TypeError(f"the symbolic integer {self} cannot be used as {use}")
 
     def __repr__(self) -> str:
-        return " ".join(str(self.term).split())
+        return show(self.term)
 
     def __format__(self, spec: str) -> str:
         """Whatever a message wanted of a number, an unknown is shown as it is."""
@@ -215,7 +217,7 @@ class SymBool:
         raise TypeError(f"the symbolic truth {self} cannot be a dict key or a set member")
 
     def __repr__(self) -> str:
-        return " ".join(str(self.term).split())
+        return show(self.term)
 
 
 # -- between Python and z3 ------------------------------------------------------------------------
