@@ -384,6 +384,21 @@ def test_additive_facts_hold_for_the_rest_and_are_claimed_of_every_entry() -> No
     }
 
 
+def test_a_fact_relates_rests_of_the_same_entries_only() -> None:
+    """Half-way through a split one rest lacks the new entry and the other still has it."""
+
+    def program() -> None:
+        table = SymTable("t", not_negative, additive=(ORDERED,))
+        table.total(double)
+        others = table.put(fresh_int("k"), 0)
+        claim("others twice against all", others.total(double) >= table.total(itself))
+        claim("others against others", others.total(double) >= others.total(itself))
+
+    found = verdicts(program)
+    assert found["others twice against all"] == {Status.REFUTED}
+    assert found["others against others"] == PROVED
+
+
 def test_without_the_fact_the_rest_is_unknown() -> None:
     def program() -> None:
         table = SymTable("t", not_negative)

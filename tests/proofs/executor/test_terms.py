@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -74,6 +75,22 @@ def test_ceiling_and_remainder_are_pythons(over: int, under: int) -> None:
     assert value_of(lambda: pinned("n", over) % under) == over % under
 
 
+def test_an_absolute_value_takes_the_sign_that_the_path_knows() -> None:
+    def program() -> None:
+        a = fresh_int("a")
+        before = abs(a)
+        if a > 0:
+            claim("positive", abs(a) == a)
+        elif a < 0:
+            claim("negative", abs(a) == -a)
+        claim("the same", abs(a) == before)
+        claim("never negative", abs(a) >= 0)
+
+    paths = explore(program)
+    assert len(paths) == 3
+    assert {verdict.status for verdict in prove(obligations(paths))} == {Status.PROVED}
+
+
 @settings(max_examples=60, deadline=None)
 @given(NUMBERS, NUMBERS)
 def test_the_other_operations_are_pythons(left: int, right: int) -> None:
@@ -110,6 +127,23 @@ def test_a_divisor_that_is_not_provably_positive_is_refused() -> None:
     with pytest.raises(DivisorError, match="provably"):
         explore(lambda: program(0))
     assert len(explore(lambda: program(1))) == 1
+
+
+def test_a_divisor_of_which_the_solver_cannot_tell_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """That this divisor is positive is Fermat's theorem for cubes."""
+
+    def program() -> int:
+        a, b, c = (fresh_int(name) for name in "abc")
+        for number in (a, b, c):
+            assume(number > 0)
+        gap = a * a * a + b * b * b - c * c * c
+        return 1 // (gap * gap)
+
+    monkeypatch.setattr(sys.modules[explore.__module__], "ENTAILMENT_EFFORT", 200_000)
+    with pytest.raises(DivisorError, match="provably"):
+        explore(program)
 
 
 def test_a_guard_on_the_divisor_makes_it_positive_on_its_own_path() -> None:
