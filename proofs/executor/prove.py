@@ -19,6 +19,7 @@ from attrs import frozen
 
 from proofs.executor.explore import Path
 from proofs.executor.facts import FactStack
+from proofs.executor.structure import unknowns
 from proofs.executor.terms import BoolTerm, to_condition
 from proofs.executor.witness import Model, read_model, witness
 
@@ -167,23 +168,8 @@ def _ask_z3(stack: FactStack, one: Obligation, timeout: float) -> tuple[Opinion,
         verdict = str(alone.check())
         model = alone.model() if verdict == "sat" else None
     if verdict == "sat":
-        symbols = {str(name): symbol for name, symbol in _symbols(one)}
-        return opinion(Answer.REFUTED), read_model(model, symbols)
+        return opinion(Answer.REFUTED), read_model(model, unknowns(one.goal, *one.hypotheses))
     return opinion(Answer.PROVED if verdict == "unsat" else Answer.UNKNOWN), None
-
-
-def _symbols(one: Obligation) -> Iterator[tuple[str, Any]]:
-    """Every unknown that the obligation speaks of."""
-    seen: set[int] = set()
-    open_terms = [one.goal, *one.hypotheses]
-    while open_terms:
-        term = open_terms.pop()
-        if term.get_id() in seen:
-            continue
-        seen.add(term.get_id())
-        if z3.is_const(term) and term.decl().kind() == z3.Z3_OP_UNINTERPRETED:
-            yield term.decl().name(), term
-        open_terms.extend(term.children())
 
 
 # -- cvc5 -----------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import CellType, FunctionType, MethodType
 from typing import Any, TypeVar
 
@@ -47,6 +47,36 @@ def same(left: Any, right: Any) -> BoolTerm:
 
 def _all(conditions: Any) -> BoolTerm:
     return z3.simplify(z3.And(*conditions))
+
+
+def leaves(left: Any, right: Any) -> Iterator[tuple[Any, Any]]:
+    """The terms of the unknowns in `left`, each with the term that `right` has in its place."""
+    if isinstance(left, SymInt):
+        yield left.term, to_term(right)
+    elif isinstance(left, SymBool):
+        yield left.term, to_condition(right)
+    elif isinstance(left, tuple):
+        for mine, yours in zip(left, right, strict=True):
+            yield from leaves(mine, yours)
+    elif attrs.has(type(left)):
+        for (_, mine), (_, yours) in zip(fields_of(left), fields_of(right), strict=True):
+            yield from leaves(mine, yours)
+
+
+def unknowns(*terms: Any) -> dict[str, Any]:
+    """Every unknown that these terms speak of, by name."""
+    found: dict[str, Any] = {}
+    seen: set[int] = set()
+    open_terms = list(terms)
+    while open_terms:
+        term = open_terms.pop()
+        if term.get_id() in seen:
+            continue
+        seen.add(term.get_id())
+        if z3.is_const(term) and term.decl().kind() == z3.Z3_OP_UNINTERPRETED:
+            found[term.decl().name()] = term
+        open_terms.extend(term.children())
+    return found
 
 
 def identity(value: Any) -> tuple[object, ...]:

@@ -23,7 +23,8 @@ import z3  # type: ignore[import-untyped]
 from attrs import define, field, frozen
 
 from proofs.executor.explore import Run, running
-from proofs.executor.structure import frozen_function, identity, same
+from proofs.executor.show import show
+from proofs.executor.structure import frozen_function, identity, leaves, same, unknowns
 from proofs.executor.terms import (
     BoolTerm,
     ExecutorError,
@@ -155,9 +156,12 @@ class _Base:
 
     def _touch(self, term: IntTerm) -> int:
         key = as_int(term)
+        known, assumed = set(self.run.symbols), len(self.run.assumptions)
         self.making.append(term)
         initial = self.fresh(key)
         self.making.pop()
+        if self.absent is not ABSENT:
+            self._check_absent(initial, known, self.run.assumptions[assumed:])
         present: bool | SymBool | None = True if self.always else None
         if self.optional:
             present = self.run.fresh_bool(f"{key} in {self.name}")
@@ -170,6 +174,25 @@ class _Base:
         for rest in self.rests:
             rest.split()
         return place
+
+    def _check_absent(self, initial: Any, known: set[str], assumed: list[BoolTerm]) -> None:
+        """Whatever `fresh` assumes of an entry must be true when there is none.
+
+        Otherwise the case that the entry is absent would be left out in silence. An assumption
+        that speaks of further unknowns of the entry is not checked.
+        """
+        pairs = list(leaves(initial, self.absent))
+        own = set(unknowns(*(leaf for leaf, _ in pairs)))
+        if not all(z3.is_const(leaf) for leaf, _ in pairs):
+            return
+        for fact in assumed:
+            if set(unknowns(fact)) <= known | own:
+                instead = z3.substitute(fact, *pairs)
+                if not self.run.entails(instead):
+                    raise TableError(
+                        f"what is assumed of an entry of {self.name} leaves out that it is "
+                        f"absent, that is {self.absent!r}: {show(fact)}"
+                    )
 
     def presence(self, place: int) -> BoolTerm:
         """The condition that the initial table has an entry here."""

@@ -14,7 +14,7 @@ from attrs import frozen
 
 from perpref.table import Table
 from proofs.executor.explore import Path
-from proofs.executor.structure import fields_of
+from proofs.executor.structure import fields_of, unknowns
 from proofs.executor.tables import ABSENT, SymTable
 from proofs.executor.terms import BoolTerm, SymBool, SymInt
 
@@ -93,17 +93,9 @@ def concretise(value: Any, model: Model) -> Any:
 
 def _number(term: Any, model: Model) -> int | bool:
     pairs = []
-    seen, open_terms = set(), [term]
-    while open_terms:
-        part = open_terms.pop()
-        if part.get_id() in seen:
-            continue
-        seen.add(part.get_id())
-        if z3.is_const(part) and part.decl().kind() == z3.Z3_OP_UNINTERPRETED:
-            name = part.decl().name()
-            plain = model.values.get(name, 0)
-            pairs.append((part, z3.BoolVal(bool(plain)) if z3.is_bool(part) else z3.IntVal(plain)))
-        open_terms.extend(part.children())
+    for name, symbol in unknowns(term).items():
+        plain = model.values.get(name, 0)
+        pairs.append((symbol, z3.BoolVal(bool(plain)) if z3.is_bool(symbol) else z3.IntVal(plain)))
     plain_term = z3.simplify(z3.substitute(term, *pairs))
     return plain_term.as_long() if z3.is_int_value(plain_term) else bool(z3.is_true(plain_term))
 

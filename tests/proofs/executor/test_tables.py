@@ -328,6 +328,20 @@ def test_another_default_than_the_declared_one_is_refused() -> None:
         explore(lambda: SymTable("t", number("v"), absent=0).get(1, 3))
 
 
+def test_assumptions_that_leave_out_absence_are_refused() -> None:
+    def program(least: int) -> int:
+        def fresh(key: int) -> int:
+            value = fresh_int(f"v[{key}]")
+            assume(value >= least)
+            return value
+
+        return SymTable("t", fresh, absent=0).get(1, 0)
+
+    assert len(explore(lambda: program(0))) == 1
+    with pytest.raises(TableError, match="leaves out that it is absent"):
+        explore(lambda: program(1))
+
+
 def test_a_measure_that_counts_absent_entries_is_refused() -> None:
     def program() -> int:
         table = SymTable("t", number("v"), absent=0)
