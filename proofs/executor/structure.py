@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from types import CellType, FunctionType, MethodType
+from types import CellType, CodeType, FunctionType, MethodType
 from typing import Any, TypeVar
 
 import attrs
@@ -101,10 +101,21 @@ def identity(value: Any) -> tuple[object, ...]:
         keywords = tuple(
             (name, identity(default)) for name, default in (value.__kwdefaults__ or {}).items()
         )
-        return ("function", value.__code__, id(value.__globals__), closure, defaults, keywords)
+        code = _code_identity(value.__code__)
+        return ("function", code, id(value.__globals__), closure, defaults, keywords)
     if isinstance(value, MethodType):
         return ("method", value.__func__, identity(value.__self__))
     return ("object", id(value))
+
+
+def _code_identity(code: CodeType) -> tuple[object, ...]:
+    """What a function does, wherever it stands: two lambdas that read alike are one measure."""
+    constants = tuple(
+        _code_identity(constant) if isinstance(constant, CodeType) else identity(constant)
+        for constant in code.co_consts
+    )
+    shape = (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags)
+    return (*shape, code.co_code, code.co_exceptiontable, code.co_names, constants)
 
 
 def frozen_function(function: F) -> F:

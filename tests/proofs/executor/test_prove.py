@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-import z3
+import z3  # type: ignore[import-untyped]
 
 from proofs.executor import (
     Answer,

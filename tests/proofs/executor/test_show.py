@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 
 import pytest
-import z3
+import z3  # type: ignore[import-untyped]
 
 from proofs.executor.show import LONGEST, show
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import z3
+import z3  # type: ignore[import-untyped]
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,6 +39,7 @@ DIVISORS = st.integers(1, 10**6)
 def value_of(program: Callable[[], Any]) -> int:
     """The one value that a program with fully pinned unknowns can have."""
     (path,) = explore(program)
+    assert path.result is not None
     solver = z3.Solver()
     solver.add(*path.facts)
     answer = z3.Int("answer")

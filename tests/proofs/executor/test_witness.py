@@ -168,7 +168,7 @@ def test_absent_and_default_valued_entries_are_left_out() -> None:
 
 def test_a_path_that_needs_untouched_entries_is_not_closed() -> None:
     def program() -> Any:
-        table = SymTable("t", lambda key: fresh_int(f"v[{key}]"))
+        table: Any = SymTable("t", lambda key: fresh_int(f"v[{key}]"))
         if table.total(lambda value: value) > 0:
             return "some"
         raise Refused
