@@ -1,0 +1,524 @@
+"""Which rule is to blame for a difference.
+
+The clues are asked in the order of `CLUES`; the first that has an answer gives it:
+
+1. a refusal on one side only, or two that differ: the rule of the refusal;
+2. the first event that differs: what the guards say of the engine's event, then the tables below;
+3. the same events and another state: what the last fill did to the position, or who moved the cash;
+4. no events to go by: the reference's last event that touched what differs first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import frozen
+
+from perpref import machine
+from perpref.checker.differences import same_event, telling
+from perpref.checker.finding import Difference, Kind
+from perpref.checker.trace import Traced, trace
+from perpref.checker.wire import Done, RefusedBy, Result
+from perpref.outcome import (
+    Cancelled,
+    CashMoved,
+    Event,
+    Filled,
+    Marked,
+    Outcome,
+    Paid,
+    Refused,
+    Rested,
+)
+from perpref.rule_registry import Refusal
+from perpref.rules import adl, book, liquidation, loss, vault
+from perpref.rules.fee import trading_fee
+from perpref.rules.margin import position_of
+from perpref.rules.position import traded
+from perpref.state import VAULT, Exchange, Kind as OrderKind, Order, Side
+from perpref.units import AccountId, sign
+
+FORCED = ("LIQ-6", "VLT-1", "ADL-3", "LOSS-1")
+"""The fills of a liquidation, stage by stage."""
+
+SAME_RULE = {
+    ("LED-5", "amount"): "LED-5",
+    ("LED-7", "amount"): "LED-7",
+    ("LED-8", "amount"): "LED-8",
+    ("FEE-2", "amount"): "FEE-1",
+    ("FEE-3", "amount"): "FEE-1",
+    ("FEE-4", "amount"): "FEE-4",
+    ("FUND-3", "amount"): "FUND-2",
+    ("FUND-3", "direction"): "FUND-2",
+    ("LOSS-3", "amount"): "LOSS-3",
+    ("LOSS-3", "payer"): "LOSS-5",
+    ("BOOK-3", "counterparty"): "BOOK-2",
+    ("BOOK-3", "price"): "BOOK-3",
+    ("BOOK-3", "lots"): "BOOK-3",
+    ("LIQ-6", "counterparty"): "BOOK-2",
+    ("LIQ-6", "price"): "LIQ-6",
+    ("LIQ-6", "lots"): "LIQ-6",
+    ("VLT-1", "price"): "LIQ-5",
+    ("VLT-1", "lots"): "VLT-1",
+    ("ADL-3", "counterparty"): "ADL-2",
+    ("ADL-3", "price"): "LIQ-5",
+    ("ADL-3", "lots"): "ADL-4",
+    ("LOSS-1", "counterparty"): "ADL-2",
+    ("LOSS-1", "price"): "LOSS-1",
+    ("LOSS-1", "lots"): "LOSS-1",
+}
+"""Both sides have an event under this rule, and this differs in it: the rule to blame."""
+
+MISSING = {"FUND-3": "FUND-3", "LOSS-3": "LOSS-3", "BOOK-3": "BOOK-3"}
+"""One side has no event under this rule at all; for rules not listed, the rule itself."""
+
+COMPUTES = {"FEE-2": "FEE-1", "FEE-3": "FEE-1", "FUND-3": "FUND-2"}
+"""A payment of one quantum that is missing is one that was rounded to nothing, by this rule."""
+
+
+@frozen
+class Clues:
+    """What is known of a step on which the two sides part."""
+
+    kind: Kind
+    before: Exchange
+    command: machine.Command
+    expected: Outcome | Refused | None
+    result: Result
+    differences: tuple[Difference, ...]
+    shows_events: bool
+    within: int
+
+    @property
+    def traced(self) -> tuple[Traced, ...]:
+        """The reference's events, and the state before each."""
+        chosen = self.result.choices if isinstance(self.result, Done) else ()
+        return trace(self.before, self.command, chosen)[0]
+
+
+def blamed(clues: Clues) -> str:
+    """The id of the rule that is to blame; empty when there is nothing to go by."""
+    for clue in CLUES:
+        rule = clue(clues)
+        if rule is not None:
+            return rule
+    return ""
+
+
+# 1. Refusals.
+
+
+def refusal(clues: Clues) -> str | None:
+    """One side refuses: the rule of its refusal. Both do: the reference's."""
+    if isinstance(clues.expected, Refused):
+        return clues.expected.rule
+    if clues.kind is Kind.REFUSAL and isinstance(clues.result, RefusedBy):
+        return clues.result.rule or _rule_of_command(clues.command)
+    return None
+
+
+# 2. Events.
+
+
+@frozen
+class Parting:
+    """The first events that differ; None where one side has no more."""
+
+    clues: Clues
+    before: Exchange
+    ours: Event | None
+    theirs: Event | None
+    ours_after: tuple[Event, ...]
+    theirs_after: tuple[Event, ...]
+
+
+def first_event(clues: Clues) -> str | None:
+    """Ask the guards, then the tables, about the first event that differs."""
+    if not clues.shows_events or not isinstance(clues.result, Done):
+        return None
+    parting = _parting(clues, clues.result.events)
+    if parting is None:
+        return None
+    for question in (
+        only_one_side_liquidates,
+        the_guards_say_no,
+        same_rule_other_value,
+        one_event_missing,
+        other_events,
+    ):
+        rule = question(parting)
+        if rule is not None:
+            return rule
+    return None
+
+
+def _parting(clues: Clues, engine: tuple[Event, ...]) -> Parting | None:
+    pairs = [t for t in clues.traced if telling((t.event,), clues.within)]
+    ours = tuple(pair.event for pair in pairs)
+    theirs = telling(engine, clues.within)
+    for at in range(max(len(ours), len(theirs))):
+        our = ours[at] if at < len(ours) else None
+        their = theirs[at] if at < len(theirs) else None
+        if our is None or their is None or not same_event(our, their, clues.within):
+            before = pairs[at].before if at < len(pairs) else _end(clues)
+            return Parting(clues, before, our, their, ours[at:], theirs[at:])
+    return None
+
+
+def _end(clues: Clues) -> Exchange:
+    return clues.expected.exchange if isinstance(clues.expected, Outcome) else clues.before
+
+
+def _liquidates(events: tuple[Event, ...]) -> bool:
+    return any(event.rule in (*FORCED, "LIQ-2", "LOSS-3") for event in events)
+
+
+def only_one_side_liquidates(parting: Parting) -> str | None:
+    """From here on one side liquidates and the other does not: who is due is in dispute."""
+    ours, theirs = parting.ours_after, parting.theirs_after
+    if _liquidates(ours[:1]) and not theirs or _liquidates(theirs[:1]) and not ours:
+        if parting.clues.differences and not _is_due_dispute(parting):
+            return None
+        return "LIQ-1"
+    return None
+
+
+def _is_due_dispute(parting: Parting) -> bool:
+    """Whether this is about the start of a liquidation, and not about its course."""
+    lead = parting.ours or parting.theirs
+    traced = [t.event for t in parting.clues.traced]
+    before = traced[: len(traced) - len(parting.ours_after)]
+    if lead is not None and lead.rule == "LOSS-3":
+        return False
+    return not _liquidates(tuple(before))
+
+
+def the_guards_say_no(parting: Parting) -> str | None:
+    """What the rules say of the engine's event in the reference's state, if they refuse it."""
+    event = parting.theirs
+    if not isinstance(event, Filled):
+        return None
+    try:
+        _attempt(parting, event)
+    except Refusal as refused:
+        return refused.code.rule
+    return None
+
+
+def _attempt(parting: Parting, event: Filled) -> None:
+    """Carry out the engine's fill on the reference. Raises Refusal when a guard says no."""
+    now, market, lots = parting.before, event.market, event.lots
+    victim, other = _victim(now, event)
+    match event.rule:
+        case "VLT-1":
+            vault.take_over(now, victim, market, lots)
+        case "ADL-3":
+            adl.deleverage(now, victim, other, market, lots)
+        case "LOSS-1":
+            loss.close_out(now, victim, other, market, lots)
+        case "LIQ-6":
+            maker = _maker(now, event, other)
+            if maker is not None:
+                liquidation.liquidate(now, victim, market, maker)
+        case "BOOK-3":
+            taker = _taker(parting.clues.command)
+            if taker is None:
+                return
+            maker_account = event.seller if taker.account == event.buyer else event.buyer
+            maker = _maker(now, event, maker_account)
+            if maker is not None:
+                book.match(now, market, taker, maker, event.price)
+
+
+def _victim(now: Exchange, event: Filled) -> tuple[AccountId, AccountId]:
+    """Who of the two parties was liquidated, and the other one."""
+    pair = event.buyer, event.seller
+    if event.rule == "VLT-1":
+        return pair if event.seller == VAULT else (event.seller, event.buyer)
+    known = [a for a in pair if a in now.accounts and liquidation.is_due(now, a)]
+    if known == [event.seller]:
+        return event.seller, event.buyer
+    if len(known) == 2 and abs(position_of(now, event.buyer, event.market).size) == event.lots:
+        return pair
+    return pair if known else (event.seller, event.buyer)
+
+
+def _maker(now: Exchange, event: Filled, account: AccountId) -> Order | None:
+    """The order of an account that a fill must have met."""
+    side = Side.BUY if account == event.buyer else Side.SELL
+    for _, order in now.markets[event.market].orders.items():
+        if (order.account, order.side, order.price) == (account, side, event.price):
+            return order
+    return None
+
+
+def _taker(command: machine.Command) -> Order | None:
+    if not isinstance(command, machine.Place):
+        return None
+    price = book.UNPRICED[command.side] if command.kind is OrderKind.MARKET else command.price
+    return Order(
+        command.order, command.account, command.side, price, command.lots, command.reduce_only
+    )
+
+
+def same_rule_other_value(parting: Parting) -> str | None:
+    """Both sides have such an event, with other values in it."""
+    ours, theirs = parting.ours, parting.theirs
+    if isinstance(ours, Filled) and isinstance(theirs, Filled) and ours.rule == theirs.rule:
+        return _other_fill(parting, ours, theirs)
+    if isinstance(ours, Paid) and isinstance(theirs, Paid) and ours.rule == theirs.rule:
+        return _other_payment(parting, ours, theirs)
+    if isinstance(ours, CashMoved | Marked | Rested) and type(ours) is type(theirs):
+        return ours.rule
+    if isinstance(ours, Cancelled) and isinstance(theirs, Cancelled) and ours.rule == theirs.rule:
+        return ours.rule
+    return None
+
+
+def _other_fill(parting: Parting, ours: Filled, theirs: Filled) -> str:
+    if ours.market != theirs.market:
+        return "LIQ-3"
+    if {ours.buyer, ours.seller} != {theirs.buyer, theirs.seller}:
+        if ours.rule in FORCED:
+            mine, yours = _victim(parting.before, ours)[0], _victim(parting.before, theirs)[0]
+            if mine != yours:
+                return "LIQ-8"
+        return SAME_RULE[ours.rule, "counterparty"]
+    if ours.price != theirs.price:
+        if ours.rule in ("BOOK-3", "LIQ-6") and _rests_at(parting.before, ours, theirs.price):
+            return "BOOK-2"
+        return SAME_RULE[ours.rule, "price"]
+    if ours.rule in ("BOOK-3", "LIQ-6") and _reduce_only(parting, ours):
+        return "BOOK-7"
+    return SAME_RULE[ours.rule, "lots"]
+
+
+def _rests_at(now: Exchange, fill: Filled, price: int) -> bool:
+    """Whether a party of the fill has an order resting at this other price."""
+    return any(
+        order.price == price and order.account in (fill.buyer, fill.seller)
+        for _, order in now.markets[fill.market].orders.items()
+    )
+
+
+def _reduce_only(parting: Parting, fill: Filled) -> bool:
+    taker = _taker(parting.clues.command)
+    resting = parting.before.markets[fill.market].orders.items()
+    return (taker is not None and taker.reduce_only) or any(
+        order.reduce_only and order.account in (fill.buyer, fill.seller) for _, order in resting
+    )
+
+
+def _other_payment(parting: Parting, ours: Paid, theirs: Paid) -> str | None:
+    if (ours.payer, ours.payee) == (theirs.payee, theirs.payer) != (ours.payee, ours.payer):
+        return SAME_RULE.get((ours.rule, "direction"), ours.rule)
+    if (ours.payer, ours.payee) != (theirs.payer, theirs.payee):
+        return SAME_RULE.get((ours.rule, "payer")) if ours.rule == "LOSS-3" else None
+    if ours.rule in ("FEE-2", "FEE-3") and _is_the_other_fee(parting, ours, theirs):
+        return ours.rule
+    return SAME_RULE[ours.rule, "amount"]
+
+
+def _is_the_other_fee(parting: Parting, ours: Paid, theirs: Paid) -> bool:
+    """Whether the engine charged a maker the taker's rate, or the other way round."""
+    rates = parting.before.rulebook
+    wrong = rates.taker_fee if ours.rule == "FEE-2" else rates.maker_fee
+    right = rates.maker_fee if ours.rule == "FEE-2" else rates.taker_fee
+    fills = [t.event for t in parting.clues.traced if isinstance(t.event, Filled)]
+    return wrong != right and any(
+        trading_fee(fill.lots, fill.price, wrong) == theirs.amount
+        and trading_fee(fill.lots, fill.price, right) == ours.amount
+        for fill in fills
+    )
+
+
+def one_event_missing(parting: Parting) -> str | None:
+    """One side goes on with what comes next on the other: a single event is missing or extra."""
+    ours, theirs, within = parting.ours_after, parting.theirs_after, parting.clues.within
+    if ours and _continues(ours[1:], theirs, within):
+        return _of_missing(ours[0])
+    if theirs and _continues(theirs[1:], ours, within):
+        return _of_missing(theirs[0])
+    return None
+
+
+def _continues(rest: tuple[Event, ...], other: tuple[Event, ...], within: int) -> bool:
+    if not rest or not other:
+        return not rest and not other
+    return same_event(rest[0], other[0], within)
+
+
+def _of_missing(event: Event) -> str:
+    if isinstance(event, Paid) and event.amount == 1:
+        return COMPUTES.get(event.rule, event.rule)
+    return MISSING.get(event.rule, event.rule)
+
+
+def other_events(parting: Parting) -> str | None:
+    """Each side goes its own way: what each does, and the rule to blame."""
+    ours, theirs = parting.ours, parting.theirs
+    match ours, theirs:
+        case None, None:
+            return None
+        case None, event:
+            assert event is not None
+            return _of_missing(event)
+        case event, None:
+            assert event is not None
+            return _of_missing(event)
+        case Cancelled(), Filled():
+            return ours.rule
+        case Filled(), Cancelled():
+            return "BOOK-4" if theirs.rule == "BOOK-6" else theirs.rule
+        case Filled(), Rested():
+            return "BOOK-3"
+        case Rested(), Cancelled():
+            return theirs.rule
+        case Filled(rule="ADL-3"), Filled(rule="LOSS-1"):
+            return "ADL-4"
+        case Cancelled(), _:
+            return ours.rule
+        case _, Cancelled():
+            assert theirs is not None
+            return theirs.rule
+        case _:
+            assert ours is not None
+            return _of_missing(ours)
+
+
+# 3. The same events, another state.
+
+
+def same_events_other_state(clues: Clues) -> str | None:
+    """What the last event that touched it did to what differs."""
+    if not clues.shows_events or not clues.differences:
+        return None
+    first = clues.differences[0]
+    match first.field:
+        case "custody":
+            return "LED-1"
+        case "mark":
+            return "MARK-1"
+        case "order" | "orders":
+            filled = any(isinstance(t.event, Filled) for t in clues.traced)
+            return "BOOK-2" if filled else _book_rule(clues)
+        case "last order":
+            return "BOOK-1"
+    last = _last_touching(clues, first)
+    if last is None:
+        return _rule_of_command(clues.command)
+    match last.event:
+        case Filled():
+            return _position_rule(last.before, last.event, first)
+        case Paid():
+            return "LED-2"
+        case CashMoved():
+            return "LED-1"
+    return last.event.rule
+
+
+def _book_rule(clues: Clues) -> str:
+    for traced in reversed(clues.traced):
+        if isinstance(traced.event, Rested | Cancelled):
+            return traced.event.rule
+    return _rule_of_command(clues.command)
+
+
+def _last_touching(clues: Clues, difference: Difference) -> Traced | None:
+    """The reference's last event that touched what differs; a fill rather than its fees."""
+    account, market = difference.account, difference.market
+    for traced in reversed(clues.traced):
+        match traced.event:
+            case Filled(buyer, seller, where):
+                if account in (buyer, seller) and market in (None, where):
+                    return traced
+            case Paid(payer, payee):
+                alone = not any(isinstance(t.event, Filled) for t in clues.traced)
+                if market is None and account in (payer, payee) and alone:
+                    return traced
+            case CashMoved(holder):
+                if market is None and account == holder:
+                    return traced
+            case Rested() | Cancelled() | Marked():
+                if market == traced.event.market and account is None:
+                    return traced
+    return None
+
+
+def _position_rule(before: Exchange, fill: Filled, difference: Difference) -> str:
+    """Whether the fill opened (POS-1), closed (POS-2) or flipped (POS-3) the position."""
+    assert difference.account is not None
+    position = position_of(before, difference.account, fill.market)
+    lots = fill.lots if difference.account == fill.buyer else -fill.lots
+    after, _ = traded(position, lots, fill.price)
+    if sign(position.size) * sign(lots) >= 0:
+        return "POS-1"
+    return "POS-3" if sign(after.size) == -sign(position.size) else "POS-2"
+
+
+# 4. No events to go by.
+
+
+def no_events(clues: Clues) -> str | None:
+    """The reference's last event that touched what differs first."""
+    if clues.shows_events or not clues.differences:
+        return None
+    first = clues.differences[0]
+    if first.field == "mark":
+        return "MARK-1"
+    last = _last_touching(clues, first)
+    if last is None:
+        liquidating = isinstance(clues.command, machine.SetMark | machine.SettleFunding)
+        return "LIQ-1" if liquidating else _rule_of_command(clues.command)
+    event = last.event
+    if not isinstance(event, Filled):
+        return COMPUTES.get(event.rule, event.rule)
+    if first.field == "size":
+        return _size_rule(clues, last, event)
+    if event.rule in ("VLT-1", "ADL-3"):
+        return "LIQ-5"
+    fees = {t.event.rule for t in clues.traced if isinstance(t.event, Paid)}
+    if first.field == "collateral" and fees:
+        return "FEE-4" if "FEE-4" in fees else "FEE-1"
+    return _position_rule(last.before, event, first)
+
+
+def _size_rule(clues: Clues, last: Traced, event: Filled) -> str:
+    """A size differs: by whom the lots were taken, and whether a guard forbids so many."""
+    if event.rule in ("ADL-3", "LOSS-1"):
+        return "ADL-2"
+    if event.rule in ("BOOK-3", "LIQ-6"):
+        return "BOOK-2"
+    took = next((d for d in clues.differences if d.account == VAULT and d.field == "size"), None)
+    if took is not None:
+        lots = abs(int(took.engine) - position_of(last.before, VAULT, event.market).size)
+        try:
+            vault.take_over(last.before, _victim(last.before, event)[0], event.market, lots)
+        except Refusal as refused:
+            return refused.code.rule
+    return "VLT-1"
+
+
+# The order of the clues, and what to say when there are none.
+
+CLUES: tuple[Callable[[Clues], str | None], ...] = (
+    refusal,
+    first_event,
+    same_events_other_state,
+    no_events,
+)
+
+COMMAND_RULES: dict[type[machine.Command], str] = {
+    machine.Deposit: "LED-5",
+    machine.Withdraw: "LED-7",
+    machine.Transfer: "LED-8",
+    machine.Place: "BOOK-6",
+    machine.Cancel: "BOOK-10",
+    machine.SetMark: "MARK-1",
+    machine.SettleFunding: "FUND-3",
+    machine.Unwind: "VLT-6",
+}
+
+
+def _rule_of_command(command: machine.Command) -> str:
+    return COMMAND_RULES[type(command)]
