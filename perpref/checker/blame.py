@@ -205,6 +205,20 @@ def the_guards_say_no(parting: Parting) -> str | None:
     return None
 
 
+def guard_sentence(clues: Clues) -> str:
+    """What the guard says that refuses the engine's event; empty when none does."""
+    if not clues.shows_events or not isinstance(clues.result, Done):
+        return ""
+    parting = _parting(clues, clues.result.events)
+    if parting is None or not isinstance(parting.theirs, Filled):
+        return ""
+    try:
+        _attempt(parting, parting.theirs)
+    except Refusal as refused:
+        return str(refused)
+    return ""
+
+
 def _attempt(parting: Parting, event: Filled) -> None:
     """Carry out the engine's fill on the reference. Raises Refusal when a guard says no."""
     now, market, lots = parting.before, event.market, event.lots

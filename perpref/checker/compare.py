@@ -219,9 +219,12 @@ class Judge:
             self.comparison.within,
         )
         if candidate.illegal is not None:
-            rule, what = candidate.illegal.rule, candidate.illegal.what
+            rule, what, because = candidate.illegal.rule, candidate.illegal.what, ""
         else:
             rule, what = blame.blamed(clues), _what(kind, result, candidate.expected)
+            because = blame.guard_sentence(clues)
+            if isinstance(candidate.expected, Refused):
+                because = candidate.expected.message
         return Finding(
             kind,
             rule,
@@ -230,6 +233,7 @@ class Judge:
             differences,
             laws_broken(seen, self.comparison),
             gains(view(candidate.after), seen, self.comparison),
+            because,
             expected=candidate.expected,
             got=result,
         )

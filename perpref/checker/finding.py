@@ -50,7 +50,7 @@ class Finding:
 
     `rule` is the rule that is blamed, empty when the engine failed before any rule could be
     judged; `failure` then says how. `laws` are the laws that the engine's own state breaks.
-    `gains` is the equity that each account has in the engine beyond the reference's, at the
+    `because` is what the guard says that forbids what the engine did. `gains` is the equity that each account has in the engine beyond the reference's, at the
     reference's marks, in quanta.
     """
 
@@ -61,6 +61,7 @@ class Finding:
     differences: tuple[Difference, ...] = ()
     laws: tuple[str, ...] = ()
     gains: dict[AccountId, int] = field(factory=dict)
+    because: str = ""
     failure: str = ""
     stderr: str = ""
     expected: Outcome | Refused | None = None

@@ -1,0 +1,161 @@
+"""Single commands that are interesting where the exchange stands now: at a threshold, or bad."""
+
+from __future__ import annotations
+
+from perpref import machine
+from perpref.checker.dice import Dice
+from perpref.checker.world import World
+from perpref.rules import book
+from perpref.state import VAULT, Kind, Side
+from perpref.units import (
+    MAX_CASH,
+    MAX_ID,
+    MAX_LOTS,
+    MAX_PRICE,
+    PARTS,
+    AccountId,
+    MarketId,
+    OrderId,
+    ceil_div,
+)
+
+NOBODY = AccountId(999)
+NOWHERE = MarketId(99)
+
+
+def deposit(world: World, dice: Dice) -> None:
+    """Cash for a few lots' margin, or a single quantum."""
+    market = world.market(dice)
+    lots = dice.pick((1, 2, 3, 5, 8, 13, 40))
+    need = ceil_div(lots * world.mark(market) * world.initial_rate(market), PARTS)
+    amount = dice.pick((need, need, dice.near(need), 1, 10 * need))
+    world.deposit(world.anybody(dice), amount)
+
+
+def withdraw(world: World, dice: Dice) -> None:
+    """What is free, a quantum more, a quantum less, or a part of it."""
+    account = world.anybody(dice)
+    free = world.free(account)
+    world.do(machine.Withdraw(account, dice.pick((free, dice.near(free), free >> 1, 1))))
+
+
+def transfer(world: World, dice: Dice) -> None:
+    """The same, to somebody else or to oneself."""
+    payer = world.anybody(dice)
+    free = world.free(payer)
+    amount = dice.pick((free, dice.near(free), free >> 1, 1))
+    world.do(machine.Transfer(payer, world.anybody(dice), amount))
+
+
+def place(world: World, dice: Dice) -> None:
+    """An order of any kind, aimed at the book, a position or a threshold."""
+    account, market = world.anybody(dice), world.market(dice)
+    side = dice.pick((Side.BUY, Side.SELL))
+    kind = dice.pick((Kind.LIMIT, Kind.LIMIT, Kind.LIMIT, Kind.IOC, Kind.MARKET, Kind.POST_ONLY))
+    lots = _lots(world, dice, account, market, side)
+    price = 1 if kind is Kind.MARKET else _price(world, dice, market, side)
+    world.place(account, market, side, lots, price, kind, reduce_only=dice.one_in(5))
+
+
+def _lots(world: World, dice: Dice, account: AccountId, market: MarketId, side: Side) -> int:
+    held = abs(world.position(account, market).size)
+    facing = book.best(world.exchange.markets[market], side.opposite)
+    need = max(world.mark(market) * world.initial_rate(market), 1)
+    affordable = world.free(account) * PARTS // need
+    choices = [1, 2, 3, 7, 10, held, 2 * held, dice.near(held), dice.near(affordable)]
+    if facing is not None:
+        choices += [facing.lots, dice.near(facing.lots), facing.lots + held]
+    return min(max(dice.pick(choices), 1), MAX_LOTS)
+
+
+def _price(world: World, dice: Dice, market: MarketId, side: Side) -> int:
+    mark = world.mark(market)
+    choices = [mark, mark, dice.near(mark), mark - side.value * (1 + mark // 50)]
+    for seen in (side, side.opposite):
+        best = book.best(world.exchange.markets[market], seen)
+        if best is not None:
+            choices += [best.price, dice.near(best.price)]
+    positions = [account for account, where in world.holders() if where == market]
+    if positions:
+        choices.append(dice.near(world.bankruptcy_price(dice.pick(positions), market)))
+    return min(max(dice.pick(choices), 1), MAX_PRICE)
+
+
+def cancel(world: World, dice: Dice) -> None:
+    """An order of one's own, at times somebody else's."""
+    market = world.market(dice)
+    orders = world.orders(market)
+    if orders:
+        order = dice.pick(orders)
+        account = world.anybody(dice) if dice.one_in(4) else order.account
+        world.do(machine.Cancel(account, market, order.id))
+
+
+def move_mark(world: World, dice: Dice) -> None:
+    """A step of the mark, aimed at somebody's threshold or a few per cent off."""
+    holders = world.holders()
+    if holders and not dice.one_in(4):
+        aim(world, dice, *dice.pick(holders))
+    else:
+        market = world.market(dice)
+        mark = world.mark(market)
+        step = dice.pick((1, -1, mark // 20, -mark // 20, mark // 7, -mark // 7))
+        world.set_mark(market, mark + step)
+
+
+def aim(world: World, dice: Dice, victim: AccountId, market: MarketId) -> None:
+    """A mark around which this account is due, or worth nothing, or far beyond."""
+    due, ruin = world.due_price(victim, market), world.ruin_price(victim, market)
+    beyond = (world.ruin_price(victim, market, dice.pick((2, 3, 6))), 3 * ruin - 2 * due)
+    towards = -1 if world.position(victim, market).size > 0 else 1
+    choices = (due, due + towards, due + 2 * towards, due - towards, (due + ruin) >> 1)
+    world.set_mark(market, dice.pick((*choices, dice.near(ruin), *beyond)))
+
+
+def settle_funding(world: World, dice: Dice) -> None:
+    """An awkward rate of either sign, up to the cap and one beyond."""
+    cap = world.exchange.rulebook.funding_cap
+    rate = dice.pick((cap, cap, cap // 3 + 1, 1, 0, cap + 1)) * dice.pick((1, -1))
+    world.do(machine.SettleFunding(world.market(dice), rate))
+
+
+def unwind(world: World, dice: Dice) -> None:
+    """The vault offers what it holds."""
+    markets = [market for account, market in world.holders() if account == VAULT]
+    market = dice.pick(markets) if markets else world.market(dice)
+    world.do(machine.Unwind(market, world.next_order()))
+
+
+def wrong(world: World, dice: Dice) -> None:
+    """A command that must be refused: nobody, nowhere, nothing, too much, too late."""
+    who, where = world.person(dice), world.market(dice)
+    order, mark = world.next_order(), world.mark(where)
+    lots, old = dice.pick((0, -1, MAX_LOTS + 1)), world.exchange.last_order
+    amount, price = dice.pick((0, -5, MAX_CASH + 1)), dice.pick((0, -1, MAX_PRICE + 1))
+    buy, limit = Side.BUY, Kind.LIMIT
+    world.do(
+        dice.pick(
+            (
+                machine.Deposit(who, amount),
+                machine.Deposit(AccountId(dice.pick((-1, MAX_ID + 1))), 5),
+                machine.Withdraw(who, amount),
+                machine.Withdraw(NOBODY, 1),
+                machine.Transfer(NOBODY, who, 1),
+                machine.Transfer(who, AccountId(-1), 1),
+                machine.Transfer(who, VAULT, amount),
+                machine.Place(order, NOBODY, where, buy, limit, 1, mark),
+                machine.Place(order, who, NOWHERE, buy, limit, 1, mark),
+                machine.Place(order, who, where, buy, limit, lots, mark),
+                machine.Place(order, who, where, buy, limit, 1, price),
+                machine.Place(old, who, where, buy, limit, 1, mark),
+                machine.Place(OrderId(MAX_ID + 1), who, where, buy, limit, 1, mark),
+                machine.Cancel(who, where, OrderId(order + 7)),
+                machine.Cancel(who, NOWHERE, old),
+                machine.SetMark(where, price),
+                machine.SetMark(NOWHERE, mark),
+                machine.SettleFunding(NOWHERE, 1),
+                machine.Unwind(NOWHERE, order),
+                machine.Unwind(where, old),
+            )
+        )
+    )

@@ -1,0 +1,311 @@
+"""How often each rule acted in a search, and which deep states it saw.
+
+A search that never liquidates anybody proves nothing about liquidation; so what was not reached
+is said, and fails a run that was long enough.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable
+from types import CodeType, FrameType
+from typing import Any
+
+from attrs import frozen
+
+from perpref import machine
+from perpref.checker.choices import Recording, leaves_choice
+from perpref.checker.finding import Case
+from perpref.outcome import Cancelled, Filled, Outcome, Paid, Refused
+from perpref.rule_registry import Refusal, functions, refusals
+from perpref.rules.margin import position_of
+from perpref.scheduler import BY_RULEBOOK
+from perpref.state import VAULT, Exchange
+from perpref.units import sign
+
+SAMPLED = 25
+"""Of so many examples one is also carried out with a count of the functions it calls."""
+
+EXPECTED_EXAMPLES = 500
+"""A search of so many examples or more is expected to reach everything."""
+
+
+@frozen
+class DeepState:
+    """Something that a thorough search must have seen, the rule that it is about, and by which
+    commands it comes about."""
+
+    name: str
+    rule: str
+    commands: frozenset[str]
+
+
+_MARK = frozenset({"set_mark", "place"})
+_FUND = frozenset({"settle_funding", "place"})
+
+ON_THE_BOOK = DeepState("a liquidation that the book absorbs", "LIQ-6", _MARK)
+TAKEN_IN_FULL = DeepState("a takeover of a whole position", "VLT-1", _MARK)
+TAKEN_IN_PART = DeepState("a takeover of a part of a position", "VLT-1", _MARK)
+VAULT_CLOSED = DeepState("a vault that is liquidated itself", "VLT-5", _MARK)
+SEVERAL = DeepState("a deleveraging of several counterparties", "ADL-5", _MARK)
+IN_PART = DeepState("a last counterparty that is closed in part", "ADL-5", _MARK)
+AT_MARK = DeepState("a close-out at the mark, when nobody can bear more", "LOSS-1", _MARK)
+SOCIALISED = DeepState("a deficit shared by several accounts", "LOSS-5", _MARK)
+CLAMPED = DeepState("a bankruptcy price that would fall below 1", "LIQ-5", _MARK)
+FLIPPED = DeepState("a position that flips", "POS-3", frozenset({"place"}))
+PAID_BY_LONGS = DeepState("funding paid to the vault", "FUND-3", _FUND)
+PAID_TO_LONGS = DeepState("funding paid by the vault", "FUND-3", _FUND)
+UNWOUND = DeepState(
+    "a vault that unwinds through the book", "VLT-6", frozenset({"unwind", "place"})
+)
+CROSS = DeepState("an account with positions in two markets", "MRG-1", frozenset({"place"}))
+
+DEEP_STATES = (
+    ON_THE_BOOK,
+    TAKEN_IN_FULL,
+    TAKEN_IN_PART,
+    VAULT_CLOSED,
+    SEVERAL,
+    IN_PART,
+    AT_MARK,
+    SOCIALISED,
+    CLAMPED,
+    FLIPPED,
+    PAID_BY_LONGS,
+    PAID_TO_LONGS,
+    UNWOUND,
+    CROSS,
+)
+
+MUST_LIMIT = ("VLT-2", "VLT-3", "VLT-4", "VLT-5")
+"""Rules that must have said no at least once, if only to the scheduler that asked."""
+
+BY_COMMAND = {
+    "withdraw": ("LED-6", "LED-7"),
+    "transfer": ("LED-8",),
+    "place": ("BOOK", "POS", "FEE", "MRG", "LIQ", "VLT", "ADL", "LOSS", "FUND", "LED-3"),
+    "cancel": ("BOOK-10",),
+    "set_mark": ("MARK", "LIQ", "VLT", "ADL", "LOSS"),
+    "settle_funding": ("FUND",),
+    "unwind": ("VLT-6",),
+}
+"""What cannot be reached on an engine that has no such command, by rule or by chapter."""
+
+
+@frozen
+class Row:
+    """What is known of one rule: it acted, said no, was asked; and its title."""
+
+    rule: str
+    title: str
+    acted: int
+    refused: int
+    asked: int
+
+    @property
+    def reached(self) -> bool:
+        if self.rule in MUST_LIMIT:
+            return self.refused > 0
+        return self.acted + self.refused + self.asked > 0
+
+
+class Reach:
+    """Counts, fed by the comparison and by sampled examples."""
+
+    def __init__(self) -> None:
+        self.acted: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        self.asked: Counter[str] = Counter()
+        self.deep: Counter[DeepState] = Counter()
+        self.examples = 0
+        self._said_no: Counter[str] = Counter()
+        self._carried = _carried()
+
+    def watch(
+        self, before: Exchange, command: machine.Command, expected: Outcome | Refused
+    ) -> None:
+        """Take note of a step on which the engine and the reference agreed."""
+        if isinstance(expected, Refused):
+            self.refused[expected.rule] += 1
+            return
+        self.acted.update({event.rule for event in expected.events})
+        for state in deep_states(before, command, expected):
+            self.deep[state] += 1
+
+    def sample(self, case: Case, example: int) -> None:
+        """Every so often, carry out an example once more and count the functions of the rules."""
+        self.examples = example
+        if example % SAMPLED != 1:
+            return
+        sys.setprofile(self._profile)
+        try:
+            exchange = case.terms.opened()
+            for command in case.commands:
+                choices = Recording() if leaves_choice(exchange) else BY_RULEBOOK
+                outcome = machine.apply(exchange, command, choices)
+                if isinstance(outcome, Outcome):
+                    exchange = outcome.exchange
+        finally:
+            sys.setprofile(None)
+
+    def _profile(self, frame: FrameType, event: str, _: Any) -> None:
+        if event != "call":
+            return
+        code = frame.f_code
+        if code is _REFUSAL:
+            self._said_no[frame.f_locals["code"].rule] += 1
+        elif code in self._carried:
+            self.asked.update(self._carried[code])
+
+    def rows(self) -> list[Row]:
+        """One row per rule, in the order of chapters."""
+        carriers = functions()
+        declared = list(carriers) + [code.rule for code in refusals().values()]
+        return [
+            Row(
+                rule_id,
+                title(rule_id),
+                self.acted[rule_id],
+                self.refused[rule_id] + self._said_no[rule_id],
+                self.asked[rule_id],
+            )
+            for rule_id in sorted(set(declared), key=_reading_order)
+        ]
+
+    def not_reached(self, supported: tuple[str, ...]) -> list[str]:
+        """Rules and deep states that this search should have seen and did not."""
+        missing = {command for command in machine_commands() if command not in supported}
+        beyond = tuple(prefix for command in missing for prefix in BY_COMMAND.get(command, ()))
+        rules = [
+            f"{row.rule} {row.title}"
+            for row in self.rows()
+            if not row.reached and not row.rule.startswith(beyond)
+        ]
+        states = [
+            f"{state.rule} {state.name}"
+            for state in DEEP_STATES
+            if not self.deep[state] and state.commands <= set(supported)
+        ]
+        return rules + states
+
+
+def machine_commands() -> tuple[str, ...]:
+    """The names of all commands."""
+    from perpref.checker.wire import COMMANDS
+
+    return tuple(COMMANDS)
+
+
+_REFUSAL: CodeType = Refusal.__init__.__code__
+
+CHAPTERS = "UNIT LED POS MRG MARK FEE BOOK FUND LIQ VLT ADL LOSS".split()
+
+
+def _reading_order(rule_id: str) -> tuple[int, int]:
+    chapter, number = rule_id.split("-")
+    return CHAPTERS.index(chapter), int(number)
+
+
+def _carried() -> dict[CodeType, tuple[str, ...]]:
+    carried: dict[CodeType, tuple[str, ...]] = {}
+    for rule_id, carriers in functions().items():
+        for carrier in carriers:
+            carried[carrier.__code__] = (*carried.get(carrier.__code__, ()), rule_id)
+    return carried
+
+
+def title(rule_id: str) -> str:
+    """What a rule says: the first line of the function that carries it, or of its refusal."""
+    carriers: tuple[Callable[..., Any], ...] = functions().get(rule_id, ())
+    for carrier in carriers:
+        if carrier.__doc__:
+            return carrier.__doc__.strip().splitlines()[0]
+    said = [code.says for code in refusals().values() if code.rule == rule_id]
+    return said[0] if said else ""
+
+
+# Deep states.
+
+
+def deep_states(before: Exchange, command: machine.Command, outcome: Outcome) -> list[DeepState]:
+    """Which deep states one step shows."""
+    fills = [event for event in outcome.events if isinstance(event, Filled)]
+    seen = []
+    if isinstance(command, machine.SetMark | machine.SettleFunding):
+        seen += _of_liquidation(before, outcome, fills)
+        seen += _of_funding(outcome)
+    elif fills:
+        if isinstance(command, machine.Unwind):
+            seen.append(UNWOUND)
+        seen += _of_trade(before, outcome, fills)
+    return seen
+
+
+def _of_trade(before: Exchange, outcome: Outcome, fills: list[Filled]) -> list[DeepState]:
+    seen = []
+    for fill in fills:
+        for account in (fill.buyer, fill.seller):
+            was = sign(position_of(before, account, fill.market).size)
+            if was and sign(position_of(outcome.exchange, account, fill.market).size) == -was:
+                seen.append(FLIPPED)
+            if len(outcome.exchange.accounts[account].positions) > 1:
+                seen.append(CROSS)
+    return seen
+
+
+def _of_liquidation(before: Exchange, outcome: Outcome, fills: list[Filled]) -> list[DeepState]:
+    seen = []
+    rules = Counter(fill.rule for fill in fills)
+    if rules["LIQ-6"]:
+        seen.append(ON_THE_BOOK)
+    if rules["VLT-1"]:
+        taken = [fill for fill in fills if fill.rule == "VLT-1"]
+        for fill in taken:
+            victim = fill.seller if fill.buyer == VAULT else fill.buyer
+            closed_later = any(
+                later.rule in ("ADL-3", "LOSS-1")
+                and victim in (later.buyer, later.seller)
+                and later.market == fill.market
+                for later in fills
+            )
+            open_still = position_of(outcome.exchange, victim, fill.market).size != 0
+            seen.append(TAKEN_IN_PART if closed_later or open_still else TAKEN_IN_FULL)
+    deleveraged = [fill for fill in fills if fill.rule == "ADL-3"]
+    parties = Counter((a, fill.market) for fill in deleveraged for a in (fill.buyer, fill.seller))
+    if any(count > 1 for count in parties.values()):
+        seen.append(SEVERAL)
+    if deleveraged:
+        last = deleveraged[-1]
+        left = (
+            position_of(outcome.exchange, a, last.market).size for a in (last.buyer, last.seller)
+        )
+        if any(left):
+            seen.append(IN_PART)
+    if rules["LOSS-1"]:
+        seen.append(AT_MARK)
+    if sum(isinstance(e, Paid) and e.rule == "LOSS-3" for e in outcome.events) > 1:
+        seen.append(SOCIALISED)
+    if any(fill.price == 1 and fill.rule in ("VLT-1", "ADL-3") for fill in fills):
+        seen.append(CLAMPED)
+    if _vault_closed(before, fills):
+        seen.append(VAULT_CLOSED)
+    return seen
+
+
+def _vault_closed(before: Exchange, fills: list[Filled]) -> bool:
+    """Whether the vault's own position was closed by force: it lost lots, not as a taker-over."""
+    return any(
+        fill.rule in ("ADL-3", "LOSS-1", "LIQ-6")
+        and VAULT in (fill.buyer, fill.seller)
+        and position_of(before, VAULT, fill.market).size * (1 if fill.seller == VAULT else -1) > 0
+        for fill in fills
+    )
+
+
+def _of_funding(outcome: Outcome) -> list[DeepState]:
+    seen = []
+    for event in outcome.events:
+        if isinstance(event, Paid) and event.rule == "FUND-3" and event.amount > 0:
+            seen.append(PAID_BY_LONGS if event.payee == VAULT else PAID_TO_LONGS)
+    return seen

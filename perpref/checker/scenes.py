@@ -1,0 +1,209 @@
+"""Small scenes: a few plain commands that lead to states which single commands seldom reach."""
+
+from __future__ import annotations
+
+from perpref import machine
+from perpref.checker import moves
+from perpref.checker.dice import Dice
+from perpref.checker.world import World
+from perpref.rules import margin
+from perpref.state import VAULT, Kind, Side
+from perpref.units import AccountId, MarketId
+
+
+def open_interest(world: World, dice: Dice) -> None:
+    """One account against several others, with margins that are rich, exact or thin."""
+    market = world.market(dice)
+    victim, *others = dice.shuffled(world.people)
+    share = dice.pick((1, 2, 3, 5, 10, 17))
+    others = others[: dice.pick((1, 2, 2, 3))]
+    price = dice.near(world.mark(market))
+    long = dice.one_in(2)
+    world.equip(victim, market, share * len(others), dice.pick((5, 5, 6, 8)))
+    for other in others:
+        lots = dice.pick((share, share, 1, share + 1))
+        world.equip(other, market, lots, dice.pick((5, 6, 8, 40)))
+        buyer, seller = (victim, other) if long else (other, victim)
+        world.trade(buyer, seller, market, lots, price)
+
+
+def twins(world: World, dice: Dice) -> None:
+    """Winners that rank alike: the same price, and equities in proportion to their sizes."""
+    market = world.market(dice)
+    if len(world.people) < 3:
+        return open_interest(world, dice)
+    victim, first, second = dice.shuffled(world.people)[:3]
+    lots, times = dice.pick((1, 2, 3, 4)), dice.pick((1, 1, 2, 3))
+    price = world.mark(market)
+    world.equip(victim, market, lots * (1 + times), 5)
+    world.equip(first, market, lots, dice.pick((5, 8)))
+    world.equip(second, market, lots * times, 5)
+    long = bool(dice.below(2))
+    for other, size in dice.shuffled(((first, lots), (second, lots * times))):
+        _deal(world, victim, other, market, size, price, long)
+    if not (world.knows(first) and world.knows(second)):
+        return None
+    one = margin.equity(world.exchange, first)
+    other_equity = margin.equity(world.exchange, second)
+    level = max(one, -(-other_equity // times))
+    world.deposit(first, level - one)
+    world.deposit(second, level * times - other_equity)
+    if dice.below(2):
+        moves.aim(world, dice, victim, market)
+    return None
+
+
+def feed_vault(world: World, dice: Dice) -> None:
+    """A vault that can just take over so many lots, or not quite."""
+    market = world.market(dice)
+    world.equip(VAULT, market, dice.pick((1, 2, 3, 6, 12)), dice.pick((1, 3, 4, 5, 8)))
+
+
+def starve_vault(world: World, dice: Dice) -> None:
+    """The vault's cash goes to somebody else."""
+    free = world.free(VAULT)
+    if free > 0:
+        world.do(machine.Transfer(VAULT, world.person(dice), dice.pick((free, free >> 1))))
+
+
+def crash(world: World, dice: Dice) -> None:
+    """The mark moves against a holder, and perhaps further."""
+    holders = world.holders()
+    if not holders:
+        return open_interest(world, dice)
+    for _ in range(dice.pick((1, 1, 2))):
+        holders = world.holders()
+        if holders:
+            moves.aim(world, dice, *dice.pick(holders))
+    return None
+
+
+def bids_for_a_victim(world: World, dice: Dice) -> None:
+    """Orders rest around the price at which a victim's liquidation will be limited."""
+    holders = world.holders()
+    if not holders:
+        return open_interest(world, dice)
+    victim, market = dice.pick(holders)
+    size = world.position(victim, market).size
+    side = Side.BUY if size > 0 else Side.SELL
+    limit = world.bankruptcy_price(victim, market)
+    for _ in range(dice.pick((1, 2, 3))):
+        maker = world.anybody(dice)
+        lots = dice.pick((abs(size), max(abs(size) >> 1, 1), 1, abs(size) + 1))
+        if dice.below(4):
+            world.equip(maker, market, lots, dice.pick((4, 5, 8)))
+        price = limit + side.value * dice.pick((-1, 0, 0, 1, 2, 5))
+        world.place(maker, market, side, lots, max(price, 1), reduce_only=dice.one_in(6))
+    if dice.below(4):
+        moves.aim(world, dice, victim, market)
+    return None
+
+
+def late_counterparty(world: World, dice: Dice) -> None:
+    """A winner takes its profit and leaves it to a newcomer who cannot bear the next fall."""
+    market = world.market(dice)
+    if len(world.people) < 3:
+        return open_interest(world, dice)
+    victim, winner, late = dice.shuffled(world.people)[:3]
+    lots, long = dice.pick((2, 3, 5, 10)), dice.below(2)
+    mark = world.mark(market)
+    world.equip(victim, market, lots, dice.pick((12, 16, 20)))
+    world.equip(winner, market, lots, 6)
+    _deal(world, victim, winner, market, lots, mark, bool(long))
+    if world.position(victim, market).size == 0:
+        return None
+    due = world.due_price(victim, market)
+    world.set_mark(market, due + (2 if long else -2))
+    world.equip(late, market, lots, 5)
+    _deal(world, winner, late, market, lots, world.mark(market), bool(long))
+    world.do(machine.Withdraw(winner, world.free(winner)))
+    if dice.below(3) and world.position(victim, market).size:
+        times = dice.pick((2, 3, 5, 9))
+        world.set_mark(market, world.ruin_price(victim, market, times))
+    return None
+
+
+def _deal(
+    world: World,
+    one: AccountId,
+    other: AccountId,
+    market: MarketId,
+    lots: int,
+    price: int,
+    first_buys: bool,
+) -> None:
+    buyer, seller = (one, other) if first_buys else (other, one)
+    world.trade(buyer, seller, market, lots, price)
+
+
+def queue_at_a_price(world: World, dice: Dice) -> None:
+    """Several makers at one price and one better, then a taker for a part of them."""
+    market, side = world.market(dice), dice.pick((Side.BUY, Side.SELL))
+    price = world.mark(market)
+    lots = dice.pick((1, 2, 5))
+    *makers, taker = dice.shuffled(world.people)
+    for maker in makers[:3]:
+        world.equip(maker, market, lots, dice.pick((0, 5, 8, 8)))
+        world.place(maker, market, side, lots, price + side.value * dice.pick((0, 0, 0, 1)))
+    if dice.one_in(3):
+        world.place(taker, market, side, lots, price)
+    world.equip(taker, market, 3 * lots, dice.pick((2, 5, 8)))
+    wanted = dice.pick((lots, 2 * lots, 2 * lots - 1, 3 * lots + 1))
+    kind = dice.pick((Kind.IOC, Kind.LIMIT, Kind.MARKET))
+    world.place(taker, market, side.opposite, wanted, price, kind)
+
+
+def orphaned_reduce_only(world: World, dice: Dice) -> None:
+    """A reduce-only order rests; its position shrinks or goes; somebody hits the order."""
+    holders = world.holders()
+    if not holders:
+        return open_interest(world, dice)
+    account, market = dice.pick(holders)
+    size = world.position(account, market).size
+    closing = Side.SELL if size > 0 else Side.BUY
+    price = world.mark(market)
+    world.place(account, market, closing, abs(size), price + closing.value * -3, reduce_only=True)
+    other = world.person(dice)
+    world.equip(other, market, 2 * abs(size), 8)
+    world.place(other, market, closing.opposite, dice.pick((abs(size), 1)), price)
+    world.place(account, market, closing, abs(size), price, Kind.IOC)
+    world.place(other, market, closing.opposite, abs(size) + 1, price + 5, dice.pick(tuple(Kind)))
+    return None
+
+
+def broke_maker(world: World, dice: Dice) -> None:
+    """A maker rests an order and takes its cash away; somebody hits the order."""
+    market, side = world.market(dice), dice.pick((Side.BUY, Side.SELL))
+    maker, taker = dice.shuffled(world.people)[:2]
+    lots, price = dice.pick((1, 4, 9)), world.mark(market)
+    world.equip(maker, market, lots, 5)
+    world.place(maker, market, side, lots, price)
+    free = world.free(maker)
+    world.do(machine.Withdraw(maker, max(free - dice.pick((0, 0, 5, free >> 1)), 1)))
+    world.equip(taker, market, lots, 8)
+    world.place(taker, market, side.opposite, lots, price, dice.pick((Kind.LIMIT, Kind.IOC)))
+
+
+def flip(world: World, dice: Dice) -> None:
+    """A holder trades more lots than it holds, the other way."""
+    holders = world.holders()
+    if not holders:
+        return open_interest(world, dice)
+    account, market = dice.pick(holders)
+    size = world.position(account, market).size
+    lots = abs(size) + dice.pick((0, 1, 3, abs(size)))
+    other = world.person(dice)
+    world.equip(account, market, lots, 5)
+    world.equip(other, market, 2 * lots, 8)
+    price = dice.near(world.mark(market))
+    _deal(world, account, other, market, lots, price, first_buys=size < 0)
+    return None
+
+
+def funding_spell(world: World, dice: Dice) -> None:
+    """Funding, several times, in one direction and back."""
+    if not world.holders():
+        return open_interest(world, dice)
+    for _ in range(dice.pick((1, 2, 3))):
+        moves.settle_funding(world, dice)
+    return None

@@ -1,0 +1,172 @@
+"""The search: a Hypothesis state machine that thinks up commands and holds the engine to them.
+
+Its rules draw a few bytes and turn them into commands that are interesting where the reference
+stands now. An example is thought up on the reference alone and then carried out on the engine in
+one go, so that an engine behind a pipe is never waited for between two commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+
+from attrs import frozen
+from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from perpref.checker import moves, scenes
+from perpref.checker.compare import Judge
+from perpref.checker.dice import BYTES, Dice
+from perpref.checker.engine import Connection
+from perpref.checker.finding import Case, Finding
+from perpref.checker.reach import Reach
+from perpref.checker.variants import varied
+from perpref.checker.wire import COMMANDS, Terms
+from perpref.checker.world import World
+from perpref.units import AccountId
+
+ROUND = 100
+"""Examples that share one state of the generator; each round has its own seed."""
+
+DRAWN = st.binary(min_size=BYTES, max_size=BYTES)
+
+
+@frozen
+class Budget:
+    """How long to search: so many examples, or so many seconds, whichever ends first."""
+
+    examples: int = 1_000
+    seconds: float | None = None
+    steps: int = 20
+
+
+class _Stop(BaseException):
+    """Ends a round. Not an Exception, for Hypothesis would take that for a failing test."""
+
+
+class Search:
+    """Examples until something is found or the budget is used up."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        judge: Judge,
+        base: Terms,
+        budget: Budget,
+        supported: tuple[str, ...] = tuple(COMMANDS),
+        reach: Reach | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        self.base = base
+        self.supported = supported
+        self.judge = judge
+        self.examples = 0
+        self.commands = 0
+        self.found: tuple[Case, Finding] | None = None
+        self._connection = connection
+        self._budget = budget
+        self._reach = reach
+        self._progress = progress
+        self._deadline = None if budget.seconds is None else monotonic() + budget.seconds
+
+    def run(self, number: int) -> tuple[Case, Finding] | None:
+        """Search from this seed; the first finding, with the case that shows it."""
+        rounds = -(-self._budget.examples // ROUND)
+        for index in range(rounds):
+            examples = min(ROUND, self._budget.examples - index * ROUND)
+            chosen = settings(
+                max_examples=examples,
+                stateful_step_count=self._budget.steps,
+                phases=[Phase.generate],
+                deadline=None,
+                database=None,
+                derandomize=False,
+                verbosity=Verbosity.quiet,
+                suppress_health_check=list(HealthCheck),
+            )
+            machine_class = seed(number * 1_000_003 + index)(_machine(self))
+            try:
+                run_state_machine_as_test(machine_class, settings=chosen)
+            except _Stop:
+                break
+        return self.found
+
+    def end_example(self, world: World) -> None:
+        """Carry an example out on the engine; stop at the first finding, or when time is up."""
+        case = Case(world.terms, tuple(world.commands))
+        self.examples += 1
+        self.commands += len(case.commands)
+        finding = self.judge.examine(self._connection, case)
+        if self._reach is not None:
+            self._reach.sample(case, self.examples)
+        if self._progress is not None:
+            self._progress(self.examples, self.commands)
+        if finding is not None:
+            self.found = case, finding
+            raise _Stop
+        if self._deadline is not None and monotonic() > self._deadline:
+            raise _Stop
+
+
+def _machine(search: Search) -> type[RuleBasedStateMachine]:
+    """The state machine of one search."""
+
+    class Exchanges(RuleBasedStateMachine):
+        world: World | None = None
+
+        @initialize(drawn=DRAWN, people=st.integers(2, 6))
+        def open(self, drawn: bytes, people: int) -> None:
+            dice = Dice(drawn)
+            terms = varied(search.base, dice)
+            step = dice.pick((1, 1, 3))
+            accounts = [AccountId(2 + step * index) for index in range(people)]
+            self.world = World(terms, accounts, search.supported, search.judge.watch)
+            scenes.open_interest(self.world, dice)
+
+        def teardown(self) -> None:
+            if self.world is not None and self.world.commands:
+                search.end_example(self.world)
+
+    for act in (*ACTS, *SCENES):
+        setattr(Exchanges, act.__name__, _rule(act))
+    return Exchanges
+
+
+def _rule(act: Callable[[World, Dice], None]) -> Callable[..., None]:
+    def take(self, drawn: bytes) -> None:  # type: ignore[no-untyped-def]
+        act(self.world, Dice(drawn))
+
+    take.__name__ = act.__name__
+    decorated: Callable[..., None] = rule(drawn=DRAWN)(take)
+    return decorated
+
+
+ACTS = (
+    moves.deposit,
+    moves.withdraw,
+    moves.transfer,
+    moves.place,
+    moves.cancel,
+    moves.move_mark,
+    moves.settle_funding,
+    moves.unwind,
+    moves.wrong,
+)
+"""Rules that add one command."""
+
+SCENES = (
+    scenes.open_interest,
+    scenes.twins,
+    scenes.feed_vault,
+    scenes.starve_vault,
+    scenes.crash,
+    scenes.bids_for_a_victim,
+    scenes.late_counterparty,
+    scenes.queue_at_a_price,
+    scenes.orphaned_reduce_only,
+    scenes.broke_maker,
+    scenes.flip,
+    scenes.funding_spell,
+)
+"""Rules that add a few commands, towards states that single ones seldom reach."""
