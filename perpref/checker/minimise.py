@@ -6,8 +6,9 @@ time runs out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from time import monotonic
+from typing import Any
 
 from attrs import evolve, fields_dict
 
@@ -94,14 +95,11 @@ class Minimiser:
             return
         if self._try(Case(base, self._case.commands)):
             return
-        self._try_terms(lambda terms: evolve(terms, rulebook=base.rulebook))
+        self._try_terms(evolve(self._case.terms, rulebook=base.rulebook))
         for name in fields_dict(type(base.rulebook)):
-            plain = getattr(base.rulebook, name)
-            self._try_terms(
-                lambda terms, name=name, plain=plain: evolve(
-                    terms, rulebook=evolve(terms.rulebook, **{name: plain})
-                )
-            )
+            plain = {name: getattr(base.rulebook, name)}
+            rulebook = evolve(self._case.terms.rulebook, **plain)
+            self._try_terms(evolve(self._case.terms, rulebook=rulebook))
         for market in sorted(self._case.terms.markets):
             self._plainer_market(market)
 
@@ -114,15 +112,12 @@ class Minimiser:
         plain = self._base.markets.get(market, next(iter(self._base.markets.values())))
         for names in (tuple(fields_dict(MarketTerms)), *((n,) for n in fields_dict(MarketTerms))):
             values = {name: getattr(plain, name) for name in names}
-            self._try_terms(
-                lambda terms, values=values: evolve(
-                    terms,
-                    markets={**terms.markets, market: evolve(terms.markets[market], **values)},
-                )
-            )
+            terms = self._case.terms
+            changed = evolve(terms.markets[market], **values)
+            self._try_terms(evolve(terms, markets={**terms.markets, market: changed}))
 
-    def _try_terms(self, change: Callable[[Terms], Terms]) -> None:
-        self._try(Case(change(self._case.terms), self._case.commands))
+    def _try_terms(self, terms: Terms) -> None:
+        self._try(Case(terms, self._case.commands))
 
     def _merged_deposits(self) -> None:
         """Two deposits of one account become one."""
@@ -169,20 +164,24 @@ class Minimiser:
     def _round(self, at: int, name: str) -> None:
         command = self._case.commands[at]
         for simpler in simpler_numbers(getattr(command, name)):
-            changed = evolve(command, **{name: simpler})
+            changed = _changed(command, {name: simpler})
             commands = self._case.commands
             if self._try(Case(self._case.terms, (*commands[:at], changed, *commands[at + 1 :]))):
                 return
 
 
 def _with(
-    command: machine.Command, names: tuple[str, ...], renamed: dict[int, int]
+    command: machine.Command, names: tuple[str, ...], renamed: Mapping[Any, int]
 ) -> machine.Command:
     values = {
         name: renamed.get(getattr(command, name), getattr(command, name))
         for name in names
         if hasattr(command, name)
     }
+    return _changed(command, values)
+
+
+def _changed(command: machine.Command, values: dict[str, Any]) -> machine.Command:
     return evolve(command, **values)
 
 

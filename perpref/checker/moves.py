@@ -133,29 +133,26 @@ def wrong(world: World, dice: Dice) -> None:
     lots, old = dice.pick((0, -1, MAX_LOTS + 1)), world.exchange.last_order
     amount, price = dice.pick((0, -5, MAX_CASH + 1)), dice.pick((0, -1, MAX_PRICE + 1))
     buy, limit = Side.BUY, Kind.LIMIT
-    world.do(
-        dice.pick(
-            (
-                machine.Deposit(who, amount),
-                machine.Deposit(AccountId(dice.pick((-1, MAX_ID + 1))), 5),
-                machine.Withdraw(who, amount),
-                machine.Withdraw(NOBODY, 1),
-                machine.Transfer(NOBODY, who, 1),
-                machine.Transfer(who, AccountId(-1), 1),
-                machine.Transfer(who, VAULT, amount),
-                machine.Place(order, NOBODY, where, buy, limit, 1, mark),
-                machine.Place(order, who, NOWHERE, buy, limit, 1, mark),
-                machine.Place(order, who, where, buy, limit, lots, mark),
-                machine.Place(order, who, where, buy, limit, 1, price),
-                machine.Place(old, who, where, buy, limit, 1, mark),
-                machine.Place(OrderId(MAX_ID + 1), who, where, buy, limit, 1, mark),
-                machine.Cancel(who, where, OrderId(order + 7)),
-                machine.Cancel(who, NOWHERE, old),
-                machine.SetMark(where, price),
-                machine.SetMark(NOWHERE, mark),
-                machine.SettleFunding(NOWHERE, 1),
-                machine.Unwind(NOWHERE, order),
-                machine.Unwind(where, old),
-            )
-        )
+    commands: tuple[machine.Command, ...] = (
+        machine.Deposit(who, amount),
+        machine.Deposit(AccountId(dice.pick((-1, MAX_ID + 1))), 5),
+        machine.Withdraw(who, amount),
+        machine.Withdraw(NOBODY, 1),
+        machine.Transfer(NOBODY, who, 1),
+        machine.Transfer(who, AccountId(-1), 1),
+        machine.Transfer(who, VAULT, amount),
+        machine.Place(order, NOBODY, where, buy, limit, 1, mark),
+        machine.Place(order, who, NOWHERE, buy, limit, 1, mark),
+        machine.Place(order, who, where, buy, limit, lots, mark),
+        machine.Place(order, who, where, buy, limit, 1, price),
+        machine.Place(old, who, where, buy, limit, 1, mark),
+        machine.Place(OrderId(MAX_ID + 1), who, where, buy, limit, 1, mark),
+        machine.Cancel(who, where, OrderId(order + 7)),
+        machine.Cancel(who, NOWHERE, old),
+        machine.SetMark(where, price),
+        machine.SetMark(NOWHERE, mark),
+        machine.SettleFunding(NOWHERE, 1),
+        machine.Unwind(NOWHERE, order),
+        machine.Unwind(where, old),
     )
+    world.do(dice.pick(commands))

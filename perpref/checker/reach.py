@@ -17,14 +17,15 @@ from attrs import frozen
 from perpref import machine
 from perpref.checker.choices import Recording, leaves_choice
 from perpref.checker.finding import Case
-from perpref.outcome import Cancelled, Filled, Outcome, Paid, Refused
+from perpref.checker.wire import COMMANDS
+from perpref.outcome import Filled, Outcome, Paid, Refused
 from perpref.rule_registry import Refusal, functions, refusals
 from perpref.rules.margin import position_of
 from perpref.scheduler import BY_RULEBOOK
 from perpref.state import VAULT, Exchange
 from perpref.units import sign
 
-SAMPLED = 25
+SAMPLED = 10
 """Of so many examples one is also carried out with a count of the functions it calls."""
 
 EXPECTED_EXAMPLES = 500
@@ -175,7 +176,7 @@ class Reach:
 
     def not_reached(self, supported: tuple[str, ...]) -> list[str]:
         """Rules and deep states that this search should have seen and did not."""
-        missing = {command for command in machine_commands() if command not in supported}
+        missing = {command for command in COMMANDS if command not in supported}
         beyond = tuple(prefix for command in missing for prefix in BY_COMMAND.get(command, ()))
         rules = [
             f"{row.rule} {row.title}"
@@ -188,13 +189,6 @@ class Reach:
             if not self.deep[state] and state.commands <= set(supported)
         ]
         return rules + states
-
-
-def machine_commands() -> tuple[str, ...]:
-    """The names of all commands."""
-    from perpref.checker.wire import COMMANDS
-
-    return tuple(COMMANDS)
 
 
 _REFUSAL: CodeType = Refusal.__init__.__code__

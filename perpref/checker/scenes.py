@@ -59,6 +59,51 @@ def feed_vault(world: World, dice: Dice) -> None:
     world.equip(VAULT, market, dice.pick((1, 2, 3, 6, 12)), dice.pick((1, 3, 4, 5, 8)))
 
 
+def vault_takes_over(world: World, dice: Dice) -> None:
+    """A rich vault, a market cap perhaps, and a victim that is only just due."""
+    holders = [(account, market) for account, market in world.holders() if account != VAULT]
+    if not holders:
+        return open_interest(world, dice)
+    victim, market = dice.pick(holders)
+    size = world.position(victim, market).size
+    boundary = world.exchange.rulebook.vault_boundary
+    world.equip(VAULT, market, abs(size), dice.pick((4, 5, 8, 16)))
+    worth = margin.equity(world.exchange, VAULT)
+    world.deposit(VAULT, dice.pick((0, boundary - worth, boundary - worth - 1)))
+    due = world.due_price(victim, market)
+    towards = -1 if size > 0 else 1
+    world.set_mark(market, due + towards * dice.pick((1, 2, 5)))
+    return None
+
+
+def vault_unwinds(world: World, dice: Dice) -> None:
+    """Somebody bids for what the vault holds, at the mark or around it, and the vault offers it."""
+    markets = [market for account, market in world.holders() if account == VAULT]
+    if not markets:
+        return vault_takes_over(world, dice)
+    market = dice.pick(markets)
+    size = world.position(VAULT, market).size
+    side = Side.BUY if size > 0 else Side.SELL
+    for _ in range(dice.pick((1, 2))):
+        maker = world.person(dice)
+        lots = dice.pick((abs(size), 1, abs(size) + 1))
+        world.equip(maker, market, lots, 8)
+        price = world.mark(market) + side.value * dice.pick((0, 1, 7, -1))
+        world.place(maker, market, side, lots, max(price, 1))
+    world.do(machine.Unwind(market, world.next_order()))
+    return None
+
+
+def vault_is_liquidated(world: World, dice: Dice) -> None:
+    """The vault holds something, loses its cash, and the mark moves on."""
+    markets = [market for account, market in world.holders() if account == VAULT]
+    if not markets:
+        return vault_takes_over(world, dice)
+    starve_vault(world, dice)
+    moves.aim(world, dice, VAULT, dice.pick(markets))
+    return None
+
+
 def starve_vault(world: World, dice: Dice) -> None:
     """The vault's cash goes to somebody else."""
     free = world.free(VAULT)
@@ -100,7 +145,7 @@ def bids_for_a_victim(world: World, dice: Dice) -> None:
 
 
 def late_counterparty(world: World, dice: Dice) -> None:
-    """A winner takes its profit and leaves it to a newcomer who cannot bear the next fall."""
+    """A winner realises its profit against a newcomer, who then stands against the next fall."""
     market = world.market(dice)
     if len(world.people) < 3:
         return open_interest(world, dice)
@@ -116,10 +161,36 @@ def late_counterparty(world: World, dice: Dice) -> None:
     world.set_mark(market, due + (2 if long else -2))
     world.equip(late, market, lots, 5)
     _deal(world, winner, late, market, lots, world.mark(market), bool(long))
-    world.do(machine.Withdraw(winner, world.free(winner)))
-    if dice.below(3) and world.position(victim, market).size:
+    if dice.one_in(4):
+        world.do(machine.Withdraw(winner, world.free(winner)))
+    if dice.below(5) and world.position(victim, market).size:
         times = dice.pick((2, 3, 5, 9))
         world.set_mark(market, world.ruin_price(victim, market, times))
+    return None
+
+
+def contagion(world: World, dice: Dice) -> None:
+    """A victim in two markets, ruined in one of them.
+
+    Its deficit falls on both positions by their maintenance margin, and so also on winners of
+    the other market, who have gained nothing and cannot bear it.
+    """
+    if len(world.markets) < 2 or len(world.people) < 3:
+        return late_counterparty(world, dice)
+    falling, quiet = dice.shuffled(world.markets)[:2]
+    victim, winner, *bystanders = dice.shuffled(world.people)
+    lots, aside = dice.pick((2, 5, 11)), dice.pick((1, 3, 8))
+    long = bool(dice.below(2))
+    world.equip(victim, falling, lots, dice.pick((6, 9)))
+    world.equip(winner, falling, lots, 6)
+    _deal(world, victim, winner, falling, lots, world.mark(falling), long)
+    for other in bystanders[: dice.pick((1, 2))]:
+        world.equip(victim, quiet, aside, 6)
+        world.equip(other, quiet, aside, 5)
+        _deal(world, victim, other, quiet, aside, world.mark(quiet), bool(dice.below(2)))
+    if dice.below(5) and world.position(victim, falling).size:
+        times = dice.pick((2, 3, 5, 9))
+        world.set_mark(falling, world.ruin_price(victim, falling, times))
     return None
 
 

@@ -105,7 +105,8 @@ class Search:
         if finding is not None:
             self.found = case, finding
             raise _Stop
-        if self._deadline is not None and monotonic() > self._deadline:
+        late = self._deadline is not None and monotonic() > self._deadline
+        if late or self.examples >= self._budget.examples:
             raise _Stop
 
 
@@ -160,9 +161,13 @@ SCENES = (
     scenes.twins,
     scenes.feed_vault,
     scenes.starve_vault,
+    scenes.vault_takes_over,
+    scenes.vault_unwinds,
+    scenes.vault_is_liquidated,
     scenes.crash,
     scenes.bids_for_a_victim,
     scenes.late_counterparty,
+    scenes.contagion,
     scenes.queue_at_a_price,
     scenes.orphaned_reduce_only,
     scenes.broke_maker,

@@ -12,7 +12,7 @@ from perpref.units import MarketId
 
 FEES = (0, 1, 130, 333, 500, 1_999, 10_007, 33_333)
 FUNDING_CAPS = (750, 7_500, 12_347, 100_000)
-BOUNDARIES = (0, 0, 0, 1, 497, 5_003)
+BOUNDARIES = (0, 0, 1, 5_003, 40_001)
 MARKS = (1_000, 997, 101, 53, 12_345)
 RATES = (
     (100_000, 50_000),
@@ -57,7 +57,7 @@ def varied(base: Terms, dice: Dice) -> Terms:
         funding_cap=dice.pick((rulebook.funding_cap, *FUNDING_CAPS)),
         vault_boundary=dice.pick(BOUNDARIES),
     )
-    markets = {MarketId(1 + index): _market(dice) for index in range(dice.pick((1, 1, 2, 3)))}
+    markets = {MarketId(1 + index): _market(dice) for index in range(dice.pick((1, 2, 2, 3)))}
     return Terms(rulebook, markets)
 
 
