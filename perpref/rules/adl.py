@@ -53,17 +53,24 @@ def standing(exchange: Exchange, account: AccountId, market: MarketId) -> Standi
 
 
 @rule("ADL-2")
+def score(standing: Standing) -> tuple[int, int]:
+    """Profit over cost, times notional over equity, as a numerator and a positive denominator.
+
+    That is profit ratio times effective leverage. An equity below one quantum counts as one.
+    """
+    return standing.profit * standing.notional, standing.cost * max(standing.equity, 1)
+
+
+@rule("ADL-2")
 def outranks(first: Standing, second: Standing) -> bool:
     """Whether the first is closed before the second: by score, then size, then account order.
 
-    The score is profit over cost, times notional over equity: profit ratio times effective
-    leverage. It is compared by cross-multiplication, so nothing is rounded. An equity below one
-    quantum counts as one.
+    Scores are compared by cross-multiplication, so nothing is rounded.
     """
-    ours = first.profit * first.notional * (second.cost * max(second.equity, 1))
-    theirs = second.profit * second.notional * (first.cost * max(first.equity, 1))
-    if ours != theirs:
-        return ours > theirs
+    ours, our_base = score(first)
+    theirs, their_base = score(second)
+    if ours * their_base != theirs * our_base:
+        return ours * their_base > theirs * our_base
     if first.size != second.size:
         return first.size > second.size
     return first.account < second.account

@@ -30,14 +30,21 @@ def charge_taker(exchange: Exchange, taker: AccountId, lots: int, price: int) ->
 
 
 @rule("FEE-4")
-def charge_liquidated(
-    exchange: Exchange, account: AccountId, lots: int, price: int, better: int, left: int
-) -> Outcome:
-    """The liquidated account pays the vault out of what the book gave it and it still has.
+def liquidation_fee(lots: int, price: int, rate: int, better: int, left: int) -> int:
+    """A rate of notional, but only out of what the book gave and the account still has.
 
     Args:
         better: by how much the fill beat the bankruptcy price in all, in quanta, zero or more.
         left: the equity of the account after the fill, in quanta.
     """
-    due = trading_fee(lots, price, exchange.rulebook.liquidation_fee)
-    return pay(exchange, account, VAULT, min(due, better, max(left, 0)), "FEE-4")
+    return min(trading_fee(lots, price, rate), better, max(left, 0))
+
+
+@rule("FEE-5")
+def charge_liquidated(
+    exchange: Exchange, account: AccountId, lots: int, price: int, better: int, left: int
+) -> Outcome:
+    """The liquidated account pays the liquidation fee to the vault."""
+    rate = exchange.rulebook.liquidation_fee
+    fee = liquidation_fee(lots, price, rate, better, left)
+    return pay(exchange, account, VAULT, fee, "FEE-5")

@@ -1,0 +1,132 @@
+"""BOOK: priority is a total order, and a fill between two orders hurts nobody who cannot bear it."""
+
+from __future__ import annotations
+
+from attrs import evolve
+
+from perpref.rules import book
+from perpref.rules.margin import position_of
+from perpref.state import TREASURY, Exchange, Order, Side
+from perpref.units import MAX_PRICE, MarketId, OrderId
+from proofs.executor import all_of, assume, claim, fresh_int, implies
+from proofs.contracts import ALL_CONTRACTS
+from proofs.laws import QUIET, Step, action
+from proofs.registry import theorem
+from proofs.world import any_exchange, any_order, between
+
+
+@theorem("T-BOOK", "BOOK-2", subject="ahead")
+def priority_is_a_strict_total_order() -> None:
+    """Of two different orders exactly one is ahead, and whoever is ahead of the second is first."""
+    for side in Side:
+        first, second, third = (any_order(f"{side.name} {n}", side) for n in "abc")
+        assume(all_of(first.id != second.id, second.id != third.id, first.id != third.id))
+        one, other = bool(book.ahead(first, second)), bool(book.ahead(second, first))
+        claim("exactly one", one is not other)
+        if one and book.ahead(second, third):
+            claim("transitive", book.ahead(first, third))
+
+
+@theorem("T-BOOK", "BOOK-2", subject="ahead")
+def a_better_price_comes_first_and_then_the_earlier_order() -> None:
+    """A higher bid or a lower offer is ahead; at one price the earlier order is."""
+    for side in Side:
+        first, second = any_order(f"{side.name} a", side), any_order(f"{side.name} b", side)
+        is_better = first.price > second.price if side is Side.BUY else first.price < second.price
+        claim("price", implies(is_better, book.ahead(first, second)))
+        claim(
+            "time",
+            implies(
+                all_of(first.price == second.price, first.id < second.id), book.ahead(first, second)
+            ),
+        )
+
+
+@theorem("T-BOOK", "BOOK-3", "BOOK-9", subject="crosses")
+def an_order_that_does_not_meet_the_best_meets_nobody() -> None:
+    """What does not cross the order that is ahead does not cross those behind it.
+
+    So an order that rests after matching leaves the book uncrossed.
+    """
+    for side in Side:
+        best, behind = any_order("best", side), any_order("behind", side)
+        assume(book.ahead(best, behind))
+        price = between("price", 1, MAX_PRICE)
+        if not book.crosses(side.opposite, price, best.price):
+            claim("nobody", not book.crosses(side.opposite, price, behind.price))
+
+
+@theorem("T-BOOK", "BOOK-3", subject="crosses")
+def two_orders_cross_when_the_buyer_bids_what_the_seller_asks() -> None:
+    """A buyer crosses offers up to its limit, a seller bids down to its limit, both included."""
+    ours, theirs = between("ours", 1, MAX_PRICE), between("theirs", 1, MAX_PRICE)
+    claim("a buyer", bool(book.crosses(Side.BUY, ours, theirs)) is bool(theirs <= ours))
+    claim("a seller", bool(book.crosses(Side.SELL, ours, theirs)) is bool(theirs >= ours))
+
+
+@theorem("T-BOOK", "BOOK-7", subject="reducible")
+def a_reduce_only_order_never_fills_more_than_the_position() -> None:
+    """It fills at most its lots and at most the lots of the position that it closes."""
+    for side in Side:
+        order = any_order("order", side)
+        exchange, market = any_exchange(), MarketId(fresh_int("market"))
+        position = position_of(exchange, order.account, market)
+        lots = book.reducible(order, position)
+        closes = position.size if side is Side.SELL else -position.size
+        claim("at most its lots", all_of(lots >= 0, lots <= order.lots))
+        if order.reduce_only:
+            claim("at most the position", lots <= max(closes, 0))
+        else:
+            claim("all", lots == order.lots)
+
+
+def any_match(side: Side) -> tuple[Exchange, MarketId, Order, Order, int]:
+    exchange, market = any_exchange(), MarketId(fresh_int("market"))
+    taker, maker = any_order("taker", side), any_order("maker", side.opposite)
+    return exchange, market, taker, maker, between("price", 1, MAX_PRICE)
+
+
+def _match(side: Side) -> Step:
+    exchange, market, taker, maker, price = any_match(side)
+    outcome = book.match(exchange, market, taker, maker, price)
+    named = (taker.account, maker.account, TREASURY)
+    return Step(exchange, outcome.exchange, named, market)
+
+
+@action(
+    "BOOK-3", "BOOK-4", "BOOK-5", "BOOK-7", "BOOK-11", "MRG-5", keeps=QUIET, assumes=ALL_CONTRACTS
+)
+def match_buyer() -> Step:
+    return _match(Side.BUY)
+
+
+@action(
+    "BOOK-3", "BOOK-4", "BOOK-5", "BOOK-7", "BOOK-11", "MRG-5", keeps=QUIET, assumes=ALL_CONTRACTS
+)
+def match_seller() -> Step:
+    return _match(Side.SELL)
+
+
+@action("BOOK-9", keeps=QUIET)
+def rest() -> Step:
+    exchange, market = any_exchange(), MarketId(fresh_int("market"))
+    outcome = book.rest(exchange, market, any_order("order"))
+    return Step(exchange, outcome.exchange, (), market)
+
+
+@action("BOOK-10", keeps=QUIET)
+def cancel() -> Step:
+    exchange, market = any_exchange(missing=True), MarketId(fresh_int("market"))
+    order = any_order("order")
+    outcome = book.cancel(exchange, market, order.id, order.account, "BOOK-10")
+    return Step(exchange, outcome.exchange, (), market)
+
+
+@action("BOOK-1", keeps=QUIET)
+def accept() -> Step:
+    exchange, market = any_exchange(missing=True), MarketId(fresh_int("market"))
+    order = any_order("order")
+    loose = evolve(
+        order, lots=fresh_int("lots"), price=fresh_int("price"), id=OrderId(fresh_int("id"))
+    )
+    return Step(exchange, book.accept(exchange, market, loose), (), market)

@@ -1,0 +1,89 @@
+"""FEE: who pays what to whom."""
+
+from __future__ import annotations
+
+from perpref.rules import fee
+from perpref.rules.margin import equity
+from perpref.state import TREASURY, VAULT
+from perpref.units import MAX_CASH, MAX_LOTS, MAX_PRICE, PARTS
+from proofs.executor import all_of, assume, claim, fresh_int
+from proofs.laws import CONSERVATION, SOLVENCY, Step, action
+from proofs.ledger import any_account
+from proofs.registry import theorem
+from proofs.world import any_exchange, between
+
+
+@theorem("T-FEE", "FEE-1", subject="trading_fee")
+def a_fee_is_its_rate_of_notional_rounded_up() -> None:
+    """A fee is the smallest number of quanta that is not below the rate of the notional."""
+    lots, price = between("lots", 1, MAX_LOTS), between("price", 1, MAX_PRICE)
+    rate = between("rate", 0, PARTS)
+    charged = fee.trading_fee(lots, price, rate)
+    claim("not below", lots * price * rate <= charged * PARTS)
+    claim("the smallest", charged * PARTS < lots * price * rate + PARTS)
+
+
+@action("FEE-2", keeps=CONSERVATION)
+def charge_maker() -> Step:
+    exchange, maker = any_exchange(), any_account("maker")
+    outcome = fee.charge_maker(
+        exchange, maker, between("lots", 1, MAX_LOTS), between("price", 1, MAX_PRICE)
+    )
+    return Step(exchange, outcome.exchange, (maker, TREASURY))
+
+
+@action("FEE-3", keeps=CONSERVATION)
+def charge_taker() -> Step:
+    exchange, taker = any_exchange(), any_account("taker")
+    outcome = fee.charge_taker(
+        exchange, taker, between("lots", 1, MAX_LOTS), between("price", 1, MAX_PRICE)
+    )
+    return Step(exchange, outcome.exchange, (taker, TREASURY))
+
+
+@action("FEE-4", "FEE-5", keeps=SOLVENCY)
+def charge_liquidated() -> Step:
+    exchange, account = any_exchange(), any_account("account")
+    better = between("better", 0, MAX_CASH)
+    outcome = fee.charge_liquidated(
+        exchange,
+        account,
+        between("lots", 1, MAX_LOTS),
+        between("price", 1, MAX_PRICE),
+        better,
+        equity(exchange, account),
+    )
+    return Step(exchange, outcome.exchange, (account, VAULT))
+
+
+@theorem("T-FEE", "FEE-2", "FEE-3", subject="charge_maker")
+def maker_and_taker_pay_their_own_rate_to_the_treasury() -> None:
+    """The maker's fee is at the maker's rate and the taker's at the taker's, to the treasury."""
+    exchange, account = any_exchange(), any_account("account")
+    assume(account != TREASURY)
+    lots, price = between("lots", 1, MAX_LOTS), between("price", 1, MAX_PRICE)
+    rules = exchange.rulebook
+    for charge, rate in ((fee.charge_maker, rules.maker_fee), (fee.charge_taker, rules.taker_fee)):
+        after = charge(exchange, account, lots, price).exchange
+        due = fee.trading_fee(lots, price, rate)
+        was, now = exchange.accounts, after.accounts
+        claim("pays", now[account].collateral == was[account].collateral - due)
+        claim("receives", now[TREASURY].collateral == was[TREASURY].collateral + due)
+
+
+@theorem("T-FEE", "FEE-4", "FEE-5", subject="charge_liquidated")
+def the_liquidation_fee_is_within_its_rate_the_improvement_and_what_is_left() -> None:
+    """The fee is the least of its rate of notional, the improvement, and the equity left."""
+    exchange, account = any_exchange(), any_account("account")
+    assume(account != VAULT)
+    lots, price = between("lots", 1, MAX_LOTS), between("price", 1, MAX_PRICE)
+    better, left = between("better", 0, MAX_CASH), fresh_int("left")
+    after = fee.charge_liquidated(exchange, account, lots, price, better, left).exchange
+    paid = exchange.accounts[account].collateral - after.accounts[account].collateral
+    full = fee.trading_fee(lots, price, exchange.rulebook.liquidation_fee)
+    claim(
+        "to the vault",
+        after.accounts[VAULT].collateral == exchange.accounts[VAULT].collateral + paid,
+    )
+    claim("bounds", all_of(paid >= 0, paid <= full, paid <= better, paid <= max(left, 0)))
+    claim("the least of them", (paid == full) | (paid == better) | (paid == max(left, 0)))  # type: ignore[operator]

@@ -1,0 +1,103 @@
+"""LED: the three double entries and the actions that move cash in and out."""
+
+from __future__ import annotations
+
+from perpref.rules import ledger
+from perpref.rules.margin import equity
+from perpref.units import MAX_PRICE, AccountId, MarketId
+from proofs.executor import assume, claim, fresh_int
+from proofs.laws import CONSERVATION, QUIET, Step, action
+from proofs.registry import theorem
+from proofs.world import any_exchange, between
+
+
+def any_account(name: str) -> AccountId:
+    return AccountId(fresh_int(name))
+
+
+@action("LED-1", keeps=CONSERVATION)
+def move_cash() -> Step:
+    exchange, account, amount = (
+        any_exchange(missing=True),
+        any_account("account"),
+        fresh_int("amount"),
+    )
+    outcome = ledger.move_cash(exchange, account, amount, "LED-1")
+    return Step(exchange, outcome.exchange, (account,), custody=amount)
+
+
+@action("LED-2", keeps=CONSERVATION)
+def pay() -> Step:
+    exchange, amount = any_exchange(), fresh_int("amount")
+    payer, payee = any_account("payer"), any_account("payee")
+    outcome = ledger.pay(exchange, payer, payee, amount, "LED-2")
+    return Step(exchange, outcome.exchange, (payer, payee))
+
+
+@action("LED-3", "POS-1", "POS-2", "POS-3", keeps=CONSERVATION)
+def fill() -> Step:
+    exchange, market = any_exchange(), MarketId(fresh_int("market"))
+    buyer, seller, lots = any_account("buyer"), any_account("seller"), fresh_int("lots")
+    assume(lots > 0)
+    price = between("price", 1, MAX_PRICE)
+    outcome = ledger.fill(exchange, buyer, seller, market, lots, price, "LED-3")
+    return Step(exchange, outcome.exchange, (buyer, seller), market)
+
+
+@action("LED-5", keeps=QUIET)
+def deposit() -> Step:
+    exchange, account, amount = (
+        any_exchange(missing=True),
+        any_account("account"),
+        fresh_int("amount"),
+    )
+    outcome = ledger.deposit(exchange, account, amount)
+    return Step(exchange, outcome.exchange, (account,), custody=amount)
+
+
+@action("LED-6", "LED-7", keeps=QUIET)
+def withdraw() -> Step:
+    exchange, account, amount = (
+        any_exchange(missing=True),
+        any_account("account"),
+        fresh_int("amount"),
+    )
+    outcome = ledger.withdraw(exchange, account, amount)
+    return Step(exchange, outcome.exchange, (account,), custody=-amount)
+
+
+@action("LED-6", "LED-8", keeps=QUIET)
+def transfer() -> Step:
+    exchange, amount = any_exchange(missing=True), fresh_int("amount")
+    payer, payee = any_account("payer"), any_account("payee")
+    outcome = ledger.transfer(exchange, payer, payee, amount)
+    return Step(exchange, outcome.exchange, (payer, payee))
+
+
+@theorem("T-PRICE", "LED-3", subject="fill")
+def a_fill_at_any_price_conserves_and_only_says_who_pays() -> None:
+    """A fill moves lots * (mark - price) of equity from the seller to the buyer and no more.
+
+    So a deleveraging at any price conserves; only who pays depends on the price.
+    """
+    exchange, market = any_exchange(), MarketId(fresh_int("market"))
+    buyer, seller, lots, price = (
+        any_account("buyer"),
+        any_account("seller"),
+        fresh_int("lots"),
+        fresh_int("price"),
+    )
+    assume(lots > 0)
+    assume(buyer != seller)
+    after = ledger.fill(exchange, buyer, seller, market, lots, price, "LED-3").exchange
+    moved = lots * (exchange.markets[market].mark - price)
+    claim("the buyer", equity(after, buyer) == equity(exchange, buyer) + moved)
+    claim("the seller", equity(after, seller) == equity(exchange, seller) - moved)
+
+
+@theorem("T-ZERO", "LED-7", subject="withdraw")
+def the_pot_is_never_overdrawn() -> None:
+    """Custody is never negative."""
+    exchange = any_exchange(missing=True)
+    outcome = ledger.withdraw(exchange, any_account("account"), fresh_int("amount"))
+    claim("custody", outcome.exchange.custody >= 0)

@@ -1,0 +1,132 @@
+"""LIQ: who is due, and what the bankruptcy price guarantees."""
+
+from __future__ import annotations
+
+from perpref.rules import liquidation
+from perpref.rules.margin import equity, health, position_of
+from perpref.rules.vault import transfer_position
+from perpref.state import TREASURY, VAULT, Exchange, Side
+from perpref.units import AccountId, MarketId, sign
+from proofs.contracts import ALL_CONTRACTS
+from proofs.executor import all_of, assume, claim, fresh_int, implies
+from proofs.laws import SOLVENCY, Step, action
+from proofs.ledger import any_account
+from proofs.registry import theorem
+from proofs.world import any_exchange, any_order
+
+MARGINS = ("maintenance_margin", "initial_margin")
+
+
+def any_due() -> tuple[Exchange, AccountId, MarketId]:
+    """Any account that is due, with an open position in the market."""
+    exchange, account, market = (
+        any_exchange(),
+        any_account("account"),
+        MarketId(fresh_int("market")),
+    )
+    liquidation.require_due(exchange, account, market)
+    return exchange, account, market
+
+
+@theorem("T-LIQ", "LIQ-1", subject="is_due")
+def an_account_is_due_when_its_equity_is_below_its_maintenance_margin() -> None:
+    """Strictly below: an account at its maintenance margin is not due."""
+    exchange, account = any_exchange(), any_account("account")
+    now = health(exchange, account)
+    claim("due", bool(liquidation.is_due(exchange, account)) is bool(now.equity < now.maintenance))
+
+
+@theorem("T-BP", "LIQ-4", subject="share_of_equity", assumes=MARGINS)
+def the_equity_behind_a_position_is_part_of_the_equity() -> None:
+    """The share of a solvent account is between 0 and its equity; of an insolvent one, a loss.
+
+    The equity behind the only position of an account is its whole equity.
+    """
+    exchange, account, market = any_due()
+    share, now = liquidation.share_of_equity(exchange, account, market), equity(exchange, account)
+    claim("part of it", implies(now >= 0, all_of(share >= 0, share <= now)))
+    claim("a loss", implies(now < 0, all_of(share < 0, share >= now)))
+    position = position_of(exchange, account, market)
+    weight = liquidation.maintenance_margin(position, exchange.markets[market])
+    only = weight == health(exchange, account).maintenance
+    claim("the only position", implies(only, share == now))
+
+
+@theorem("T-BP", "LIQ-5", subject="bankruptcy_price", assumes=MARGINS)
+def closing_in_full_at_the_bankruptcy_price_uses_up_the_equity_behind_it() -> None:
+    """It leaves the equity behind the other positions, and 0 to size - 1 quanta of dust.
+
+    So an account with a single position is left with 0 <= equity < size.
+    """
+    exchange, account, market = any_due()
+    receiver = any_account("receiver")
+    assume(receiver != account)
+    size = position_of(exchange, account, market).size
+    price = liquidation.bankruptcy_price(exchange, account, market)
+    assume(price > 1)
+    share, before = (
+        liquidation.share_of_equity(exchange, account, market),
+        equity(exchange, account),
+    )
+    closed = transfer_position(exchange, account, receiver, market, abs(size), price, "LIQ-5")
+    dust = equity(closed.exchange, account) - (before - share)
+    claim("dust", all_of(dust >= 0, dust < abs(size)))
+
+
+@theorem("T-BP", "LIQ-5", subject="bankruptcy_price", assumes=MARGINS)
+def the_bankruptcy_price_is_worse_than_the_mark_while_solvent_and_better_after() -> None:
+    """A long that is solvent sells at or below the mark, an insolvent one at or above it."""
+    exchange, account, market = any_due()
+    size = position_of(exchange, account, market).size
+    price = liquidation.bankruptcy_price(exchange, account, market)
+    gives = sign(size) * (exchange.markets[market].mark - price)
+    now = equity(exchange, account)
+    claim("solvent", implies(now >= 0, gives >= 0))
+    claim("insolvent", implies(all_of(now < 0, price > 1), gives < 0))
+    claim("a price", price >= 1)
+
+
+@theorem("T-BP", "LIQ-5", subject="bankruptcy_price", assumes=MARGINS)
+def closing_at_the_bankruptcy_price_costs_no_more_than_the_equity() -> None:
+    """Closing all lots there costs a solvent account at most its equity, and never a gain."""
+    exchange, account, market = any_due()
+    size = position_of(exchange, account, market).size
+    price = liquidation.bankruptcy_price(exchange, account, market)
+    gives = sign(size) * (exchange.markets[market].mark - price)
+    now = equity(exchange, account)
+    claim("bounded", implies(now >= 0, all_of(gives >= 0, gives * abs(size) <= now)))
+    claim("a price", price >= 1)
+
+
+@theorem("T-BP", "LIQ-5", subject="bankruptcy_price", assumes=MARGINS)
+def a_long_that_is_due_never_meets_the_lowest_price() -> None:
+    """The clamp at 1 concerns insolvent shorts only: a long that is due has a price of its own."""
+    exchange, account, market = any_due()
+    size = position_of(exchange, account, market).size
+    assume(size > 0)
+    share = liquidation.share_of_equity(exchange, account, market)
+    distance = liquidation.floor_div(share, size)
+    claim("not clamped", exchange.markets[market].mark - distance >= 1)
+
+
+def _liquidate(side: Side) -> Step:
+    exchange, account, market = any_due()
+    maker = any_order("maker", side.opposite)
+    size = position_of(exchange, account, market).size
+    assume(size > 0 if side is Side.SELL else size < 0)
+    outcome = liquidation.liquidate(exchange, account, market, maker)
+    return Step(exchange, outcome.exchange, (account, maker.account, TREASURY, VAULT), market)
+
+
+@action(
+    "LIQ-1", "LIQ-3", "LIQ-6", "FEE-4", "FEE-5", "BOOK-5", keeps=SOLVENCY, assumes=ALL_CONTRACTS
+)
+def liquidate_long() -> Step:
+    return _liquidate(Side.SELL)
+
+
+@action(
+    "LIQ-1", "LIQ-3", "LIQ-6", "FEE-4", "FEE-5", "BOOK-5", keeps=SOLVENCY, assumes=ALL_CONTRACTS
+)
+def liquidate_short() -> Step:
+    return _liquidate(Side.BUY)

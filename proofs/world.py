@@ -1,0 +1,129 @@
+"""An arbitrary exchange: any number of accounts and markets, any amounts, any valid rulebook.
+
+What is assumed here is what every reachable state satisfies, and the theorem
+`an_action_keeps_positions_sound` (in `proofs.laws`) shows that every action preserves it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+from perpref.rules import margin
+from perpref.state import (
+    FLAT,
+    Account,
+    Exchange,
+    Market,
+    Order,
+    Position,
+    Rulebook,
+    Side,
+    Stage,
+)
+from perpref.units import (
+    MAX_CASH,
+    MAX_LOTS,
+    MAX_PRICE,
+    PARTS,
+    AccountId,
+    MarketId,
+    OrderId,
+)
+from proofs.executor import Additive, SymTable, all_of, assume, fresh_bool, fresh_int, implies
+
+
+@cache
+def margins_ordered(maintenance: Callable[..., int], initial: Callable[..., int]) -> Additive:
+    """A position's initial margin is at least its maintenance margin, which is not negative."""
+    return Additive(
+        "margins are ordered",
+        (maintenance, initial),
+        lambda least, most: all_of(least >= 0, most >= least),
+    )
+
+
+def between(name: str, least: int, most: int) -> int:
+    """An unknown integer within bounds, both included."""
+    value = fresh_int(name)
+    assume(all_of(value >= least, value <= most))
+    return value
+
+
+def any_rulebook() -> Rulebook:
+    """Any valid rulebook: fees are rates, funding is capped, the boundary is any amount."""
+    return Rulebook(
+        name="any",
+        maker_fee=between("maker_fee", 0, PARTS),
+        taker_fee=between("taker_fee", 0, PARTS),
+        liquidation_fee=between("liquidation_fee", 0, PARTS),
+        funding_cap=between("funding_cap", 0, PARTS),
+        vault_boundary=between("vault_boundary", 0, MAX_CASH),
+        waterfall=tuple(Stage),
+    )
+
+
+def sound(position: Position) -> bool:
+    """What a position's cost can be: each lot was bought or sold at a price of 1 or more."""
+    return all_of(
+        implies(position.size > 0, position.cost >= position.size),
+        implies(position.size < 0, position.cost <= position.size),
+        implies(position.size == 0, position.cost == 0),
+    )
+
+
+def any_position(name: str) -> Position:
+    position = Position(fresh_int(f"{name}.size"), fresh_int(f"{name}.cost"))
+    assume(sound(position))
+    return position
+
+
+def any_order(name: str, side: Side | None = None) -> Order:
+    """Any order that was accepted; its side is given, since a side is not a number."""
+    return Order(
+        OrderId(between(f"{name}.id", 1, MAX_CASH)),
+        AccountId(between(f"{name}.account", 0, MAX_CASH)),
+        side or Side.BUY,
+        between(f"{name}.price", 1, MAX_PRICE),
+        between(f"{name}.lots", 1, MAX_LOTS),
+        fresh_bool(f"{name}.reduce_only"),
+    )
+
+
+def any_exchange(*, missing: bool = False) -> Exchange:
+    """Any exchange. With `missing`, accounts and markets that are looked up may not exist."""
+
+    def any_market(market: MarketId) -> Market:
+        name = f"market {market}"
+        maintenance = between(f"{name}.maintenance_rate", 1, PARTS)
+        initial = fresh_int(f"{name}.initial_rate")
+        assume(all_of(initial >= maintenance, initial <= PARTS))
+        orders: SymTable[OrderId, Order] = SymTable(
+            f"{name}.orders", lambda order: any_order(f"{name}.order {order}"), optional=True
+        )
+        return Market(
+            initial,
+            maintenance,
+            between(f"{name}.vault_cap", 0, MAX_LOTS),
+            between(f"{name}.mark", 1, MAX_PRICE),
+            orders,
+        )
+
+    ordered = margins_ordered(margin.maintenance_margin, margin.initial_margin)
+    markets: SymTable[MarketId, Market] = SymTable("markets", any_market, optional=missing)
+
+    def any_account(account: AccountId) -> Account:
+        name = f"account {account}"
+        positions: SymTable[MarketId, Position] = SymTable(
+            f"{name}.positions",
+            lambda market: any_position(f"{name}.position {market}"),
+            absent=FLAT,
+            within=markets if missing else None,
+            additive=(ordered,),
+        )
+        return Account(fresh_int(f"{name}.collateral"), positions)
+
+    accounts: SymTable[AccountId, Account] = SymTable("accounts", any_account, optional=missing)
+    custody = fresh_int("custody")
+    assume(custody >= 0)
+    return Exchange(any_rulebook(), markets, accounts, custody, OrderId(fresh_int("last_order")))
