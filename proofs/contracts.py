@@ -2,7 +2,8 @@
 
 A long action calls small functions whose inner cases do not matter to it. `assuming` lets it run
 with what those functions were proved to guarantee instead of with their bodies: each contract
-below is a shipped function's theorem, named beside it, and says no more than that theorem. The
+below is a shipped function's theorem, named beside it, and says no more than that theorem; what
+the theorem assumes of the arguments, the contract claims of them. The
 witness of every path is replayed on the real functions, so a contract that no real value meets
 would be noticed.
 """
@@ -16,12 +17,21 @@ from typing import Any, ParamSpec, TypeVar
 from unittest.mock import patch
 from weakref import WeakKeyDictionary
 
-from perpref.rules import adl, book, fee, ledger, liquidation, margin, vault
+from perpref.rules import adl, book, fee, ledger, liquidation, margin
 from perpref.rules.adl import Standing
 from perpref.rules.margin import Health
-from perpref.state import Exchange, Market, Order, Position
-from perpref.units import AccountId, MarketId
-from proofs.executor import all_of, any_of, assume, fresh_bool, fresh_int, implies, ite, negation
+from perpref.state import Market, Order, Position
+from proofs.executor import (
+    all_of,
+    any_of,
+    assume,
+    claim,
+    fresh_bool,
+    fresh_int,
+    implies,
+    ite,
+    negation,
+)
 from proofs.executor.explore import Run, running
 from proofs.executor.structure import identity
 from proofs.world import sound
@@ -51,6 +61,7 @@ def deterministic(contract: Callable[P, R]) -> Callable[P, R]:
 @deterministic
 def traded(position: Position, lots: int, price: int) -> tuple[Position, int]:
     """By a_fill_costs_an_account_exactly_the_price_of_its_lots and a_position_stays_sound."""
+    claim("traded needs a sound position and a price", all_of(sound(position), price >= 1))
     after = Position(position.size + lots, fresh_int("cost after"))
     profit = fresh_int("profit")
     assume(profit - after.cost == -position.cost - price * lots)
@@ -82,6 +93,7 @@ def initial_margin(position: Position, market: Market) -> int:
 @deterministic
 def trading_fee(lots: int, price: int, rate: int) -> int:
     """By a_fee_is_its_rate_of_notional_rounded_up: in particular it is not negative."""
+    claim("a fee needs a size, a price and a rate", all_of(lots >= 0, price >= 0, rate >= 0))
     charged = fresh_int("fee")
     assume(charged >= 0)
     return charged
@@ -90,21 +102,33 @@ def trading_fee(lots: int, price: int, rate: int) -> int:
 @deterministic
 def liquidation_fee(lots: int, price: int, rate: int, better: int, left: int) -> int:
     """By the_liquidation_fee_is_within_its_rate_the_improvement_and_what_is_left."""
+    claim("a liquidation fee needs an improvement", all_of(better >= 0, rate >= 0))
     charged = fresh_int("liquidation fee")
     assume(all_of(charged >= 0, charged <= better, charged <= ite(left > 0, left, 0)))
     return charged
 
 
 @deterministic
-def bankruptcy_price(exchange: Exchange, account: AccountId, market: MarketId) -> int:
-    """By closing_at_the_bankruptcy_price_costs_no_more_than_the_equity."""
+def part_of_equity(equity: int, weight: int, weights: int) -> int:
+    """By the_part_of_a_solvent_equity_is_not_more_than_it."""
+    claim("a part needs weights", weights > 0)
+    part = fresh_int("part of equity")
+    assume(
+        implies(
+            all_of(equity >= 0, weight >= 0, weight <= weights), all_of(part >= 0, part <= equity)
+        )
+    )
+    return part
+
+
+@deterministic
+def price_without(mark: int, size: int, share: int) -> int:
+    """By closing_without_a_share_costs_no_more_than_the_share."""
+    claim("a price needs lots to close and a mark", all_of(abs(size) >= 1, mark >= 1))
     price = fresh_int("bankruptcy price")
-    size = margin.position_of(exchange, account, market).size
-    given = exchange.markets[market].mark - price
-    given = ite(size > 0, given, -given)
-    had = margin.equity(exchange, account)
+    given = ite(size > 0, mark - price, price - mark)
     assume(price >= 1)
-    assume(implies(had >= 0, all_of(given >= 0, given * abs(size) <= had)))
+    assume(implies(share >= 0, all_of(given >= 0, given * abs(size) <= share)))
     return price
 
 
@@ -127,6 +151,9 @@ def reduces(before: Position, after: Position) -> bool:
 @deterministic
 def bears_fill(before: Health, after: Health, reducing: bool) -> bool:
     """By a_fill_that_is_borne_leaves_an_account_solvent_and_not_due."""
+    for health in (before, after):
+        ordered = all_of(health.maintenance >= 0, health.initial >= health.maintenance)
+        claim("margins are ordered", ordered)
     borne = fresh_bool("borne")
     assume(implies(borne, after.equity >= 0))
     sure = any_of(negation(reducing), before.maintenance > 0)
@@ -149,7 +176,8 @@ CONTRACTS: tuple[tuple[str, Callable[..., Any], tuple[Any, ...]], ...] = (
     ("initial_margin", initial_margin, (margin,)),
     ("trading_fee", trading_fee, (fee,)),
     ("liquidation_fee", liquidation_fee, (fee,)),
-    ("bankruptcy_price", bankruptcy_price, (liquidation, vault, adl)),
+    ("part_of_equity", part_of_equity, (liquidation,)),
+    ("price_without", price_without, (liquidation,)),
     ("reducible", reducible, (book, liquidation)),
     ("reduces", reduces, (book,)),
     ("bears_fill", bears_fill, (book,)),
@@ -159,7 +187,13 @@ CONTRACTS: tuple[tuple[str, Callable[..., Any], tuple[Any, ...]], ...] = (
 
 ALL_CONTRACTS = tuple(name for name, _, _ in CONTRACTS)
 
-CLOSING = ("traded", "maintenance_margin", "initial_margin", "bankruptcy_price")
+CLOSING = (
+    "traded",
+    "maintenance_margin",
+    "initial_margin",
+    "part_of_equity",
+    "price_without",
+)
 """What closing a position off the book takes for granted."""
 
 

@@ -6,13 +6,13 @@ from perpref.rules import liquidation
 from perpref.rules.margin import equity, health, position_of
 from perpref.rules.vault import transfer_position
 from perpref.state import TREASURY, VAULT, Exchange, Side
-from perpref.units import AccountId, MarketId, sign
+from perpref.units import MAX_PRICE, AccountId, MarketId, sign
 from proofs.contracts import ALL_CONTRACTS
-from proofs.executor import all_of, assume, claim, fresh_int, implies
+from proofs.executor import all_of, any_of, assume, claim, fresh_int, implies
 from proofs.laws import SOLVENCY, Step, action
 from proofs.ledger import any_account
 from proofs.registry import theorem
-from proofs.world import any_exchange, any_order
+from proofs.world import any_exchange, any_order, between
 
 MARGINS = ("maintenance_margin", "initial_margin")
 
@@ -86,15 +86,26 @@ def the_bankruptcy_price_is_worse_than_the_mark_while_solvent_and_better_after()
     claim("a price", price >= 1)
 
 
-@theorem("T-BP", "LIQ-5", subject="bankruptcy_price", assumes=MARGINS)
-def closing_at_the_bankruptcy_price_costs_no_more_than_the_equity() -> None:
-    """Closing all lots there costs a solvent account at most its equity, and never a gain."""
-    exchange, account, market = any_due()
-    size = position_of(exchange, account, market).size
-    price = liquidation.bankruptcy_price(exchange, account, market)
-    gives = sign(size) * (exchange.markets[market].mark - price)
-    now = equity(exchange, account)
-    claim("bounded", implies(now >= 0, all_of(gives >= 0, gives * abs(size) <= now)))
+@theorem("T-BP", "LIQ-4", subject="part_of_equity")
+def the_part_of_a_solvent_equity_is_not_more_than_it() -> None:
+    """A weight's part of a non-negative equity is between 0 and the equity, rounded down."""
+    had, weight, weights = fresh_int("equity"), fresh_int("weight"), fresh_int("weights")
+    assume(all_of(0 <= weight, weight <= weights, weights > 0))
+    part = liquidation.part_of_equity(had, weight, weights)
+    claim("part of it", implies(had >= 0, all_of(part >= 0, part <= had)))
+    claim(
+        "rounded down", all_of(part * weights <= had * weight, had * weight < (part + 1) * weights)
+    )
+
+
+@theorem("T-BP", "LIQ-5", subject="price_without")
+def closing_without_a_share_costs_no_more_than_the_share() -> None:
+    """Closing all lots at that price costs a share of zero or more at most itself; never a gain."""
+    mark, size, share = between("mark", 1, MAX_PRICE), fresh_int("size"), fresh_int("share")
+    assume(any_of(size > 0, size < 0))
+    price = liquidation.price_without(mark, size, share)
+    gives = sign(size) * (mark - price)
+    claim("bounded", implies(share >= 0, all_of(gives >= 0, gives * abs(size) <= share)))
     claim("a price", price >= 1)
 
 

@@ -49,8 +49,14 @@ def require_due(exchange: Exchange, account: AccountId, market: MarketId) -> Non
 
 
 @rule("LIQ-4")
+def part_of_equity(equity: int, weight: int, weights: int) -> int:
+    """The part of an equity that falls to one weight of many, in quanta, rounded down."""
+    return floor_div(equity * weight, weights)
+
+
+@rule("LIQ-4")
 def share_of_equity(exchange: Exchange, account: AccountId, market: MarketId) -> int:
-    """The part of an account's equity that stands behind one position, rounded down.
+    """The part of an account's equity that stands behind one position.
 
     Under cross margin equity is shared among positions by their maintenance margin. The share
     of a single position is all of it. Negative when the account is insolvent.
@@ -58,20 +64,25 @@ def share_of_equity(exchange: Exchange, account: AccountId, market: MarketId) ->
     now = health(exchange, account)
     position = position_of(exchange, account, market)
     weight = maintenance_margin(position, exchange.markets[market])
-    return floor_div(now.equity * weight, now.maintenance)
+    return part_of_equity(now.equity, weight, now.maintenance)
 
 
 @rule("LIQ-5")
-def bankruptcy_price(exchange: Exchange, account: AccountId, market: MarketId) -> int:
-    """The price at which closing a position uses up exactly the equity behind it, in ticks.
+def price_without(mark: int, size: int, share: int) -> int:
+    """The price, in ticks, at which closing `size` lots uses up a share of equity.
 
     Rounded in favour of the account: up for a long, down for a short, so that closing in full
     leaves 0 to size - 1 quanta. A price is never below 1; what that leaves open is a loss.
     """
-    position = position_of(exchange, account, market)
+    return max(1, mark - sign(size) * floor_div(share, abs(size)))
+
+
+@rule("LIQ-5")
+def bankruptcy_price(exchange: Exchange, account: AccountId, market: MarketId) -> int:
+    """The price at which closing a position uses up exactly the equity behind it, in ticks."""
+    size = position_of(exchange, account, market).size
     share = share_of_equity(exchange, account, market)
-    distance = floor_div(share, abs(position.size))
-    return max(1, exchange.markets[market].mark - sign(position.size) * distance)
+    return price_without(exchange.markets[market].mark, size, share)
 
 
 def closing_side(size: int) -> Side:
