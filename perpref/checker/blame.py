@@ -35,7 +35,8 @@ from perpref.rules import adl, book, liquidation, loss, vault
 from perpref.rules.fee import trading_fee
 from perpref.rules.margin import position_of
 from perpref.rules.position import traded
-from perpref.state import VAULT, Exchange, Kind as OrderKind, Order, Side
+from perpref.state import VAULT, Exchange, Order, Side
+from perpref.state import Kind as OrderKind
 from perpref.units import AccountId, sign
 
 FORCED = ("LIQ-6", "VLT-1", "ADL-3", "LOSS-1")
@@ -47,7 +48,7 @@ SAME_RULE = {
     ("LED-8", "amount"): "LED-8",
     ("FEE-2", "amount"): "FEE-1",
     ("FEE-3", "amount"): "FEE-1",
-    ("FEE-4", "amount"): "FEE-4",
+    ("FEE-5", "amount"): "FEE-4",
     ("FUND-3", "amount"): "FUND-2",
     ("FUND-3", "direction"): "FUND-2",
     ("LOSS-3", "amount"): "LOSS-3",
@@ -72,7 +73,10 @@ SAME_RULE = {
 MISSING = {"FUND-3": "FUND-3", "LOSS-3": "LOSS-3", "BOOK-3": "BOOK-3"}
 """One side has no event under this rule at all; for rules not listed, the rule itself."""
 
-COMPUTES = {"FEE-2": "FEE-1", "FEE-3": "FEE-1", "FUND-3": "FUND-2"}
+OF_MAKERS = ("BOOK-5", "BOOK-7", "BOOK-11")
+"""Why a maker's order is cancelled when somebody meets it."""
+
+COMPUTES = {"FEE-2": "FEE-1", "FEE-3": "FEE-1", "FEE-5": "FEE-4", "FUND-3": "FUND-2"}
 """A payment of one quantum that is missing is one that was rounded to nothing, by this rule."""
 
 
@@ -176,7 +180,7 @@ def _liquidates(events: tuple[Event, ...]) -> bool:
 def only_one_side_liquidates(parting: Parting) -> str | None:
     """From here on one side liquidates and the other does not: who is due is in dispute."""
     ours, theirs = parting.ours_after, parting.theirs_after
-    if _liquidates(ours[:1]) and not theirs or _liquidates(theirs[:1]) and not ours:
+    if (_liquidates(ours[:1]) and not theirs) or (_liquidates(theirs[:1]) and not ours):
         if parting.clues.differences and not _is_due_dispute(parting):
             return None
         return "LIQ-1"
@@ -285,7 +289,8 @@ def same_rule_other_value(parting: Parting) -> str | None:
     if isinstance(ours, CashMoved | Marked | Rested) and type(ours) is type(theirs):
         return ours.rule
     if isinstance(ours, Cancelled) and isinstance(theirs, Cancelled) and ours.rule == theirs.rule:
-        return ours.rule
+        other_maker = ours.order != theirs.order and ours.rule in OF_MAKERS
+        return "BOOK-2" if other_maker else ours.rule
     return None
 
 
@@ -293,18 +298,31 @@ def _other_fill(parting: Parting, ours: Filled, theirs: Filled) -> str:
     if ours.market != theirs.market:
         return "LIQ-3"
     if {ours.buyer, ours.seller} != {theirs.buyer, theirs.seller}:
-        if ours.rule in FORCED:
-            mine, yours = _victim(parting.before, ours)[0], _victim(parting.before, theirs)[0]
-            if mine != yours:
-                return "LIQ-8"
+        if ours.rule in FORCED and not _one_victim(parting.before, ours, theirs):
+            return "LIQ-8"
         return SAME_RULE[ours.rule, "counterparty"]
     if ours.price != theirs.price:
         if ours.rule in ("BOOK-3", "LIQ-6") and _rests_at(parting.before, ours, theirs.price):
             return "BOOK-2"
+        if ours.rule in ("VLT-1", "ADL-3") and _shares_equity(parting, ours, theirs):
+            return "LIQ-4"
         return SAME_RULE[ours.rule, "price"]
     if ours.rule in ("BOOK-3", "LIQ-6") and _reduce_only(parting, ours):
         return "BOOK-7"
     return SAME_RULE[ours.rule, "lots"]
+
+
+def _one_victim(now: Exchange, ours: Filled, theirs: Filled) -> bool:
+    """Whether both fills close the same account, which is then in both of them, and due."""
+    both = {ours.buyer, ours.seller} & {theirs.buyer, theirs.seller}
+    return any(liquidation.is_due(now, account) for account in both)
+
+
+def _shares_equity(parting: Parting, ours: Filled, theirs: Filled) -> bool:
+    """Whether the victim has several positions, and the price is off by more than a rounding."""
+    victim = _victim(parting.before, ours)[0]
+    several = len(parting.before.accounts[victim].positions) > 1
+    return several and abs(ours.price - theirs.price) > 1
 
 
 def _rests_at(now: Exchange, fill: Filled, price: int) -> bool:
@@ -352,8 +370,23 @@ def one_event_missing(parting: Parting) -> str | None:
     if ours and _continues(ours[1:], theirs, within):
         return _of_missing(ours[0])
     if theirs and _continues(theirs[1:], ours, within):
-        return _of_missing(theirs[0])
+        extra = theirs[0]
+        if isinstance(extra, Cancelled) and _jumped_the_queue(parting, extra):
+            return "BOOK-2"
+        return _of_missing(extra)
     return None
+
+
+def _jumped_the_queue(parting: Parting, cancelled: Cancelled) -> bool:
+    """Whether a maker's order was met before another of the same price that is ahead of it."""
+    if cancelled.rule not in OF_MAKERS:
+        return False
+    listed = parting.before.markets[cancelled.market]
+    if cancelled.order not in listed.orders:
+        return False
+    order = listed.orders[cancelled.order]
+    best = book.best(listed, order.side)
+    return best is not None and order != best and order.price == best.price
 
 
 def _continues(rest: tuple[Event, ...], other: tuple[Event, ...], within: int) -> bool:
@@ -381,9 +414,10 @@ def other_events(parting: Parting) -> str | None:
             assert event is not None
             return _of_missing(event)
         case Cancelled(), Filled():
-            return ours.rule
+            later = ours in parting.theirs_after
+            return "BOOK-2" if later and ours.rule in OF_MAKERS else ours.rule
         case Filled(), Cancelled():
-            return "BOOK-4" if theirs.rule == "BOOK-6" else theirs.rule
+            return _engine_cancels(parting, ours, theirs)
         case Filled(), Rested():
             return "BOOK-3"
         case Rested(), Cancelled():
@@ -398,6 +432,19 @@ def other_events(parting: Parting) -> str | None:
         case _:
             assert ours is not None
             return _of_missing(ours)
+
+
+def _engine_cancels(parting: Parting, ours: Filled, theirs: Cancelled) -> str:
+    """Where the reference fills, the engine cancels an order: a maker's, or what is left."""
+    if theirs.rule in OF_MAKERS:
+        other = theirs.account not in (ours.buyer, ours.seller)
+        return "BOOK-2" if other or _jumped_the_queue(parting, theirs) else theirs.rule
+    taker = _taker(parting.clues.command)
+    if theirs.rule != "BOOK-6" or taker is None:
+        return theirs.rule
+    at_limit = taker.price == ours.price
+    did_nothing = len(parting.ours_after) == len(parting.clues.traced)
+    return "BOOK-3" if at_limit or did_nothing else "BOOK-4"
 
 
 # 3. The same events, another state.
@@ -493,7 +540,7 @@ def no_events(clues: Clues) -> str | None:
         return "LIQ-5"
     fees = {t.event.rule for t in clues.traced if isinstance(t.event, Paid)}
     if first.field == "collateral" and fees:
-        return "FEE-4" if "FEE-4" in fees else "FEE-1"
+        return "FEE-4" if "FEE-5" in fees else "FEE-1"
     return _position_rule(last.before, event, first)
 
 

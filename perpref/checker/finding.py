@@ -7,9 +7,8 @@ from enum import Enum
 from attrs import field, frozen
 
 from perpref import machine
-from perpref.checker.wire import Result, Terms, View
+from perpref.checker.wire import Result, Terms
 from perpref.outcome import Outcome, Refused
-from perpref.state import Exchange
 from perpref.units import AccountId, MarketId, OrderId
 
 
@@ -49,9 +48,9 @@ class Finding:
     """The first step at which an engine and the reference part.
 
     `rule` is the rule that is blamed, empty when the engine failed before any rule could be
-    judged; `failure` then says how. `laws` are the laws that the engine's own state breaks.
-    `because` is what the guard says that forbids what the engine did. `gains` is the equity that each account has in the engine beyond the reference's, at the
-    reference's marks, in quanta.
+    judged; `failure` then says how. `because` is what the guard says that forbids what the
+    engine did. `laws` are the laws that the engine's own state breaks. `gains` is the equity that
+    each account has in the engine beyond the reference's, at the reference's marks, in quanta.
     """
 
     kind: Kind

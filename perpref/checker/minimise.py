@@ -7,6 +7,7 @@ time runs out.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from time import monotonic
 from typing import Any
 
@@ -43,8 +44,11 @@ class Minimiser:
             self._fewer_commands,
             self._plainer_terms,
             self._merged_deposits,
+            self._merged_orders,
             self._other_names,
+            self._alike_numbers,
             self._rounder_numbers,
+            self._fewer_pairs,
         )
         before = None
         while before != self._case and not self._exhausted():
@@ -88,6 +92,18 @@ class Minimiser:
                 at -= length
             length >>= 1
 
+    def _fewer_pairs(self) -> None:
+        """Drop two commands that need each other, wherever they stand."""
+        first = 0
+        while first < len(self._case.commands):
+            second = first + 1
+            while second < len(self._case.commands):
+                commands = self._case.commands
+                rest = (*commands[:first], *commands[first + 1 : second], *commands[second + 1 :])
+                if not self._try(Case(self._case.terms, rest)):
+                    second += 1
+            first += 1
+
     def _plainer_terms(self) -> None:
         """Back to the base rulebook, all at once or value by value, and to one plain market."""
         base = self._base
@@ -121,19 +137,27 @@ class Minimiser:
 
     def _merged_deposits(self) -> None:
         """Two deposits of one account become one."""
-        at = 0
-        while at < len(self._case.commands):
-            commands = self._case.commands
-            first = commands[at]
-            if isinstance(first, machine.Deposit):
-                for later in range(at + 1, len(commands)):
-                    second = commands[later]
-                    if isinstance(second, machine.Deposit) and second.account == first.account:
-                        both = machine.Deposit(first.account, first.amount + second.amount)
-                        rest = (*commands[at + 1 : later], *commands[later + 1 :])
-                        if self._try(Case(self._case.terms, (*commands[:at], both, *rest))):
-                            break
-            at += 1
+        self._merge(_one_deposit)
+
+    def _merged_orders(self) -> None:
+        """Two orders that differ in their lots alone become one, at the place of the first."""
+        self._merge(_one_order)
+
+    def _merge(
+        self, merged: Callable[[machine.Command, machine.Command], machine.Command | None]
+    ) -> None:
+        first = 0
+        while first < len(self._case.commands):
+            second = first + 1
+            while second < len(self._case.commands):
+                commands = self._case.commands
+                both = merged(commands[first], commands[second])
+                rest = (*commands[first + 1 : second], *commands[second + 1 :])
+                if both is None or not self._try(
+                    Case(self._case.terms, (*commands[:first], both, *rest))
+                ):
+                    second += 1
+            first += 1
 
     def _other_names(self) -> None:
         """Accounts from 2 on and orders from 1 on, in their order."""
@@ -146,13 +170,27 @@ class Minimiser:
         named = sorted(a for a in accounts if a > TREASURY)
         renamed = {a: AccountId(2 + index) for index, a in enumerate(named)}
         renamed |= {a: a for a in accounts - set(named)} | {VAULT: VAULT}
-        self._try_commands(lambda command: _with(command, ACCOUNTS, renamed))
+        self._try_commands(partial(_with, names=ACCOUNTS, renamed=renamed))
         orders = sorted({c.order for c in self._case.commands if hasattr(c, "order")})
         numbers = {order: OrderId(1 + index) for index, order in enumerate(orders)}
-        self._try_commands(lambda command: _with(command, ("order",), numbers))
+        self._try_commands(partial(_with, names=("order",), renamed=numbers))
 
     def _try_commands(self, change: Callable[[machine.Command], machine.Command]) -> None:
         self._try(Case(self._case.terms, tuple(map(change, self._case.commands))))
+
+    def _alike_numbers(self) -> None:
+        """The same number in all deposits; and a number that occurs often, changed everywhere."""
+        deposits = [c.amount for c in self._case.commands if isinstance(c, machine.Deposit)]
+        if deposits:
+            most = 10 ** len(str(max(deposits)))
+            for amount in (most, most // 10, max(deposits)):
+                alike = dict.fromkeys(deposits, amount)
+                self._try_commands(partial(_with, names=("amount",), renamed=alike))
+        for name in NUMBERS:
+            present = [getattr(c, name) for c in self._case.commands if hasattr(c, name)]
+            for number in sorted({n for n in present if present.count(n) > 1}, reverse=True):
+                for simpler in simpler_numbers(number):
+                    self._try_commands(partial(_with, names=(name,), renamed={number: simpler}))
 
     def _rounder_numbers(self) -> None:
         """Each number of each command, from the simplest candidate on."""
@@ -168,6 +206,21 @@ class Minimiser:
             commands = self._case.commands
             if self._try(Case(self._case.terms, (*commands[:at], changed, *commands[at + 1 :]))):
                 return
+
+
+def _one_deposit(one: machine.Command, two: machine.Command) -> machine.Command | None:
+    match one, two:
+        case machine.Deposit(), machine.Deposit() if one.account == two.account:
+            return evolve(one, amount=one.amount + two.amount)
+    return None
+
+
+def _one_order(one: machine.Command, two: machine.Command) -> machine.Command | None:
+    match one, two:
+        case machine.Place(), machine.Place():
+            if evolve(one, order=two.order, lots=two.lots) == two:
+                return evolve(one, lots=one.lots + two.lots)
+    return None
 
 
 def _with(

@@ -177,7 +177,8 @@ class _Process:
         except OSError as error:
             reason = error.strerror or str(error)
             raise CannotStart(f"the engine {argv[0]!r} cannot be started: {reason}") from error
-        assert self._child.stdin and self._child.stdout and self._child.stderr
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
         self._in = self._child.stdin.fileno()
         self._out = self._child.stdout.fileno()
         os.set_blocking(self._in, False)
@@ -282,7 +283,9 @@ class _Process:
         self._child.wait()
         self._listener.join(GRACE)
         for stream in (self._child.stdin, self._child.stdout, self._child.stderr):
-            if stream is not None and not (stream is self._child.stderr and self._listener.is_alive()):
+            if stream is not None and not (
+                stream is self._child.stderr and self._listener.is_alive()
+            ):
                 with suppress(OSError):
                     stream.close()
 

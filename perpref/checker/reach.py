@@ -193,7 +193,11 @@ class Reach:
 
 _REFUSAL: CodeType = Refusal.__init__.__code__
 
-CHAPTERS = "UNIT LED POS MRG MARK FEE BOOK FUND LIQ VLT ADL LOSS".split()
+CHAPTERS = (
+    *("UNIT", "LED", "POS", "MRG", "MARK", "FEE"),
+    *("BOOK", "FUND", "LIQ", "VLT", "ADL", "LOSS"),
+)
+"""In reading order."""
 
 
 def _reading_order(rule_id: str) -> tuple[int, int]:

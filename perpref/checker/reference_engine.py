@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
-from attrs import frozen
+from attrs import field, frozen
 
 from perpref import machine
 from perpref.checker.choices import Recording, leaves_choice
@@ -66,7 +66,7 @@ class Manners:
     """How the reference presents itself when it plays the engine."""
 
     fault: Fault | None = None
-    compare: Comparison = Comparison()
+    compare: Comparison = field(factory=Comparison)
     commands: tuple[str, ...] = tuple(COMMANDS)
     chooses: tuple[Choice, ...] = ()
     choices: Choices = BY_RULEBOOK

@@ -255,6 +255,26 @@ def broke_maker(world: World, dice: Dice) -> None:
     world.place(taker, market, side.opposite, lots, price, dice.pick((Kind.LIMIT, Kind.IOC)))
 
 
+def reduce_under_water(world: World, dice: Dice) -> None:
+    """A holder between its two margins closes a part of its position far from the mark."""
+    holders = [(account, market) for account, market in world.holders() if account != VAULT]
+    if not holders:
+        return open_interest(world, dice)
+    account, market = dice.pick(holders)
+    size = world.position(account, market).size
+    away = 1 if size > 0 else -1
+    world.set_mark(market, world.due_price(account, market) + away * dice.pick((1, 2, 5)))
+    lots = dice.pick((1, max(abs(size) >> 1, 1), abs(size)))
+    other = world.person(dice)
+    world.equip(other, market, lots, 16)
+    mark, worth = world.mark(market), max(margin.equity(world.exchange, account), 0)
+    price = max(mark - away * dice.pick((0, 1, mark // 50, worth // lots, 1 + worth // lots)), 1)
+    resting, hitting = dice.shuffled(((account, -away), (other, away)))
+    for who, direction, kind in ((*resting, Kind.LIMIT), (*hitting, Kind.IOC)):
+        world.place(who, market, Side(direction), lots, price, kind)
+    return None
+
+
 def flip(world: World, dice: Dice) -> None:
     """A holder trades more lots than it holds, the other way."""
     holders = world.holders()

@@ -46,7 +46,10 @@ class _Stop(BaseException):
 
 
 class Search:
-    """Examples until something is found or the budget is used up."""
+    """Examples until something is found or the budget is used up.
+
+    With `wanted`, only a finding with this signature counts.
+    """
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class Search:
         supported: tuple[str, ...] = tuple(COMMANDS),
         reach: Reach | None = None,
         progress: Callable[[int, int], None] | None = None,
+        wanted: tuple[str, str] | None = None,
     ) -> None:
         self.base = base
         self.supported = supported
@@ -68,6 +72,7 @@ class Search:
         self._budget = budget
         self._reach = reach
         self._progress = progress
+        self._wanted = wanted
         self._deadline = None if budget.seconds is None else monotonic() + budget.seconds
 
     def run(self, number: int) -> tuple[Case, Finding] | None:
@@ -102,7 +107,7 @@ class Search:
             self._reach.sample(case, self.examples)
         if self._progress is not None:
             self._progress(self.examples, self.commands)
-        if finding is not None:
+        if finding is not None and self._wanted in (None, finding.signature):
             self.found = case, finding
             raise _Stop
         late = self._deadline is not None and monotonic() > self._deadline
@@ -123,7 +128,8 @@ def _machine(search: Search) -> type[RuleBasedStateMachine]:
             step = dice.pick((1, 1, 3))
             accounts = [AccountId(2 + step * index) for index in range(people)]
             self.world = World(terms, accounts, search.supported, search.judge.watch)
-            scenes.open_interest(self.world, dice)
+            if dice.below(3):
+                scenes.open_interest(self.world, dice)
 
         def teardown(self) -> None:
             if self.world is not None and self.world.commands:
@@ -171,6 +177,7 @@ SCENES = (
     scenes.queue_at_a_price,
     scenes.orphaned_reduce_only,
     scenes.broke_maker,
+    scenes.reduce_under_water,
     scenes.flip,
     scenes.funding_spell,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Concatenate, ParamSpec
 
 from attrs import frozen
@@ -54,10 +55,8 @@ def trace(
     When the command is refused, this is how far it came.
     """
     run = _TracingRun(exchange, Reported(exchange, chosen))
-    try:
+    with suppress(Refusal, IllegalChoice):
         machine.take(run, command)
-    except (Refusal, IllegalChoice):
-        pass
     run.pad(run.exchange)
     pairs = zip(run.befores, run.events, strict=True)
     return tuple(Traced(before, event) for before, event in pairs), run.exchange

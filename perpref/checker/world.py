@@ -13,7 +13,7 @@ from perpref.outcome import Outcome
 from perpref.rules import liquidation, margin
 from perpref.rules.ledger import EMPTY, withdrawable
 from perpref.scheduler import BY_RULEBOOK
-from perpref.state import TREASURY, VAULT, Exchange, Kind, Order, Position, Side
+from perpref.state import TREASURY, VAULT, Kind, Order, Position, Side
 from perpref.units import MAX_PRICE, PARTS, AccountId, MarketId, OrderId, ceil_div
 
 NAMES = {kind: name for name, kind in COMMANDS.items()}
