@@ -48,6 +48,15 @@ class Stated:
     line: int
 
 
+@frozen
+class Card:
+    """What the card of a rule shows: its code, and its title as parsed."""
+
+    docname: str
+    code: list[Code]
+    title: list[nodes.Node]
+
+
 def in_order(rule: str) -> tuple[str, int]:
     """Sorts rule ids by chapter, then by number."""
     chapter, _, number = rule.partition("-")
@@ -99,14 +108,14 @@ class RuleDirective(SphinxDirective):
         code = [*known.functions.get(rule, ()), *self.carriers(rule)]
         if not code:
             domain.complain(f"no code carries the rule {rule}", self.get_location())
-        domain.note_code(rule, code, self.env.docname)
+        words, messages = self.parse_inline(title)
+        domain.note_card(rule, Card(self.env.docname, code, words))
 
         card = nodes.section(classes=["rule-card"], names=[rule.lower()])
         self.state.document.note_explicit_target(card)
         domain.note("rule", rule, Stated(self.env.docname, card["ids"][0], title, self.lineno))
-        words, messages = self.parse_inline(title)
         heading = nodes.title("", "", nodes.inline("", rule, classes=["rule-id"]), nodes.Text(" "))
-        heading += words
+        heading += [word.deepcopy() for word in words]
         card += heading
         card += nodes.container("", *self.parse_content_to_nodes(), classes=["rule-words"])
         card += [code_room(piece) for piece in code]
@@ -203,7 +212,7 @@ def theorem_room(same: list[Theorem]) -> nodes.Node:
 
 def holds_for(same: list[Theorem]) -> list[nodes.Node]:
     """Of which functions it is stated, and where it is tested."""
-    made: list[nodes.Node] = [nodes.Text(f"{same[0].family}, of ")]
+    made: list[nodes.Node] = [nodes.Text(f"{same[0].family}, about ")]
     made += commas(nodes.literal("", theorem.subject) for theorem in same)
     if same[0].where:
         made += [nodes.Text("; see "), nodes.literal("", same[0].where)]
@@ -246,15 +255,15 @@ class RuleDomain(Domain):
         "refusal": "no table of refusals has %(target)s",
         "theorem": "no property ledger has %(target)s",
     }
-    initial_data: ClassVar[dict[str, Any]] = {"stated": {}, "code": {}}
+    initial_data: ClassVar[dict[str, Any]] = {"stated": {}, "shown": {}}
 
     @property
     def stated(self) -> dict[tuple[str, str], Stated]:
         return cast(dict[tuple[str, str], Stated], self.data["stated"])
 
     @property
-    def code(self) -> dict[str, tuple[str, list[Code]]]:
-        return cast(dict[str, tuple[str, list[Code]]], self.data["code"])
+    def shown(self) -> dict[str, Card]:
+        return cast(dict[str, Card], self.data["shown"])
 
     @property
     def is_complete(self) -> bool:
@@ -275,9 +284,9 @@ class RuleDomain(Domain):
             )
         self.stated[kind, name] = stated
 
-    def note_code(self, rule: str, code: list[Code], docname: str) -> None:
-        """Remember what carries a rule that has a card."""
-        self.code[rule] = (docname, code)
+    def note_card(self, rule: str, card: Card) -> None:
+        """Remember what the card of a rule shows."""
+        self.shown[rule] = card
 
     def cards(self) -> dict[str, Stated]:
         """Every card by rule id, in order."""
@@ -288,15 +297,15 @@ class RuleDomain(Domain):
         self.data["stated"] = {
             key: stated for key, stated in self.stated.items() if stated.docname != docname
         }
-        self.data["code"] = {
-            rule: found for rule, found in self.code.items() if found[0] != docname
+        self.data["shown"] = {
+            rule: card for rule, card in self.shown.items() if card.docname != docname
         }
 
     def merge_domaindata(self, docnames: Set[str], otherdata: dict[str, Any]) -> None:
         for key, stated in otherdata["stated"].items():
             if stated.docname in docnames:
                 self.stated[key] = stated
-        self.code.update(otherdata["code"])
+        self.shown.update(otherdata["shown"])
 
     def get_objects(self) -> Iterator[tuple[str, str, str, str, str, int]]:
         for (kind, name), stated in self.stated.items():
@@ -309,7 +318,7 @@ class RuleDomain(Domain):
         builder: Builder,
         typ: str,
         target: str,
-        node: addnodes.pending_xref,  # noqa: ARG002 (Sphinx passes it by name)
+        node: addnodes.pending_xref,
         contnode: nodes.Element,
     ) -> nodes.reference | None:
         """Link to the card; while chapters are missing, a rule that code carries goes unlinked."""
@@ -329,7 +338,7 @@ class RuleDomain(Domain):
         """Spec, code and proofs must speak of the same rules."""
         known = sources.of(self.env)
         ids = {rule for rule, found in known.functions.items() if found}
-        ids |= {rule for rule, (_, code) in self.code.items() if code}
+        ids |= {rule for rule, card in self.shown.items() if card.code}
         if not self.is_complete:
             without = sorted(ids - self.cards().keys(), key=in_order)
             logger.info("rules without a card yet: %s", ", ".join(without) or "none")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Iterable
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import walk_packages
@@ -193,15 +194,15 @@ def _is_text(node: ast.stmt) -> bool:
 
 def of(env: BuildEnvironment) -> Sources:
     """The sources of the book that is being built."""
-    return cast(Sources, env.app.perpref_sources)  # type: ignore[attr-defined]
+    return _read(env.config.perpref_sources)
 
 
-def _read(app: Sphinx) -> None:
-    module, _, name = app.config.perpref_sources.partition(":")
-    app.perpref_sources = getattr(import_module(module), name)()  # type: ignore[attr-defined]
+@cache
+def _read(reader: str) -> Sources:
+    module, _, name = reader.partition(":")
+    return cast(Sources, getattr(import_module(module), name)())
 
 
 def setup(app: Sphinx) -> None:
-    """Read the sources once, before any page is read."""
+    """Register the value that says where the sources come from."""
     app.add_config_value("perpref_sources", "perpref_docs.sources:read_project", "env", str)
-    app.connect("builder-inited", _read)

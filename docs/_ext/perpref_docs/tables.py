@@ -34,6 +34,9 @@ from perpref_docs.sources import Theorem
 
 Cell = Sequence[nodes.Node]
 
+STRENGTHS = ("Theorem", "Bounded", "Tested", "Claim", "Refuted")
+"""How a property can be held, the strongest first."""
+
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Cell]], kind: str) -> nodes.Node:
     """A table with a head; `kind` is its CSS class."""
@@ -74,14 +77,14 @@ def _fill_rules_tables(app: Sphinx, document: nodes.document, docname: str) -> N
                     classes=["badge", f"badge-{strength.lower()}"],
                 )
                 for strength, same in groupby(
-                    sorted(same[0].strength for same in theorems), key=lambda strength: strength
+                    sorted((same[0].strength for same in theorems), key=STRENGTHS.index)
                 )
             ]
             rows.append(
                 [
                     [_link(app, docname, rule, stated)],
-                    [nodes.Text(stated.title)],
-                    commas(nodes.literal("", code.short_name) for code in domain.code[rule][1]),
+                    [word.deepcopy() for word in domain.shown[rule].title],
+                    commas(nodes.literal("", code.short_name) for code in domain.shown[rule].code),
                     counts or [nodes.Text("–")],
                 ]
             )
@@ -167,7 +170,9 @@ class PropertyCountDirective(SphinxDirective):
     """How many properties are held in which way."""
 
     def run(self) -> list[nodes.Node]:
-        theorems = sorted(sources.of(self.env).theorems, key=lambda theorem: theorem.strength)
+        theorems = sorted(
+            sources.of(self.env).theorems, key=lambda theorem: STRENGTHS.index(theorem.strength)
+        )
         rows: list[Sequence[Cell]] = []
         for _, found in groupby(theorems, key=lambda theorem: theorem.strength):
             same = list(found)
