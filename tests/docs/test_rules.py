@@ -49,9 +49,8 @@ def build(
             freshenv=True,
         )
         app.build()
-    return (folder / "html" / "index.html").read_text(), strip_escape_sequences(
-        warnings.getvalue()
-    ).splitlines()
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", warnings.getvalue())
+    return (folder / "html" / "index.html").read_text(), plain.splitlines()
 
 
 def test_a_card_pulls_code_refusals_and_theorems_by_id(tmp_path: Path) -> None:
