@@ -46,7 +46,7 @@ myst_enable_extensions = [
 myst_heading_anchors = 3
 html_math_renderer = "mathml"
 pygments_style = "friendly"
-pygments_dark_style = "nord-darker"
+pygments_dark_style = "github-dark"
 
 html_theme = "furo"
 html_title = "perpref"

@@ -136,6 +136,8 @@ class JsonSchemaDirective(SphinxDirective):
             return [nodes.Text("list of "), *self.kind(shape.get("items", True))]
         if isinstance(shape.get("additionalProperties"), dict):
             return [nodes.Text("map to "), *self.kind(shape["additionalProperties"])]
+        if "properties" in shape:
+            return [nodes.literal("", "{" + ", ".join(shape["properties"]) + "}")]
         kind = shape.get("type", "anything")
         made: list[nodes.Node] = [nodes.Text(kind if isinstance(kind, str) else " or ".join(kind))]
         if "pattern" in shape:

@@ -42,7 +42,11 @@ def mathml(formula: str, *, display: bool) -> str:
         raise NotUnderstood(f"what is {unknown[0].strip('<>')!r}?")
     made = re.sub(f"<mi>([{AS_OPERATORS}])</mi>", r'<mo stretchy="false">\1</mo>', made)
     # A bar is a fence (`\mid` is the relation); the name of a function stands close to its bracket.
-    made = re.sub(r"<mo[^>]*>\|</mo>", '<mo stretchy="false" lspace="0" rspace="0">|</mo>', made)
+    made = re.sub(
+        r'<mo(?: stretchy="false")?>\|</mo>',
+        '<mo stretchy="false" lspace="0" rspace="0">|</mo>',
+        made,
+    )
     return re.sub(r"<mo>([A-Za-z]{2,})</mo>", r"<mi>\1</mi>", made)
 
 
