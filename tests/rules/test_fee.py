@@ -1,0 +1,92 @@
+"""FEE: what trading costs, rounded up, and who gets it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import ceil
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perpref.outcome import Paid
+from perpref.rules.fee import (
+    charge_liquidated,
+    charge_maker,
+    charge_taker,
+    liquidation_fee,
+    trading_fee,
+)
+from perpref.state import TREASURY, VAULT
+from tests.exchanges import ANN, collateral, exchange, holds, rules
+
+
+@pytest.mark.parametrize(
+    ("lots", "price", "rate", "fee"),
+    [
+        (1, 1, 1, 1),  # a millionth of a quantum is a quantum
+        (10, 100, 1_000, 1),  # a thousandth of 1,000
+        (10, 101, 1_000, 2),  # of 1,010 it is 1.01
+        (10, 99, 1_000, 1),  # of 990 it is 0.99
+        (7, 13, 0, 0),
+        (2, 50, 1_000_000, 100),
+    ],
+)
+def test_a_fee_is_rounded_up(lots: int, price: int, rate: int, fee: int) -> None:
+    assert trading_fee(lots, price, rate) == fee
+
+
+@given(st.integers(1, 999), st.integers(1, 9_999), st.integers(0, 10**6))
+def test_a_fee_is_the_exact_part_rounded_up(lots: int, price: int, rate: int) -> None:
+    assert trading_fee(lots, price, rate) == ceil(Fraction(lots * price * rate, 10**6))
+
+
+FEES = rules(maker=1_000, taker=5_000, liquidation=10_000)
+
+
+def test_the_maker_pays_the_maker_fee_to_the_treasury() -> None:
+    # a thousandth of 10 * 101, rounded up
+    outcome = charge_maker(exchange({ANN: holds(50)}, rulebook=FEES), ANN, 10, 101)
+    assert outcome.events == (Paid(ANN, TREASURY, 2, "FEE-2"),)
+    assert collateral(outcome.exchange, ANN) == 48
+    assert collateral(outcome.exchange, TREASURY) == 2
+
+
+def test_the_taker_pays_the_taker_fee_to_the_treasury() -> None:
+    # five thousandths of 10 * 101 are 5.05
+    outcome = charge_taker(exchange({ANN: holds(50)}, rulebook=FEES), ANN, 10, 101)
+    assert outcome.events == (Paid(ANN, TREASURY, 6, "FEE-3"),)
+    assert collateral(outcome.exchange, ANN) == 44
+    assert collateral(outcome.exchange, TREASURY) == 6
+
+
+@pytest.mark.parametrize(
+    ("better", "left", "fee"),
+    [
+        (50, 60, 11),  # a hundredth of 10 * 101 is 10.1, and there is enough
+        (11, 11, 11),
+        (10, 60, 10),  # only what the book gave
+        (0, 60, 0),
+        (50, 9, 9),  # only what is left
+        (50, 0, 0),
+        (50, -1, 0),
+        (50, 1, 1),
+        (8, 9, 8),
+        (9, 8, 8),
+    ],
+)
+def test_the_liquidation_fee_is_the_least_of_three(better: int, left: int, fee: int) -> None:
+    assert liquidation_fee(10, 101, 10_000, better, left) == fee
+
+
+def test_the_liquidated_pays_the_vault() -> None:
+    outcome = charge_liquidated(exchange({ANN: holds(50)}, rulebook=FEES), ANN, 10, 101, 30, 20)
+    assert outcome.events == (Paid(ANN, VAULT, 11, "FEE-5"),)
+    assert collateral(outcome.exchange, ANN) == 39
+    assert collateral(outcome.exchange, VAULT) == 11
+
+
+def test_the_liquidated_pays_out_of_what_the_book_gave() -> None:
+    before = exchange({ANN: holds(50)}, rulebook=FEES)
+    assert collateral(charge_liquidated(before, ANN, 10, 101, 3, 20).exchange, VAULT) == 3
+    assert collateral(charge_liquidated(before, ANN, 10, 101, 20, 3).exchange, VAULT) == 3

@@ -1,0 +1,151 @@
+"""FUND: cash between the sides, and the dust to the vault."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import ceil
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perpref.machine import SettleFunding
+from perpref.outcome import Outcome, Paid
+from perpref.rules import funding
+from perpref.rules.funding import funding_due, require_funding_rate, settle_funding
+from perpref.state import VAULT
+from tests.exchanges import (
+    ANN,
+    BOB,
+    CY,
+    GOLD,
+    OIL,
+    collateral,
+    done,
+    exchange,
+    holds,
+    market,
+    position,
+    refuses,
+    rules,
+)
+
+
+@pytest.mark.parametrize("rate", [-750, -1, 0, 1, 750])
+def test_rates_up_to_the_cap_are_allowed(rate: int) -> None:
+    before = exchange({ANN: holds(1_000, (1, 100))}, rulebook=rules(funding_cap=750))
+    require_funding_rate(before, rate)
+    assert isinstance(settle_funding(before, ANN, GOLD, rate), Outcome)
+
+
+@pytest.mark.parametrize("rate", [-751, 751])
+def test_rates_beyond_the_cap_are_refused(rate: int) -> None:
+    before = exchange({ANN: holds(1_000, (1, 100))}, rulebook=rules(funding_cap=750))
+    with refuses(funding.RATE_OUT_OF_BOUNDS, rate, 750):
+        require_funding_rate(before, rate)
+    with refuses(funding.RATE_OUT_OF_BOUNDS, rate, 750):
+        settle_funding(before, ANN, GOLD, rate)
+
+
+@pytest.mark.parametrize(
+    ("size", "mark", "rate", "due"),
+    [
+        (10, 100, 1_000, 1),  # a thousandth of 1,000
+        (10, 101, 1_000, 2),  # 1.01: the payer pays a whole quantum
+        (-10, 100, 1_000, -1),
+        (-10, 101, 1_000, -1),  # -1.01: the receiver gets none for the part
+        (-10, 99, 1_000, 0),  # -0.99
+        (10, 101, -1_000, -1),
+        (-10, 101, -1_000, 2),
+        (0, 101, 1_000, 0),
+        (10, 101, 0, 0),
+    ],
+)
+def test_what_is_due_is_rounded_against_the_account(
+    size: int, mark: int, rate: int, due: int
+) -> None:
+    assert funding_due(size, mark, rate) == due
+
+
+@given(st.integers(-99, 99), st.integers(1, 9_999), st.integers(-(10**5), 10**5))
+def test_what_is_due_is_the_exact_part_rounded_up(size: int, mark: int, rate: int) -> None:
+    assert funding_due(size, mark, rate) == ceil(Fraction(size * mark * rate, 10**6))
+
+
+def test_a_payer_pays_the_vault() -> None:
+    before = exchange({ANN: holds(1_000, (10, 1_000))}, market(101))
+    outcome = settle_funding(before, ANN, GOLD, 1_000)
+    assert outcome.events == (Paid(ANN, VAULT, 2, "FUND-3"),)
+    assert (collateral(outcome.exchange, ANN), collateral(outcome.exchange, VAULT)) == (998, 2)
+
+
+def test_the_vault_pays_a_receiver() -> None:
+    before = exchange({VAULT: holds(7), ANN: holds(1_000, (-10, -1_000))}, market(101))
+    outcome = settle_funding(before, ANN, GOLD, 1_000)
+    assert outcome.events == (Paid(VAULT, ANN, 1, "FUND-3"),)
+    assert (collateral(outcome.exchange, ANN), collateral(outcome.exchange, VAULT)) == (1_001, 6)
+
+
+def test_a_payment_of_nothing_is_one_by_the_account() -> None:
+    # -0.99 rounds up to nothing
+    before = exchange({ANN: holds(1_000, (-10, -1_000))}, market(99))
+    assert settle_funding(before, ANN, GOLD, 1_000).events == (Paid(ANN, VAULT, 0, "FUND-3"),)
+
+
+def test_somebody_flat_pays_nothing() -> None:
+    before = exchange({ANN: holds(1_000, (0, 0), (5, 500))})
+    assert collateral(settle_funding(before, ANN, GOLD, 1_000).exchange, ANN) == 1_000
+
+
+@pytest.mark.parametrize(
+    ("rate", "ann", "bob", "cy", "vault"),
+    [
+        # Ann is long 10, Bob short 7, Cy short 3, at 101: 1.01, -0.707, -0.303 at 1,000 ppm
+        (1_000, 2, 0, 0, 2),
+        # 10.1 up to 11; 7.07 down to 7; 3.03 down to 3
+        (10_000, 11, -7, -3, 1),
+        # received 10; paid 8 and 4
+        (-10_000, -10, 8, 4, 2),
+    ],
+)
+def test_the_whole_market_settles_and_the_dust_stays_with_the_vault(
+    rate: int, ann: int, bob: int, cy: int, vault: int
+) -> None:
+    before = exchange(
+        {
+            VAULT: holds(50),
+            ANN: holds(1_000, (10, 1_010)),
+            BOB: holds(1_000, (-7, -707)),
+            CY: holds(1_000, (-3, -303), (1, 100)),
+        },
+        market(101),
+    )
+    after = done(before, SettleFunding(GOLD, rate)).exchange
+    assert collateral(after, ANN) == 1_000 - ann
+    assert collateral(after, BOB) == 1_000 - bob
+    assert collateral(after, CY) == 1_000 - cy
+    assert collateral(after, VAULT) == 50 + vault
+    assert position(after, CY, OIL) == (1, 100)
+
+
+def test_accounts_settle_in_account_order_and_the_vault_with_nobody() -> None:
+    before = exchange(
+        {
+            VAULT: holds(5_000, (3, 300)),
+            BOB: holds(1_000, (-7, -700)),
+            ANN: holds(1_000, (4, 400)),
+            CY: holds(1_000),
+        }
+    )
+    outcome = done(before, SettleFunding(GOLD, 10_000))
+    assert outcome.events == (Paid(ANN, VAULT, 4, "FUND-3"), Paid(VAULT, BOB, 7, "FUND-3"))
+
+
+@given(
+    sizes=st.lists(st.integers(-30, 30), min_size=1, max_size=5),
+    mark=st.integers(1, 500),
+    rate=st.integers(-(10**5), 10**5),
+)
+def test_what_the_vault_keeps_is_dust(sizes: list[int], mark: int, rate: int) -> None:
+    dues = [funding_due(size, mark, rate) for size in (*sizes, -sum(sizes))]
+    assert 0 <= sum(dues) < len(dues)

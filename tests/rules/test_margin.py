@@ -1,0 +1,142 @@
+"""MRG: equity, both margins, and who may end a fill how."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import ceil
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perpref.rules.margin import (
+    Health,
+    bears_fill,
+    equity,
+    health,
+    initial_margin,
+    maintenance_margin,
+    notional,
+    position_of,
+    position_value,
+    reduces,
+    unrealised_profit,
+)
+from perpref.state import FLAT, Position
+from tests.exchanges import ANN, BOB, GOLD, OIL, exchange, holds, market
+
+
+@pytest.mark.parametrize(
+    ("held", "value"),
+    [(Position(3, 290), 10), (Position(-3, -290), -10), (Position(3, 310), -10), (FLAT, 0)],
+)
+def test_the_value_of_a_position_at_100(held: Position, value: int) -> None:
+    assert position_value(held, market(100)) == value
+
+
+def test_notional_is_the_same_long_and_short() -> None:
+    assert notional(Position(3, 1), market(101)) == 303
+    assert notional(Position(-3, -1), market(101)) == 303
+
+
+@pytest.mark.parametrize("size", [1, -1])
+@pytest.mark.parametrize(("mark", "maintenance", "initial"), [(100, 5, 10), (101, 6, 11)])
+def test_margins_are_rounded_up(size: int, mark: int, maintenance: int, initial: int) -> None:
+    # 5% and 10% of 100 are exact, of 101 they are 5.05 and 10.1
+    held = Position(size, 0)
+    assert maintenance_margin(held, market(mark)) == maintenance
+    assert initial_margin(held, market(mark)) == initial
+
+
+@given(
+    size=st.integers(-99, 99),
+    mark=st.integers(1, 9_999),
+    rates=st.tuples(st.integers(1, 10**6), st.integers(1, 10**6)),
+)
+def test_margins_are_the_exact_part_rounded_up(
+    size: int, mark: int, rates: tuple[int, int]
+) -> None:
+    held, listed = Position(size, 0), market(mark, maintenance=rates[0], initial=rates[1])
+    worth = abs(size) * mark
+    assert maintenance_margin(held, listed) == ceil(Fraction(worth * rates[0], 10**6))
+    assert initial_margin(held, listed) == ceil(Fraction(worth * rates[1], 10**6))
+
+
+def test_equity_is_collateral_and_profit_over_all_markets() -> None:
+    # gold: 3 bought for 290 at a mark of 100: +10; oil: 2 sold for 150 at a mark of 80: -10 - ...
+    before = exchange({ANN: holds(50, (3, 290), (-2, -150))}, market(100), market(81))
+    # oil: -162 + 150 = -12
+    assert unrealised_profit(before, ANN) == 10 - 12
+    assert equity(before, ANN) == 48
+
+
+def test_health_adds_up_both_margins_over_all_markets() -> None:
+    before = exchange({ANN: holds(50, (3, 290), (-2, -150))}, market(100), market(81))
+    # gold 300: 15 and 30; oil 162: 8.1 and 16.2, rounded up for each market by itself
+    assert health(before, ANN) == Health(48, 15 + 9, 30 + 17)
+
+
+def test_the_position_of_somebody_who_never_traded_is_flat() -> None:
+    before = exchange({ANN: holds(50, (3, 290)), BOB: holds(1)})
+    assert position_of(before, ANN, GOLD) == Position(3, 290)
+    assert position_of(before, ANN, OIL) == FLAT
+    assert position_of(before, BOB, GOLD) == Position(0, 0)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (5, 4, True),
+        (5, 0, True),
+        (5, 5, False),
+        (5, 6, False),
+        (5, -1, False),
+        (-5, -4, True),
+        (-5, 0, True),
+        (-5, -5, False),
+        (-5, -6, False),
+        (-5, 1, False),
+        (0, 0, False),
+        (0, 1, False),
+        (0, -1, False),
+        (1, 0, True),
+        (-1, 0, True),
+    ],
+)
+def test_fewer_lots_on_the_same_side_or_none_is_reducing(
+    before: int, after: int, expected: bool
+) -> None:
+    assert reduces(Position(before, 0), Position(after, 0)) is expected
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reducing", "expected"),
+    [
+        # initial margin is met exactly, or missed by one
+        (Health(100, 50, 100), Health(100, 50, 100), False, True),
+        (Health(100, 50, 100), Health(99, 50, 100), False, False),
+        (Health(0, 0, 0), Health(0, 0, 0), False, True),
+        # reducing: 60 of 50 before, 48 of 40 after is as good; 47 is worse
+        (Health(60, 50, 100), Health(48, 40, 80), True, True),
+        (Health(60, 50, 100), Health(47, 40, 80), True, False),
+        # the same without reducing
+        (Health(60, 50, 100), Health(48, 40, 80), False, False),
+        # solvent: from below zero to zero is allowed, to less than zero is not
+        (Health(-10, 50, 100), Health(0, 40, 80), True, True),
+        (Health(-10, 50, 100), Health(-1, 40, 80), True, False),
+        (Health(0, 50, 100), Health(0, 40, 80), True, True),
+    ],
+)
+def test_who_bears_a_fill(before: Health, after: Health, reducing: bool, expected: bool) -> None:
+    assert bears_fill(before, after, reducing) is expected
+
+
+@given(
+    before=st.builds(Health, st.integers(-99, 99), st.integers(1, 99), st.just(100)),
+    after=st.builds(Health, st.integers(-99, 99), st.integers(1, 99), st.just(100)),
+)
+def test_covering_no_worse_is_a_comparison_of_ratios(before: Health, after: Health) -> None:
+    ratio = Fraction(before.equity, before.maintenance)
+    expected = after.equity >= 0 and Fraction(after.equity, after.maintenance) >= ratio
+    assert bears_fill(before, after, reducing=True) is expected
+    assert bears_fill(before, after, reducing=False) is False

@@ -1,0 +1,196 @@
+"""VLT: the vault takes over only within its cap, its margin and its boundary."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perpref.outcome import Filled
+from perpref.rules import liquidation, vault
+from perpref.rules.margin import health
+from perpref.rules.vault import take_over, transfer_position
+from perpref.scheduler import largest_takeover, may_take_over
+from perpref.state import VAULT, Account, Exchange
+from perpref.rule_registry import Refusal
+from tests.exchanges import (
+    ANN,
+    BOB,
+    GOLD,
+    OIL,
+    collateral,
+    exchange,
+    holds,
+    market,
+    position,
+    refuses,
+    require_lawful,
+    rules,
+)
+
+
+def victim(
+    safe: Account, cash: int = 40, *, size: int = 10, cap: int = 1_000, boundary: int = 0
+) -> Exchange:
+    """Ann is due, with 10 lots at 100; the vault holds this."""
+    return exchange(
+        {VAULT: safe, ANN: holds(cash, (size, 100 * size))},
+        market(100, cap=cap),
+        rulebook=rules(boundary=boundary),
+    )
+
+
+@pytest.mark.parametrize(("size", "price"), [(10, 96), (-10, 104)])
+@pytest.mark.parametrize("lots", [1, 4, 10])
+def test_the_vault_takes_lots_at_the_bankruptcy_price(size: int, price: int, lots: int) -> None:
+    before = victim(holds(500), size=size)
+    direction = 1 if size > 0 else -1
+    outcome = take_over(before, ANN, GOLD, lots)
+    assert position(outcome.exchange, VAULT) == (direction * lots, direction * lots * price)
+    assert position(outcome.exchange, ANN)[0] == size - direction * lots
+    buyer, seller = (VAULT, ANN) if size > 0 else (ANN, VAULT)
+    assert outcome.events == (Filled(buyer, seller, GOLD, lots, price, "VLT-1"),)
+    require_lawful(outcome.exchange)
+
+
+def test_a_full_takeover_uses_up_the_account() -> None:
+    after = take_over(victim(holds(500)), ANN, GOLD, 10).exchange
+    assert collateral(after, ANN) == 0
+
+
+@pytest.mark.parametrize("lots", [0, -1, 11])
+def test_only_lots_that_are_there(lots: int) -> None:
+    with refuses(vault.MORE_THAN_THERE_IS, lots, 10):
+        take_over(victim(holds(500)), ANN, GOLD, lots)
+    with refuses(vault.MORE_THAN_THERE_IS, lots, 10):
+        take_over(victim(holds(500), size=-10), ANN, GOLD, lots)
+
+
+def test_the_cap_counts_what_the_vault_holds_already() -> None:
+    safe = holds(5_000, (3, 300))
+    assert position(take_over(victim(safe, cap=13), ANN, GOLD, 10).exchange, VAULT)[0] == 13
+    with refuses(vault.OVER_CAP, 13, 12):
+        take_over(victim(safe, cap=12), ANN, GOLD, 10)
+
+
+def test_the_cap_holds_for_shorts() -> None:
+    safe = holds(5_000, (-3, -300))
+    assert position(take_over(victim(safe, size=-10, cap=13), ANN, GOLD, 10).exchange, VAULT)[0] == -13
+    with refuses(vault.OVER_CAP, 13, 12):
+        take_over(victim(safe, size=-10, cap=12), ANN, GOLD, 10)
+
+
+def test_a_takeover_that_closes_the_vaults_own_lots_counts_what_is_left() -> None:
+    safe = holds(5_000, (-7, -700))
+    assert position(take_over(victim(safe, cap=3), ANN, GOLD, 10).exchange, VAULT)[0] == 3
+    with refuses(vault.OVER_CAP, 3, 2):
+        take_over(victim(safe, cap=2), ANN, GOLD, 10)
+
+
+def test_the_vault_needs_initial_margin_afterwards() -> None:
+    # 10 lots need 100; bought at 96 they bring 40
+    assert position(take_over(victim(holds(60)), ANN, GOLD, 10).exchange, VAULT)[0] == 10
+    with refuses(vault.UNDER_MARGIN, 99, 100):
+        take_over(victim(holds(59)), ANN, GOLD, 10)
+
+
+def test_the_vaults_margin_is_over_all_its_markets() -> None:
+    # oil: 5 lots at 100 need 50 more
+    assert position(take_over(victim(holds(110, oil=(5, 500))), ANN, GOLD, 10).exchange, VAULT)
+    with refuses(vault.UNDER_MARGIN, 149, 150):
+        take_over(victim(holds(109, oil=(5, 500))), ANN, GOLD, 10)
+
+
+def test_the_vaults_equity_stays_above_its_boundary() -> None:
+    # Ann owes 30, so the price is 103, which costs 30
+    before = victim(holds(530), -30, boundary=500)
+    assert position(take_over(before, ANN, GOLD, 10).exchange, VAULT) == (10, 1_030)
+    with refuses(vault.UNDER_BOUNDARY, 499, 500):
+        take_over(victim(holds(529), -30, boundary=500), ANN, GOLD, 10)
+
+
+def test_who_is_not_due_is_not_taken_over() -> None:
+    with refuses(liquidation.NOT_DUE, 50, 50):
+        take_over(victim(holds(500), 50), ANN, GOLD, 1)
+    with refuses(liquidation.NO_POSITION, OIL):
+        take_over(victim(holds(500)), ANN, OIL, 1)
+
+
+def test_the_vault_does_not_take_over_from_itself() -> None:
+    before = exchange({VAULT: holds(40, (10, 1_000))})
+    with refuses(vault.VAULT_IS_LIQUIDATED, None):
+        take_over(before, VAULT, GOLD, 1)
+
+
+def test_a_position_passes_to_anybody_at_any_price() -> None:
+    before = exchange({ANN: holds(40, (10, 1_000)), BOB: holds(7)})
+    outcome = transfer_position(before, ANN, BOB, GOLD, 4, 88, "ADL-3")
+    assert position(outcome.exchange, BOB) == (4, 352)
+    assert position(outcome.exchange, ANN) == (6, 600)
+    assert outcome.events == (Filled(BOB, ANN, GOLD, 4, 88, "ADL-3"),)
+
+
+# How much the vault takes.
+
+
+def largest_by_trying(exchange: Exchange, lots: int) -> tuple[int, list[int]]:
+    allowed = []
+    for size in range(1, lots + 1):
+        try:
+            take_over(exchange, ANN, GOLD, size)
+        except Refusal:
+            continue
+        allowed.append(size)
+    return max(allowed, default=0), allowed
+
+
+@given(
+    cash=st.integers(-60, 49),
+    size=st.sampled_from([10, -10, 7, -3]),
+    safe=st.integers(-20, 160),
+    held=st.integers(-12, 12),
+    oil=st.integers(-4, 4),
+    cost=st.integers(-30, 30),
+    cap=st.integers(0, 14),
+    boundary=st.integers(0, 120),
+)
+def test_bisection_finds_what_trying_all_sizes_finds(
+    cash: int, size: int, safe: int, held: int, oil: int, cost: int, cap: int, boundary: int
+) -> None:
+    before = exchange(
+        {
+            VAULT: holds(safe, (held, 100 * held + cost), (oil, 100 * oil)),
+            ANN: holds(cash * abs(size) // 10, (size, 100 * size)),
+        },
+        market(100, cap=cap),
+        rulebook=rules(boundary=boundary),
+    )
+    if health(before, ANN).equity >= health(before, ANN).maintenance:
+        return
+    expected, allowed = largest_by_trying(before, abs(size))
+    found = largest_takeover(before, ANN, GOLD)
+    if 1 in allowed:
+        assert allowed == list(range(1, expected + 1)), "the allowed sizes are 1 to n"
+        assert found == expected
+    else:
+        assert found == 0
+    assert may_take_over(before, ANN, GOLD, 1) == (1 in allowed)
+
+
+@pytest.mark.parametrize(
+    ("safe", "cap", "lots"),
+    [
+        (holds(500), 1_000, 10),
+        (holds(500), 10, 10),
+        (holds(500), 9, 9),
+        (holds(500), 1, 1),
+        (holds(500), 0, 0),
+        # each lot needs 10 and brings 4: 6 each
+        (holds(60), 1_000, 10),
+        (holds(59), 1_000, 9),
+        (holds(6), 1_000, 1),
+        (holds(5), 1_000, 0),
+    ],
+)
+def test_the_largest_takeover(safe: Account, cap: int, lots: int) -> None:
+    assert largest_takeover(victim(safe, cap=cap), ANN, GOLD) == lots
