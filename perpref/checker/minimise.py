@@ -29,7 +29,7 @@ class Minimiser:
     """Makes a case smaller as long as `examine` finds the same thing to blame."""
 
     def __init__(
-        self, examine: Examine, base: Terms, seconds: float = 20.0, most: int = 6_000
+        self, examine: Examine, base: Terms, seconds: float = 10.0, most: int = 6_000
     ) -> None:
         self._examine = examine
         self._base = base

@@ -9,7 +9,6 @@ import shlex
 import signal
 import subprocess
 import threading
-from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from time import monotonic
@@ -25,6 +24,9 @@ LONGEST_LINE = 1 << 26
 """A reply longer than this, in bytes, is taken for garbage."""
 
 STDERR_LINES = 20
+STDERR_BYTES = 8_192
+"""How much of standard error is kept."""
+
 GRACE = 1.0
 """How long a process may take to exit after it closed its output, in seconds."""
 
@@ -184,15 +186,15 @@ class _Process:
         os.set_blocking(self._in, False)
         os.set_blocking(self._out, False)
         self._read = bytearray()
-        self._said: deque[bytes] = deque(maxlen=STDERR_LINES)
+        self._said = b""
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
         atexit.register(self.kill)
 
     def _listen(self) -> None:
-        assert self._child.stderr
-        for line in self._child.stderr:
-            self._said.append(line[:500])
+        assert self._child.stderr is not None
+        while chunk := os.read(self._child.stderr.fileno(), CHUNK):
+            self._said = (self._said + chunk)[-STDERR_BYTES:]
 
     def converse(self, requests: bytes, replies: int) -> Iterator[bytes]:
         """Write all requests, and yield that many replies as they come.
@@ -273,7 +275,8 @@ class _Process:
         """The last lines of standard error."""
         if self._child.poll() is not None:
             self._listener.join(GRACE)
-        return b"".join(self._said).decode(errors="replace")
+        lines = self._said.decode(errors="replace").splitlines()
+        return "\n".join(lines[-STDERR_LINES:])
 
     def kill(self) -> None:
         """End the process and all that it started."""

@@ -155,7 +155,7 @@ class _Test:
             machine.Deposit(ALICE, 10 * price),
             machine.Deposit(BOB, 10 * price),
             machine.Place(OrderId(1), ALICE, self._market, Side.SELL, Kind.LIMIT, 2, price),
-            machine.Place(OrderId(2), BOB, self._market, Side.BUY, Kind.LIMIT, 2, price),
+            machine.Place(OrderId(2), BOB, self._market, Side.BUY, Kind.LIMIT, 2, price + 1),
         )
         if Observable.POSITIONS not in self._hello.compare.observe:
             return
