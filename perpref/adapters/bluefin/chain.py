@@ -17,7 +17,7 @@ from attrs import frozen
 from perpref.adapters.bluefin.install import OPENZEPPELIN, BluefinUnavailable, factory
 
 try:
-    import eth_abi
+    from eth_abi.abi import decode, encode
     from eth_hash.auto import keccak
     from pyrevm import EVM, BlockEnv, CfgEnv, Env
 except ImportError as error:
@@ -43,7 +43,7 @@ class Reverted(Exception):
 def reason_of(data: bytes) -> str:
     """What a contract said when it reverted: its text, or the kind of arithmetic panic."""
     if data[:4] == ERROR_STRING:
-        (text,) = eth_abi.decode(["string"], data[4:])
+        (text,) = decode(["string"], data[4:])
         return ACCOUNT_SUFFIX.sub("", str(text))
     if data[:4] == PANIC:
         return f"Panic(0x{int.from_bytes(data[4:], 'big'):02x})"
@@ -62,7 +62,7 @@ class Method:
         """The call data."""
         if not self.inputs:
             return self.selector
-        return self.selector + bytes(eth_abi.encode(self.inputs, arguments))
+        return self.selector + bytes(encode(self.inputs, arguments))
 
 
 @frozen
@@ -149,7 +149,7 @@ class Chain:
 
     def deploy(self, deployer: str, artefact: Artefact, *arguments: Any) -> Contract:
         """Put a contract on the chain."""
-        tail = eth_abi.encode(artefact.constructor, arguments) if artefact.constructor else b""
+        tail = encode(artefact.constructor, arguments) if artefact.constructor else b""
         try:
             address = self._evm.deploy(deployer, artefact.code + bytes(tail))
         except RuntimeError as error:
@@ -180,7 +180,7 @@ class Chain:
         """Look something up; a single result comes bare, several as a tuple."""
         entry = contract.artefact.methods[method]
         data = self.send(LOOKER, contract, entry.encode(arguments))
-        results = eth_abi.decode(entry.outputs, data)
+        results = decode(entry.outputs, data)
         return results[0] if len(results) == 1 else results
 
     def snapshot(self) -> tuple[Any, int]:

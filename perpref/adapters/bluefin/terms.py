@@ -49,8 +49,10 @@ class Terms:
     charges_gas: bool
     rejects_same_side: bool
     honours_trigger: bool
-    checks_self_trades: bool
     oracle_bounded: bool
+    lazy_index: bool
+    requires_positions: bool
+    books_fill_first: bool
 
 
 def exact(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from attrs import frozen
+from attrs import fields, frozen
 
 
 @frozen
@@ -46,6 +46,10 @@ class View:
         return pools + sum(holding.bank for holding in self.accounts.values())
 
 
+HOLDING = tuple(field.name for field in fields(Holding))
+NUMBERS = tuple(field.name for field in fields(View) if field.name != "accounts")
+
+
 def differences(engine: View, model: View) -> dict[str, tuple[int, int]]:
     """What differs, by name: the engine's number and the model's."""
     found: dict[str, tuple[int, int]] = {}
@@ -53,12 +57,10 @@ def differences(engine: View, model: View) -> dict[str, tuple[int, int]]:
         return found
     for name, ours in model.accounts.items():
         theirs = engine.accounts[name]
-        for field in Holding.__slots__:
-            if not field.startswith("__") and getattr(theirs, field) != getattr(ours, field):
+        for field in HOLDING:
+            if getattr(theirs, field) != getattr(ours, field):
                 found[f"{name} {field}"] = (getattr(theirs, field), getattr(ours, field))
-    for field in View.__slots__:
-        if field.startswith("__") or field == "accounts":
-            continue
+    for field in NUMBERS:
         if getattr(engine, field) != getattr(model, field):
             found[field] = (int(getattr(engine, field)), int(getattr(model, field)))
     return found
