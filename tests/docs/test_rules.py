@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from io import StringIO
 from pathlib import Path
@@ -115,3 +116,40 @@ def test_what_cannot_be_decorated_is_named_in_the_card(tmp_path: Path) -> None:
 def test_while_chapters_are_missing_code_without_a_card_is_no_mistake(tmp_path: Path) -> None:
     _, warnings = build(tmp_path, CARD + "{rule}`ADL-5`", "with_more_code", complete=False)
     assert warnings == []
+
+
+def test_the_help_of_every_command_is_shown(tmp_path: Path) -> None:
+    html, warnings = build(tmp_path, CARD + "\n```{command-line} tests.docs.command:main\n```\n")
+    assert warnings == []
+    assert "Keeps the pot." in html
+    assert "Usage: main close [OPTIONS]" in html
+    assert "--lots" in html
+
+
+def test_a_schema_is_shown_as_tables_that_link_to_each_other(tmp_path: Path) -> None:
+    schema = {
+        "$defs": {
+            "lots": {"type": "string", "pattern": "^[0-9]+$"},
+            "order": {
+                "description": "What is asked for.",
+                "properties": {"size": {"$ref": "#/$defs/lots"}},
+                "required": ["size"],
+            },
+        }
+    }
+    (tmp_path / "order.json").write_text(json.dumps(schema))
+    html, warnings = build(tmp_path, CARD + "\n```{json-schema} ../order.json\n```\n")
+    assert warnings == []
+    assert "What is asked for." in html
+    assert 'href="#order-lots"' in html
+    assert 'id="order-lots"' in html
+
+
+def test_a_picture_is_put_into_the_page_with_its_words(tmp_path: Path) -> None:
+    (tmp_path / "pot.svg").write_text('<?xml version="1.0"?><svg viewBox="0 0 1 1"></svg>')
+    html, warnings = build(
+        tmp_path, CARD + '\n```{picture} ../pot.svg\n:alt: The "pot"\n\nOne pot.\n```\n'
+    )
+    assert warnings == []
+    assert '<svg role="img" aria-label="The &quot;pot&quot;" viewBox="0 0 1 1">' in html
+    assert "One pot." in html
