@@ -119,10 +119,12 @@ def test_while_chapters_are_missing_code_without_a_card_is_no_mistake(tmp_path: 
 
 
 def test_the_help_of_every_command_is_shown(tmp_path: Path) -> None:
-    html, warnings = build(tmp_path, CARD + "\n```{command-line} tests.docs.command:main\n```\n")
+    html, warnings = build(
+        tmp_path, CARD + "\n```{command-line} tests.docs.command:main\n:called: pot\n```\n"
+    )
     assert warnings == []
     assert "Keeps the pot." in html
-    assert "Usage: main close [OPTIONS]" in html
+    assert "Usage: pot close [OPTIONS]" in html
     assert "--lots" in html
 
 

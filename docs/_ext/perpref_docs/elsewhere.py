@@ -1,6 +1,7 @@
 """What is written elsewhere and shown here: the command line's help, and JSON Schemas.
 
 ```{command-line} perpref.cli:main
+:called: perpref
 ```
 
 ```{json-schema} ../spec/schema/protocol-1.json
@@ -13,10 +14,11 @@ import json
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 from docutils import nodes
+from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -29,8 +31,11 @@ class CommandLineDirective(SphinxDirective):
     """The help of a click command and of every command below it."""
 
     required_arguments = 1
+    option_spec: ClassVar[dict[str, Any]] = {"called": directives.unchanged_required}
 
     def run(self) -> list[nodes.Node]:
+        if "called" not in self.options:
+            raise self.error("say how the command is called, with :called:")
         module, _, name = self.arguments[0].partition(":")
         try:
             command = getattr(import_module(module), name)
@@ -39,7 +44,7 @@ class CommandLineDirective(SphinxDirective):
             if domain.is_complete:
                 domain.complain(f"there is no command line: {error}", self.get_location())
             return [nodes.paragraph("", "The command line is not written yet.")]
-        context = click.Context(command, info_name=command.name, max_content_width=80)
+        context = click.Context(command, info_name=self.options["called"], max_content_width=80)
         made: list[nodes.Node] = []
         for words, text in _pages(context):
             section = nodes.section(names=[words])
