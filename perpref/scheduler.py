@@ -82,7 +82,7 @@ def place(run: Run, market: MarketId, order: Order, kind: Kind) -> None:
     """
     if kind is Kind.MARKET:
         order = evolve(order, price=book.UNPRICED[order.side])
-    run.exchange = book.accept(run.exchange, market, order)
+    run.do(book.accept, market, order)
     held = margin.position_of(run.exchange, order.account, market)
     require(book.reducible(order, held) > 0, book.NOTHING_TO_REDUCE, held.size)
     facing = book.best(run.exchange.markets[market], order.side.opposite)

@@ -9,19 +9,19 @@ from perpref.rules.vault import transfer_position
 from perpref.units import AccountId, MarketId
 from proofs.contracts import CLOSING
 from proofs.executor import all_of, assume, claim, fresh_int, implies
-from proofs.laws import SOLVENCY, Step, action
+from proofs.laws import SOLVENCY, Step, action, take
 from proofs.ledger import any_account
-from proofs.liquidation import any_due
+from proofs.liquidation import any_due, any_target
 from proofs.registry import Strength, theorem
 from proofs.world import any_exchange
 
 
 @action("ADL-1", "ADL-3", "ADL-4", "LIQ-5", keeps=SOLVENCY, assumes=CLOSING)
 def deleverage() -> Step:
-    exchange, account, market = any_due()
+    exchange, account, market = any_target()
     counterparty = any_account("counterparty")
-    outcome = adl.deleverage(exchange, account, counterparty, market, fresh_int("lots"))
-    return Step(exchange, outcome.exchange, (account, counterparty), market)
+    after = take(adl.deleverage, exchange, account, counterparty, market, fresh_int("lots"))
+    return Step(exchange, after, (account, counterparty), market)
 
 
 @theorem("T-ADL", "ADL-4", subject="deleverage", assumes=CLOSING)

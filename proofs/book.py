@@ -8,9 +8,9 @@ from perpref.rules import book
 from perpref.rules.margin import position_of
 from perpref.state import TREASURY, Exchange, Order, Side
 from perpref.units import MAX_PRICE, MarketId, OrderId
-from proofs.executor import all_of, assume, claim, fresh_int, implies
 from proofs.contracts import ALL_CONTRACTS
-from proofs.laws import QUIET, Step, action
+from proofs.executor import all_of, assume, claim, fresh_int, implies
+from proofs.laws import QUIET, Step, action, take
 from proofs.registry import theorem
 from proofs.world import any_exchange, any_order, between
 
@@ -88,9 +88,9 @@ def any_match(side: Side) -> tuple[Exchange, MarketId, Order, Order, int]:
 
 def _match(side: Side) -> Step:
     exchange, market, taker, maker, price = any_match(side)
-    outcome = book.match(exchange, market, taker, maker, price)
+    after = take(book.match, exchange, market, taker, maker, price)
     named = (taker.account, maker.account, TREASURY)
-    return Step(exchange, outcome.exchange, named, market)
+    return Step(exchange, after, named, market)
 
 
 @action(
@@ -110,16 +110,16 @@ def match_seller() -> Step:
 @action("BOOK-9", keeps=QUIET)
 def rest() -> Step:
     exchange, market = any_exchange(), MarketId(fresh_int("market"))
-    outcome = book.rest(exchange, market, any_order("order"))
-    return Step(exchange, outcome.exchange, (), market)
+    after = take(book.rest, exchange, market, any_order("order"))
+    return Step(exchange, after, (), market)
 
 
 @action("BOOK-10", keeps=QUIET)
 def cancel() -> Step:
     exchange, market = any_exchange(missing=True), MarketId(fresh_int("market"))
     order = any_order("order")
-    outcome = book.cancel(exchange, market, order.id, order.account, "BOOK-10")
-    return Step(exchange, outcome.exchange, (), market)
+    after = take(book.cancel, exchange, market, order.id, order.account, "BOOK-10")
+    return Step(exchange, after, (), market)
 
 
 @action("BOOK-1", keeps=QUIET)
@@ -129,4 +129,4 @@ def accept() -> Step:
     loose = evolve(
         order, lots=fresh_int("lots"), price=fresh_int("price"), id=OrderId(fresh_int("id"))
     )
-    return Step(exchange, book.accept(exchange, market, loose), (), market)
+    return Step(exchange, take(book.accept, exchange, market, loose), (), market)

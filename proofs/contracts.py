@@ -3,21 +3,24 @@
 A long action calls small functions whose inner cases do not matter to it. `assuming` lets it run
 with what those functions were proved to guarantee instead of with their bodies: each contract
 below is a shipped function's theorem, named beside it, and says no more than that theorem; what
-the theorem assumes of the arguments, the contract claims of them. The
-witness of every path is replayed on the real functions, so a contract that no real value meets
-would be noticed.
+the theorem needs of the arguments, the contract claims of them.
+
+A contract says less than the function does, so a path may be possible under contracts only. To
+find integers that really take a path, `exactly` adds what the shipped functions themselves
+compute, gathered by exploring them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 from unittest.mock import patch
 from weakref import WeakKeyDictionary
 
-from perpref.rules import adl, book, fee, ledger, liquidation, margin
+from attrs import frozen
+
+from perpref.rules import adl, book, fee, ledger, liquidation, margin, position
 from perpref.rules.adl import Standing
 from perpref.rules.margin import Health
 from perpref.state import Market, Order, Position
@@ -30,101 +33,116 @@ from proofs.executor import (
     fresh_int,
     implies,
     ite,
-    negation,
 )
 from proofs.executor.explore import Run, running
 from proofs.executor.structure import identity
+from proofs.summary import summarise
 from proofs.world import sound
 
-P = ParamSpec("P")
-R = TypeVar("R")
 
-_made: WeakKeyDictionary[Run, dict[object, Any]] = WeakKeyDictionary()
+@frozen(eq=False)
+class Contract:
+    """What a function needs of its arguments, and what may be taken for granted of its result.
+
+    `reads` is the part of the arguments that decides, where it is less than all of them.
+    """
+
+    shipped: Callable[..., Any]
+    modules: tuple[Any, ...]
+    needs: Callable[..., bool]
+    gives: Callable[..., Any]
+    reads: Callable[..., tuple[Any, ...]] = lambda *args: args
+
+    @property
+    def name(self) -> str:
+        return self.shipped.__name__
+
+    def __call__(self, *args: Any) -> Any:
+        """The result of a call: the same unknowns for the same arguments, as of a function."""
+        calls = _calls.setdefault(running(), {})
+        key = (self.name, *(identity(part) for part in self.reads(*args)))
+        if key not in calls:
+            claim(f"{self.name} is given what it needs", self.needs(*args))
+            calls[key] = Call(self, args, self.gives(*args))
+        return calls[key].result
 
 
-def deterministic(contract: Callable[P, R]) -> Callable[P, R]:
-    """A contract that answers the same question with the same unknowns, as a function does."""
+@frozen(eq=False)
+class Call:
+    """One call that a contract answered."""
 
-    @wraps(contract)
-    def answer(*args: P.args, **kwargs: P.kwargs) -> R:
-        made = _made.setdefault(running(), {})
-        key = (contract.__name__, *(identity(arg) for arg in args))
-        if key not in made:
-            # The arguments are kept with the answer: an identity lives as long as its value.
-            made[key] = (contract(*args, **kwargs), args)
-        found: R = made[key][0]
-        return found
-
-    return answer
+    contract: Contract
+    args: tuple[Any, ...]
+    result: Any
 
 
-@deterministic
-def traded(position: Position, lots: int, price: int) -> tuple[Position, int]:
+_calls: WeakKeyDictionary[Run, dict[object, Call]] = WeakKeyDictionary()
+
+
+def calls() -> tuple[Call, ...]:
+    """The calls that contracts have answered in the run that is going on."""
+    return tuple(_calls.get(running(), {}).values())
+
+
+def exactly(call: Call) -> Any:
+    """The condition that the shipped function gives the result that the contract gave."""
+    contract = call.contract
+    summary = summarise(contract.shipped, contract.needs, call.args, call.result)
+    return summary.of(call.args, call.result)
+
+
+def _traded(held: Position, lots: int, price: int) -> tuple[Position, int]:
     """By a_fill_costs_an_account_exactly_the_price_of_its_lots and a_position_stays_sound."""
-    claim("traded needs a sound position and a price", all_of(sound(position), price >= 1))
-    after = Position(position.size + lots, fresh_int("cost after"))
+    after = Position(held.size + lots, fresh_int("cost after"))
     profit = fresh_int("profit")
-    assume(profit - after.cost == -position.cost - price * lots)
+    assume(profit - after.cost == -held.cost - price * lots)
     assume(sound(after))
     return after, profit
 
 
-def _margins(size: int, mark: int, maintenance_rate: int, initial_rate: int) -> tuple[int, int]:
-    maintenance, initial = fresh_int("maintenance"), fresh_int("initial")
-    assume(all_of(0 <= maintenance, maintenance <= initial))
-    assume(initial <= abs(size) * mark)
-    assume(implies(size != 0, maintenance >= 1))
-    return maintenance, initial
-
-
-_margins_of = deterministic(_margins)
-
-
-def maintenance_margin(position: Position, market: Market) -> int:
+def _margin(held: Position, market: Market) -> int:
     """By margins_are_ordered_and_within_the_notional."""
-    return _margins_of(position.size, market.mark, market.maintenance_rate, market.initial_rate)[0]
+    needed = fresh_int("margin")
+    assume(all_of(needed >= 0, needed <= abs(held.size) * market.mark))
+    assume(implies(held.size != 0, needed >= 1))
+    return needed
 
 
-def initial_margin(position: Position, market: Market) -> int:
+def _initial_margin(held: Position, market: Market) -> int:
     """By margins_are_ordered_and_within_the_notional."""
-    return _margins_of(position.size, market.mark, market.maintenance_rate, market.initial_rate)[1]
+    needed = _margin(held, market)
+    assume(needed >= MAINTENANCE(held, market))
+    return needed
 
 
-@deterministic
-def trading_fee(lots: int, price: int, rate: int) -> int:
+def _rates(held: Position, market: Market) -> bool:
+    return all_of(market.maintenance_rate >= 1, market.initial_rate >= market.maintenance_rate)
+
+
+def _trading_fee(lots: int, price: int, rate: int) -> int:
     """By a_fee_is_its_rate_of_notional_rounded_up: in particular it is not negative."""
-    claim("a fee needs a size, a price and a rate", all_of(lots >= 0, price >= 0, rate >= 0))
     charged = fresh_int("fee")
     assume(charged >= 0)
     return charged
 
 
-@deterministic
-def liquidation_fee(lots: int, price: int, rate: int, better: int, left: int) -> int:
+def _liquidation_fee(lots: int, price: int, rate: int, better: int, left: int) -> int:
     """By the_liquidation_fee_is_within_its_rate_the_improvement_and_what_is_left."""
-    claim("a liquidation fee needs an improvement", all_of(better >= 0, rate >= 0))
     charged = fresh_int("liquidation fee")
     assume(all_of(charged >= 0, charged <= better, charged <= ite(left > 0, left, 0)))
     return charged
 
 
-@deterministic
-def part_of_equity(equity: int, weight: int, weights: int) -> int:
+def _part_of_equity(equity: int, weight: int, weights: int) -> int:
     """By the_part_of_a_solvent_equity_is_not_more_than_it."""
-    claim("a part needs weights", weights > 0)
     part = fresh_int("part of equity")
-    assume(
-        implies(
-            all_of(equity >= 0, weight >= 0, weight <= weights), all_of(part >= 0, part <= equity)
-        )
-    )
+    solvent = all_of(equity >= 0, weight >= 0, weight <= weights)
+    assume(implies(solvent, all_of(part >= 0, part <= equity)))
     return part
 
 
-@deterministic
-def price_without(mark: int, size: int, share: int) -> int:
+def _price_without(mark: int, size: int, share: int) -> int:
     """By closing_without_a_share_costs_no_more_than_the_share."""
-    claim("a price needs lots to close and a mark", all_of(abs(size) >= 1, mark >= 1))
     price = fresh_int("bankruptcy price")
     given = ite(size > 0, mark - price, price - mark)
     assume(price >= 1)
@@ -132,60 +150,101 @@ def price_without(mark: int, size: int, share: int) -> int:
     return price
 
 
-@deterministic
-def reducible(order: Order, position: Position) -> int:
+def _reducible(order: Order, held: Position) -> int:
     """By a_reduce_only_order_never_fills_more_than_the_position."""
     lots = fresh_int("reducible")
     assume(all_of(lots >= 0, lots <= order.lots))
     return lots
 
 
-@deterministic
-def reduces(before: Position, after: Position) -> bool:
+def _reduces(before: Position, after: Position) -> bool:
     """By reducing_is_fewer_lots_on_the_same_side: what reduces was open."""
     reducing = fresh_bool("reduces")
     assume(implies(reducing, before.size != 0))
     return reducing
 
 
-@deterministic
-def bears_fill(before: Health, after: Health, reducing: bool) -> bool:
+def _bears_fill(before: Health, after: Health, reducing: bool) -> bool:
     """By a_fill_that_is_borne_leaves_an_account_solvent_and_not_due."""
-    for health in (before, after):
-        ordered = all_of(health.maintenance >= 0, health.initial >= health.maintenance)
-        claim("margins are ordered", ordered)
     borne = fresh_bool("borne")
     assume(implies(borne, after.equity >= 0))
-    sure = any_of(negation(reducing), before.maintenance > 0)
-    was_not_due = all_of(before.equity >= before.maintenance, sure)
-    assume(implies(all_of(borne, was_not_due), after.equity >= after.maintenance))
+    was_fine = before.equity >= before.maintenance
+    assume(implies(all_of(borne, was_fine), after.equity >= after.maintenance))
     return borne
 
 
-@deterministic
-def score(standing: Standing) -> tuple[int, int]:
+def _healths(before: Health, after: Health, reducing: bool) -> bool:
+    return all_of(
+        before.maintenance >= 0,
+        after.maintenance >= 0,
+        after.initial >= after.maintenance,
+        implies(reducing, before.maintenance > 0),
+    )
+
+
+def _score(standing: Standing) -> tuple[int, int]:
     """By a_score_has_a_positive_denominator."""
     numerator, denominator = fresh_int("score"), fresh_int("base")
     assume(denominator >= 1)
     return numerator, denominator
 
 
-CONTRACTS: tuple[tuple[str, Callable[..., Any], tuple[Any, ...]], ...] = (
-    ("traded", traded, (ledger,)),
-    ("maintenance_margin", maintenance_margin, (margin, liquidation)),
-    ("initial_margin", initial_margin, (margin,)),
-    ("trading_fee", trading_fee, (fee,)),
-    ("liquidation_fee", liquidation_fee, (fee,)),
-    ("part_of_equity", part_of_equity, (liquidation,)),
-    ("price_without", price_without, (liquidation,)),
-    ("reducible", reducible, (book, liquidation)),
-    ("reduces", reduces, (book,)),
-    ("bears_fill", bears_fill, (book,)),
-    ("score", score, (adl,)),
-)
-"""Each contract with the modules that hold the function by name."""
+def _size_mark_and_rates(held: Position, market: Market) -> tuple[int, ...]:
+    """By a_margin_depends_on_size_mark_and_rates_alone."""
+    return held.size, market.mark, market.maintenance_rate, market.initial_rate
 
-ALL_CONTRACTS = tuple(name for name, _, _ in CONTRACTS)
+
+MAINTENANCE = Contract(
+    margin.maintenance_margin, (margin, liquidation), _rates, _margin, _size_mark_and_rates
+)
+
+CONTRACTS = (
+    Contract(
+        position.traded,
+        (ledger,),
+        lambda held, lots, price: all_of(sound(held), price >= 1),
+        _traded,
+    ),
+    MAINTENANCE,
+    Contract(margin.initial_margin, (margin,), _rates, _initial_margin, _size_mark_and_rates),
+    Contract(
+        fee.trading_fee,
+        (fee,),
+        lambda lots, price, rate: all_of(lots >= 0, price >= 0, rate >= 0),
+        _trading_fee,
+    ),
+    Contract(
+        fee.liquidation_fee,
+        (fee,),
+        lambda lots, price, rate, better, left: all_of(
+            lots >= 0, price >= 0, rate >= 0, better >= 0
+        ),
+        _liquidation_fee,
+    ),
+    Contract(
+        liquidation.part_of_equity,
+        (liquidation,),
+        lambda equity, weight, weights: weights > 0,
+        _part_of_equity,
+    ),
+    Contract(
+        liquidation.price_without,
+        (liquidation,),
+        lambda mark, size, share: all_of(any_of(size > 0, size < 0), mark >= 1),
+        _price_without,
+    ),
+    Contract(book.reducible, (book, liquidation), lambda order, held: order.lots >= 0, _reducible),
+    Contract(margin.reduces, (book,), lambda before, after: all_of(), _reduces),
+    Contract(margin.bears_fill, (book,), _healths, _bears_fill),
+    Contract(
+        adl.score,
+        (adl,),
+        lambda standing: standing.cost >= 1,
+        _score,
+    ),
+)
+
+ALL_CONTRACTS = tuple(contract.name for contract in CONTRACTS)
 
 CLOSING = (
     "traded",
@@ -201,8 +260,8 @@ CLOSING = (
 def assuming(*names: str) -> Iterator[None]:
     """Run with the contracts of these functions instead of their bodies."""
     with ExitStack() as patches:
-        for name, contract, modules in CONTRACTS:
-            if name in names:
-                for module in modules:
-                    patches.enter_context(patch.object(module, name, contract))
+        for contract in CONTRACTS:
+            if contract.name in names:
+                for module in contract.modules:
+                    patches.enter_context(patch.object(module, contract.name, contract))
         yield

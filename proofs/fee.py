@@ -7,7 +7,7 @@ from perpref.rules.margin import equity
 from perpref.state import TREASURY, VAULT
 from perpref.units import MAX_CASH, MAX_LOTS, MAX_PRICE, PARTS
 from proofs.executor import all_of, assume, claim, fresh_int
-from proofs.laws import CONSERVATION, SOLVENCY, Step, action
+from proofs.laws import CONSERVATION, SOLVENCY, Step, action, take
 from proofs.ledger import any_account
 from proofs.registry import theorem
 from proofs.world import any_exchange, between
@@ -26,26 +26,35 @@ def a_fee_is_its_rate_of_notional_rounded_up() -> None:
 @action("FEE-2", keeps=CONSERVATION)
 def charge_maker() -> Step:
     exchange, maker = any_exchange(), any_account("maker")
-    outcome = fee.charge_maker(
-        exchange, maker, between("lots", 1, MAX_LOTS), between("price", 1, MAX_PRICE)
+    after = take(
+        fee.charge_maker,
+        exchange,
+        maker,
+        between("lots", 1, MAX_LOTS),
+        between("price", 1, MAX_PRICE),
     )
-    return Step(exchange, outcome.exchange, (maker, TREASURY))
+    return Step(exchange, after, (maker, TREASURY))
 
 
 @action("FEE-3", keeps=CONSERVATION)
 def charge_taker() -> Step:
     exchange, taker = any_exchange(), any_account("taker")
-    outcome = fee.charge_taker(
-        exchange, taker, between("lots", 1, MAX_LOTS), between("price", 1, MAX_PRICE)
+    after = take(
+        fee.charge_taker,
+        exchange,
+        taker,
+        between("lots", 1, MAX_LOTS),
+        between("price", 1, MAX_PRICE),
     )
-    return Step(exchange, outcome.exchange, (taker, TREASURY))
+    return Step(exchange, after, (taker, TREASURY))
 
 
 @action("FEE-4", "FEE-5", keeps=SOLVENCY)
 def charge_liquidated() -> Step:
     exchange, account = any_exchange(), any_account("account")
     better = between("better", 0, MAX_CASH)
-    outcome = fee.charge_liquidated(
+    after = take(
+        fee.charge_liquidated,
         exchange,
         account,
         between("lots", 1, MAX_LOTS),
@@ -53,7 +62,7 @@ def charge_liquidated() -> Step:
         better,
         equity(exchange, account),
     )
-    return Step(exchange, outcome.exchange, (account, VAULT))
+    return Step(exchange, after, (account, VAULT))
 
 
 @theorem("T-FEE", "FEE-2", "FEE-3", subject="charge_maker")

@@ -7,7 +7,7 @@ from perpref.rules.margin import position_of
 from perpref.state import VAULT
 from perpref.units import MAX_PRICE, PARTS, MarketId
 from proofs.executor import all_of, assume, claim, fresh_int, implies
-from proofs.laws import CONSERVATION, Step, action
+from proofs.laws import CONSERVATION, Step, action, take
 from proofs.ledger import any_account
 from proofs.registry import theorem
 from proofs.world import any_exchange, between
@@ -20,8 +20,8 @@ def settle_funding() -> Step:
         any_account("account"),
         MarketId(fresh_int("market")),
     )
-    outcome = funding.settle_funding(exchange, account, market, fresh_int("rate"))
-    return Step(exchange, outcome.exchange, (account, VAULT))
+    after = take(funding.settle_funding, exchange, account, market, fresh_int("rate"))
+    return Step(exchange, after, (account, VAULT))
 
 
 @theorem("T-FUND", "FUND-2", subject="funding_due")

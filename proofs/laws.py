@@ -7,14 +7,29 @@ compare the two; none of them knows which action it was.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
+from weakref import WeakKeyDictionary
 
 from attrs import frozen
 
+from perpref.outcome import Outcome
 from perpref.rules.margin import equity, health
 from perpref.state import Account, Exchange, Position
 from perpref.table import Table
 from perpref.units import AccountId, MarketId
-from proofs.executor import ABSENT, Change, any_of, changed, claim, delta, implies, touched
+from proofs.executor import (
+    ABSENT,
+    Change,
+    all_of,
+    any_of,
+    changed,
+    claim,
+    delta,
+    fresh_int,
+    implies,
+    touched,
+)
+from proofs.executor.explore import Run, running
 from proofs.registry import Strength, Theorem, register
 from proofs.world import sound
 
@@ -35,6 +50,33 @@ class Step:
     remarks: bool = False
 
 
+@frozen(eq=False)
+class Attempt:
+    """An action, the exchange that it was tried on, and its other arguments."""
+
+    action: Callable[..., Outcome]
+    exchange: Exchange
+    args: tuple[Any, ...]
+
+
+_attempts: WeakKeyDictionary[Run, Attempt] = WeakKeyDictionary()
+
+
+def take(action: Callable[..., Outcome], exchange: Exchange, *args: Any) -> Exchange:
+    """The exchange after an action, which is remembered so that a witness can be replayed.
+
+    Raises:
+        Refusal: the action refused.
+    """
+    _attempts[running()] = Attempt(action, exchange, args)
+    return action(exchange, *args).exchange
+
+
+def attempt() -> Attempt | None:
+    """What was tried in the run that is going on."""
+    return _attempts.get(running())
+
+
 def cost(position: Position) -> int:
     return position.cost
 
@@ -53,10 +95,11 @@ def net_size(account: Account) -> int:
 
 
 def owners(step: Step) -> Iterator[AccountId]:
-    """The accounts that exist before or after and that the run looked at."""
-    for entry in touched(step.before.accounts):
-        if entry.key in step.after.accounts:
-            yield entry.key
+    """The accounts that the action looked at and that exist; if it looked at none, any account."""
+    keys = [entry.key for entry in touched(step.before.accounts)]
+    for key in keys or [AccountId(fresh_int("bystander"))]:
+        if key in step.after.accounts:
+            yield key
 
 
 def value_is_neither_created_nor_destroyed(step: Step) -> None:
@@ -117,10 +160,12 @@ def an_account_does_not_become_due(step: Step) -> None:
 
 def an_action_keeps_positions_sound(step: Step) -> None:
     """Every lot still has a cost of at least 1 and the sign of its side, and flat costs nothing."""
-    for change in changed(step.before.accounts, step.after.accounts):
-        for position in _changed_positions(step, change.key):
-            if position.after is not ABSENT:
-                claim("sound", sound(position.after))
+    found = [
+        position.after
+        for change in changed(step.before.accounts, step.after.accounts)
+        for position in _changed_positions(step, change.key)
+    ]
+    claim("sound", all_of(*(sound(position) for position in found if position is not ABSENT)))
 
 
 def _changed_positions(step: Step, account: AccountId) -> list[Change]:

@@ -6,7 +6,7 @@ from perpref.rules import ledger
 from perpref.rules.margin import equity
 from perpref.units import MAX_PRICE, AccountId, MarketId
 from proofs.executor import assume, claim, fresh_int
-from proofs.laws import CONSERVATION, QUIET, Step, action
+from proofs.laws import CONSERVATION, QUIET, Step, action, take
 from proofs.registry import theorem
 from proofs.world import any_exchange, between
 
@@ -22,26 +22,26 @@ def move_cash() -> Step:
         any_account("account"),
         fresh_int("amount"),
     )
-    outcome = ledger.move_cash(exchange, account, amount, "LED-1")
-    return Step(exchange, outcome.exchange, (account,), custody=amount)
+    after = take(ledger.move_cash, exchange, account, amount, "LED-1")
+    return Step(exchange, after, (account,), custody=amount)
 
 
 @action("LED-2", keeps=CONSERVATION)
 def pay() -> Step:
     exchange, amount = any_exchange(), fresh_int("amount")
     payer, payee = any_account("payer"), any_account("payee")
-    outcome = ledger.pay(exchange, payer, payee, amount, "LED-2")
-    return Step(exchange, outcome.exchange, (payer, payee))
+    after = take(ledger.pay, exchange, payer, payee, amount, "LED-2")
+    return Step(exchange, after, (payer, payee))
 
 
-@action("LED-3", "POS-1", "POS-2", "POS-3", keeps=CONSERVATION)
+@action("LED-3", "POS-1", "POS-2", "POS-3", keeps=CONSERVATION, assumes=("traded",))
 def fill() -> Step:
     exchange, market = any_exchange(), MarketId(fresh_int("market"))
     buyer, seller, lots = any_account("buyer"), any_account("seller"), fresh_int("lots")
     assume(lots > 0)
     price = between("price", 1, MAX_PRICE)
-    outcome = ledger.fill(exchange, buyer, seller, market, lots, price, "LED-3")
-    return Step(exchange, outcome.exchange, (buyer, seller), market)
+    after = take(ledger.fill, exchange, buyer, seller, market, lots, price, "LED-3")
+    return Step(exchange, after, (buyer, seller), market)
 
 
 @action("LED-5", keeps=QUIET)
@@ -51,8 +51,8 @@ def deposit() -> Step:
         any_account("account"),
         fresh_int("amount"),
     )
-    outcome = ledger.deposit(exchange, account, amount)
-    return Step(exchange, outcome.exchange, (account,), custody=amount)
+    after = take(ledger.deposit, exchange, account, amount)
+    return Step(exchange, after, (account,), custody=amount)
 
 
 @action("LED-6", "LED-7", keeps=QUIET)
@@ -62,16 +62,16 @@ def withdraw() -> Step:
         any_account("account"),
         fresh_int("amount"),
     )
-    outcome = ledger.withdraw(exchange, account, amount)
-    return Step(exchange, outcome.exchange, (account,), custody=-amount)
+    after = take(ledger.withdraw, exchange, account, amount)
+    return Step(exchange, after, (account,), custody=-amount)
 
 
 @action("LED-6", "LED-8", keeps=QUIET)
 def transfer() -> Step:
     exchange, amount = any_exchange(missing=True), fresh_int("amount")
     payer, payee = any_account("payer"), any_account("payee")
-    outcome = ledger.transfer(exchange, payer, payee, amount)
-    return Step(exchange, outcome.exchange, (payer, payee))
+    after = take(ledger.transfer, exchange, payer, payee, amount)
+    return Step(exchange, after, (payer, payee))
 
 
 @theorem("T-PRICE", "LED-3", subject="fill")
@@ -99,5 +99,5 @@ def a_fill_at_any_price_conserves_and_only_says_who_pays() -> None:
 def the_pot_is_never_overdrawn() -> None:
     """Custody is never negative."""
     exchange = any_exchange(missing=True)
-    outcome = ledger.withdraw(exchange, any_account("account"), fresh_int("amount"))
-    claim("custody", outcome.exchange.custody >= 0)
+    after = take(ledger.withdraw, exchange, any_account("account"), fresh_int("amount"))
+    claim("custody", after.custody >= 0)

@@ -9,7 +9,7 @@ from perpref.state import TREASURY, VAULT, Exchange, Side
 from perpref.units import MAX_PRICE, AccountId, MarketId, sign
 from proofs.contracts import ALL_CONTRACTS
 from proofs.executor import all_of, any_of, assume, claim, fresh_int, implies
-from proofs.laws import SOLVENCY, Step, action
+from proofs.laws import SOLVENCY, Step, action, take
 from proofs.ledger import any_account
 from proofs.registry import theorem
 from proofs.world import any_exchange, any_order, between
@@ -19,13 +19,16 @@ MARGINS = ("maintenance_margin", "initial_margin")
 
 def any_due() -> tuple[Exchange, AccountId, MarketId]:
     """Any account that is due, with an open position in the market."""
-    exchange, account, market = (
-        any_exchange(),
-        any_account("account"),
-        MarketId(fresh_int("market")),
-    )
-    liquidation.require_due(exchange, account, market)
+    exchange, account, market = any_target()
+    now = health(exchange, account)
+    assume(now.equity < now.maintenance)
+    assume(position_of(exchange, account, market).size != 0)
     return exchange, account, market
+
+
+def any_target() -> tuple[Exchange, AccountId, MarketId]:
+    """Any account and any market."""
+    return any_exchange(), any_account("account"), MarketId(fresh_int("market"))
 
 
 @theorem("T-LIQ", "LIQ-1", subject="is_due")
@@ -121,12 +124,12 @@ def a_long_that_is_due_never_meets_the_lowest_price() -> None:
 
 
 def _liquidate(side: Side) -> Step:
-    exchange, account, market = any_due()
+    exchange, account, market = any_target()
     maker = any_order("maker", side.opposite)
     size = position_of(exchange, account, market).size
     assume(size > 0 if side is Side.SELL else size < 0)
-    outcome = liquidation.liquidate(exchange, account, market, maker)
-    return Step(exchange, outcome.exchange, (account, maker.account, TREASURY, VAULT), market)
+    after = take(liquidation.liquidate, exchange, account, market, maker)
+    return Step(exchange, after, (account, maker.account, TREASURY, VAULT), market)
 
 
 @action(

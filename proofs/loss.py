@@ -7,26 +7,26 @@ from perpref.rules.margin import equity, position_of
 from perpref.units import MarketId
 from proofs.contracts import CLOSING
 from proofs.executor import all_of, assume, claim, fresh_int
-from proofs.laws import SOLVENCY, Step, action
+from proofs.laws import SOLVENCY, Step, action, take
 from proofs.ledger import any_account
-from proofs.liquidation import any_due
+from proofs.liquidation import any_target
 from proofs.registry import theorem
 from proofs.world import any_exchange
 
 
 @action("LOSS-1", keeps=SOLVENCY, assumes=CLOSING)
 def close_out() -> Step:
-    exchange, account, market = any_due()
+    exchange, account, market = any_target()
     counterparty = any_account("counterparty")
-    outcome = loss.close_out(exchange, account, counterparty, market, fresh_int("lots"))
-    return Step(exchange, outcome.exchange, (account, counterparty), market)
+    after = take(loss.close_out, exchange, account, counterparty, market, fresh_int("lots"))
+    return Step(exchange, after, (account, counterparty), market)
 
 
 @action("LOSS-2", "LOSS-3", "LOSS-4", keeps=SOLVENCY)
 def socialise() -> Step:
     exchange, debtor, payer = any_exchange(), any_account("debtor"), any_account("payer")
-    outcome = loss.socialise(exchange, debtor, payer, fresh_int("weights"))
-    return Step(exchange, outcome.exchange, (debtor, payer))
+    after = take(loss.socialise, exchange, debtor, payer, fresh_int("weights"))
+    return Step(exchange, after, (debtor, payer))
 
 
 @theorem("T-PRICE", "LOSS-1", subject="close_out", assumes=CLOSING)

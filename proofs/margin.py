@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from perpref.rules.margin import (
     Health,
     bears_fill,
@@ -42,6 +44,22 @@ def a_margin_is_its_rate_of_notional_rounded_up() -> None:
     rounded = initial_margin(position, market) * PARTS
     claim("initial not below", exact <= rounded)
     claim("initial the smallest", rounded < exact + PARTS)
+
+
+@theorem("T-MRG", "MRG-3", "MRG-4", subject="maintenance_margin")
+def a_margin_depends_on_size_mark_and_rates_alone() -> None:
+    """Two positions of one size have one margin, whatever they cost and whatever rests on the book."""
+    exchange, one = any_exchange(), any_position("one")
+    market, other = exchange.markets[MarketId(fresh_int("market"))], any_position("other")
+    elsewhere = evolve(
+        exchange.markets[MarketId(fresh_int("other market"))],
+        mark=market.mark,
+        maintenance_rate=market.maintenance_rate,
+        initial_rate=market.initial_rate,
+    )
+    assume(one.size == other.size)
+    claim("maintenance", maintenance_margin(one, market) == maintenance_margin(other, elsewhere))
+    claim("initial", initial_margin(one, market) == initial_margin(other, elsewhere))
 
 
 @theorem("T-MRG", "MRG-1", "MRG-2", subject="position_value")

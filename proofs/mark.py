@@ -5,7 +5,7 @@ from __future__ import annotations
 from perpref.rules import mark
 from perpref.units import MAX_PRICE, MarketId
 from proofs.executor import all_of, claim, fresh_int
-from proofs.laws import CONSERVATION, Step, action
+from proofs.laws import CONSERVATION, Step, action, take
 from proofs.registry import theorem
 from proofs.world import any_exchange
 
@@ -13,8 +13,8 @@ from proofs.world import any_exchange
 @action("MARK-1", keeps=CONSERVATION)
 def set_mark() -> Step:
     exchange, market = any_exchange(missing=True), MarketId(fresh_int("market"))
-    outcome = mark.set_mark(exchange, market, fresh_int("price"))
-    return Step(exchange, outcome.exchange, (), market, remarks=True)
+    after = take(mark.set_mark, exchange, market, fresh_int("price"))
+    return Step(exchange, after, (), market, remarks=True)
 
 
 @theorem("T-MARK", "MARK-1", subject="set_mark")

@@ -8,18 +8,18 @@ from perpref.state import VAULT
 from perpref.units import MarketId
 from proofs.contracts import CLOSING
 from proofs.executor import all_of, claim, fresh_int
-from proofs.laws import SOLVENCY, Step, action
+from proofs.laws import SOLVENCY, Step, action, take
 from proofs.ledger import any_account
-from proofs.liquidation import any_due
+from proofs.liquidation import any_due, any_target
 from proofs.registry import theorem
 from proofs.world import any_exchange
 
 
 @action("VLT-1", "VLT-2", "VLT-3", "VLT-4", "VLT-5", "LIQ-5", keeps=SOLVENCY, assumes=CLOSING)
 def take_over() -> Step:
-    exchange, account, market = any_due()
-    outcome = vault.take_over(exchange, account, market, fresh_int("lots"))
-    return Step(exchange, outcome.exchange, (account, VAULT), market)
+    exchange, account, market = any_target()
+    after = take(vault.take_over, exchange, account, market, fresh_int("lots"))
+    return Step(exchange, after, (account, VAULT), market)
 
 
 @theorem("T-VAULT", "VLT-2", "VLT-3", "VLT-4", subject="take_over", assumes=CLOSING)

@@ -64,8 +64,8 @@ UNPRICED = {Side.BUY: MAX_PRICE, Side.SELL: 1}
 
 
 @rule("BOOK-1")
-def accept(exchange: Exchange, market: MarketId, order: Order) -> Exchange:
-    """The exchange after it has taken note of a new order's identifier.
+def accept(exchange: Exchange, market: MarketId, order: Order) -> Outcome:
+    """Check a new order and take note of its identifier.
 
     Identifiers grow, so the identifier of an order is also its time.
     """
@@ -75,7 +75,7 @@ def accept(exchange: Exchange, market: MarketId, order: Order) -> Exchange:
     require(1 <= order.lots <= MAX_LOTS, LOTS_OUT_OF_BOUNDS, order.lots, MAX_LOTS)
     require(order.id <= MAX_ID, ID_OUT_OF_BOUNDS, order.id, MAX_ID)
     require(order.id > exchange.last_order, ORDER_ID_NOT_NEW, order.id, exchange.last_order)
-    return evolve(exchange, last_order=order.id)
+    return Outcome(evolve(exchange, last_order=order.id))
 
 
 @rule("BOOK-2")

@@ -117,7 +117,11 @@ def counterexample(refuted: Obligation) -> Model | None:
 
 
 def prove(
-    wanted: Iterable[Obligation], timeout: float = 10, *, second_opinion: bool = True
+    wanted: Iterable[Obligation],
+    timeout: float = 10,
+    *,
+    second_opinion: bool = True,
+    second_timeout: float | None = None,
 ) -> list[Verdict]:
     """A verdict for each obligation, in their order.
 
@@ -125,13 +129,14 @@ def prove(
         wanted: what is to be proved; neighbours that share hypotheses are cheapest.
         timeout: seconds that each solver may spend on one obligation.
         second_opinion: whether cvc5 is asked as well.
+        second_timeout: seconds that cvc5 may spend, if it is not the same.
     """
     stack = FactStack()
     verdicts: list[Verdict] = []
     for group in _by_hypotheses(wanted):
         firsts = [_ask_z3(stack, one, timeout) for one in group]
         seconds = (
-            _ask_cvc5(group, timeout)
+            _ask_cvc5(group, second_timeout or timeout)
             if second_opinion
             else [Opinion(Answer.NOT_ASKED) for _ in group]
         )

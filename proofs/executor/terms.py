@@ -290,13 +290,13 @@ def _floor_div(dividend: object, divisor: object) -> Any:
 
 
 def all_of(*conditions: object) -> bool:
-    """All of them hold, as one condition without a fork."""
-    return cast(bool, SymBool(z3.And(*map(to_condition, conditions))))
+    """All of them hold, as one condition without a fork; true when there are none."""
+    return cast(bool, SymBool(z3.And(True, *map(to_condition, conditions))))
 
 
 def any_of(*conditions: object) -> bool:
-    """At least one of them holds, as one condition without a fork."""
-    return cast(bool, SymBool(z3.Or(*map(to_condition, conditions))))
+    """At least one of them holds, as one condition without a fork; false when there are none."""
+    return cast(bool, SymBool(z3.Or(False, *map(to_condition, conditions))))
 
 
 def negation(condition: object) -> bool:

@@ -46,26 +46,32 @@ def read_model(model: Any, symbols: Mapping[str, Any], closed: bool = False) -> 
     return Model(values, closed)
 
 
-def witness(path: Path[Any], *also: BoolTerm, seconds: float = 5) -> Model | None:
-    """Integers that take the path and satisfy `also`, small and closed ones if there are any.
+def witness(
+    path: Path[Any], *also: BoolTerm, seconds: float = 5, small: bool = True
+) -> Model | None:
+    """Integers that take the path and satisfy `also`, closed ones if there are any.
 
-    None when there are none, or when the solver finds none in time.
+    None when there are none, or when the solver finds none in time. Small numbers take several
+    attempts; without `small` the first that are found will do.
     """
     symbols = path.symbols
     numbers = [symbol for symbol in symbols.values() if z3.is_int(symbol)]
     solver = z3.Solver()
     solver.add(*path.facts, *also)
     for closed in (True, False) if path.rests else (True,):
-        for bound in (*SMALL, None):
+        for bound in (*SMALL, None) if small else (None, SMALL[1]):
             solver.push()
             solver.set(timeout=int(seconds * (1000 if bound is None else 100)))
             if closed:
                 solver.add(*(rest == 0 for rest in path.rests))
             if bound is not None:
                 solver.add(*(z3.And(-bound <= number, number <= bound) for number in numbers))
-            if solver.check() == z3.sat:
+            verdict = solver.check()
+            if verdict == z3.sat:
                 return read_model(solver.model(), symbols, closed)
             solver.pop()
+            if verdict == z3.unsat and bound is None:
+                break
     return None
 
 
