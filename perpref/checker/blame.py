@@ -37,7 +37,7 @@ from perpref.rules.margin import position_of
 from perpref.rules.position import traded
 from perpref.state import VAULT, Exchange, Order, Side
 from perpref.state import Kind as OrderKind
-from perpref.units import AccountId, sign
+from perpref.units import AccountId, ceil_div, sign
 
 FORCED = ("LIQ-6", "VLT-1", "ADL-3", "LOSS-1")
 """The fills of a liquidation, stage by stage."""
@@ -145,6 +145,7 @@ def first_event(clues: Clues) -> str | None:
         return None
     for question in (
         only_one_side_liquidates,
+        another_position_first,
         the_guards_say_no,
         same_rule_other_value,
         one_event_missing,
@@ -195,6 +196,17 @@ def _is_due_dispute(parting: Parting) -> bool:
     if lead is not None and lead.rule == "LOSS-3":
         return False
     return not _liquidates(tuple(before))
+
+
+def another_position_first(parting: Parting) -> str | None:
+    """Both sides close the same account by force, each in another market."""
+    ours, theirs = parting.ours, parting.theirs
+    if not (isinstance(ours, Filled) and isinstance(theirs, Filled)):
+        return None
+    forced = ours.rule in FORCED and theirs.rule in FORCED
+    if forced and ours.market != theirs.market and _one_victim(parting.before, ours, theirs):
+        return "LIQ-3"
+    return None
 
 
 def the_guards_say_no(parting: Parting) -> str | None:
@@ -295,8 +307,6 @@ def same_rule_other_value(parting: Parting) -> str | None:
 
 
 def _other_fill(parting: Parting, ours: Filled, theirs: Filled) -> str:
-    if ours.market != theirs.market:
-        return "LIQ-3"
     if {ours.buyer, ours.seller} != {theirs.buyer, theirs.seller}:
         if ours.rule in FORCED and not _one_victim(parting.before, ours, theirs):
             return "LIQ-8"
@@ -319,10 +329,15 @@ def _one_victim(now: Exchange, ours: Filled, theirs: Filled) -> bool:
 
 
 def _shares_equity(parting: Parting, ours: Filled, theirs: Filled) -> bool:
-    """Whether the victim has several positions, and the price is off by more than a rounding."""
-    victim = _victim(parting.before, ours)[0]
-    several = len(parting.before.accounts[victim].positions) > 1
-    return several and abs(ours.price - theirs.price) > 1
+    """Whether the victim has several positions, and the price is not just rounded otherwise."""
+    now, market = parting.before, ours.market
+    victim = _victim(now, ours)[0]
+    size = position_of(now, victim, market).size
+    if len(now.accounts[victim].positions) < 2 or size == 0:
+        return False
+    share = liquidation.share_of_equity(now, victim, market)
+    up = max(1, now.markets[market].mark - sign(size) * ceil_div(share, abs(size)))
+    return theirs.price != up
 
 
 def _rests_at(now: Exchange, fill: Filled, price: int) -> bool:
@@ -434,11 +449,19 @@ def other_events(parting: Parting) -> str | None:
             return _of_missing(ours)
 
 
+def _only_reduces(parting: Parting, cancelled: Cancelled) -> bool:
+    """Whether a reduce-only order was cancelled as if it did more than reduce."""
+    orders = parting.before.markets[cancelled.market].orders
+    return cancelled.order in orders and orders[cancelled.order].reduce_only
+
+
 def _engine_cancels(parting: Parting, ours: Filled, theirs: Cancelled) -> str:
     """Where the reference fills, the engine cancels an order: a maker's, or what is left."""
     if theirs.rule in OF_MAKERS:
         other = theirs.account not in (ours.buyer, ours.seller)
-        return "BOOK-2" if other or _jumped_the_queue(parting, theirs) else theirs.rule
+        if other or _jumped_the_queue(parting, theirs):
+            return "BOOK-2"
+        return "BOOK-7" if _only_reduces(parting, theirs) else theirs.rule
     taker = _taker(parting.clues.command)
     if theirs.rule != "BOOK-6" or taker is None:
         return theirs.rule

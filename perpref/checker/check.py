@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import monotonic
 
 from attrs import evolve, field, frozen
 
@@ -21,7 +22,9 @@ from perpref.state import Rulebook
 SHORT = 8
 """A finding with more commands than this is also looked for among short examples."""
 
-SHORT_BUDGETS = (Budget(150, steps=1), Budget(150, steps=2), Budget(150, steps=3))
+SHORT_BUDGETS = (Budget(500, steps=2), Budget(500, steps=1), Budget(500, steps=3))
+SHORT_ROUNDS = 3
+SHORT_SECONDS = 20.0
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how far it is, and how many commands were carried out."""
@@ -158,22 +161,25 @@ def _shorter(
     examine: Callable[[Case], Finding | None],
 ) -> tuple[Case, Finding]:
     """The same thing to blame, found in a short example and made small again, if that is less."""
-    for budget in SHORT_BUDGETS:
+    end = monotonic() + SHORT_SECONDS
+    for attempt in range(SHORT_ROUNDS * len(SHORT_BUDGETS)):
+        left = end - monotonic()
+        if len(small[0].commands) <= SHORT or left <= 0:
+            break
+        budget = evolve(SHORT_BUDGETS[attempt % len(SHORT_BUDGETS)], seconds=left)
         search = Search(
             connection,
             Judge(hello.compare),
             base,
-            evolve(budget, seconds=10.0),
+            budget,
             hello.commands,
             wanted=small[1].signature,
         )
-        found = search.run(seed)
+        found = search.run(seed + attempt // len(SHORT_BUDGETS))
         if found is not None:
-            other = Minimiser(examine, base, seconds=10.0).minimise(*found)
+            other = Minimiser(examine, base, seconds=max(end - monotonic(), 1.0)).minimise(*found)
             if len(other[0].commands) < len(small[0].commands):
                 small = other
-        if len(small[0].commands) <= SHORT:
-            break
     return small
 
 

@@ -116,7 +116,7 @@ class Minimiser:
             plain = {name: getattr(base.rulebook, name)}
             rulebook = evolve(self._case.terms.rulebook, **plain)
             self._try_terms(evolve(self._case.terms, rulebook=rulebook))
-        for market in sorted(self._case.terms.markets):
+        for market in sorted(self._case.terms.markets, reverse=True):
             self._plainer_market(market)
 
     def _plainer_market(self, market: MarketId) -> None:
@@ -252,5 +252,5 @@ def simpler_numbers(number: int) -> Iterator[int]:
         candidates |= {down, down + magnitude}
         magnitude *= 10
     candidates |= {magnitude if number > 0 else -magnitude}
-    simpler = (c for c in candidates if complexity(c) < complexity(number))
+    simpler = (c for c in candidates if c != 0 and complexity(c) < complexity(number))
     return iter(sorted(simpler, key=complexity))

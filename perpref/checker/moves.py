@@ -36,7 +36,9 @@ def withdraw(world: World, dice: Dice) -> None:
     """What is free, a quantum more, a quantum less, or a part of it."""
     account = world.anybody(dice)
     free = world.free(account)
-    world.do(machine.Withdraw(account, dice.pick((free, dice.near(free), free >> 1, 1))))
+    with_profit = world.free_with_profit(account)
+    amount = dice.pick((free, dice.near(free), free >> 1, 1, with_profit))
+    world.do(machine.Withdraw(account, amount))
 
 
 def transfer(world: World, dice: Dice) -> None:

@@ -15,13 +15,9 @@ from typing import Any
 from attrs import frozen
 
 from perpref import machine
-from perpref.checker.choices import Recording, leaves_choice
-from perpref.checker.finding import Case
-from perpref.checker.wire import COMMANDS
 from perpref.outcome import Filled, Outcome, Paid, Refused
 from perpref.rule_registry import Refusal, functions, refusals
 from perpref.rules.margin import position_of
-from perpref.scheduler import BY_RULEBOOK
 from perpref.state import VAULT, Exchange
 from perpref.units import sign
 
@@ -82,16 +78,40 @@ DEEP_STATES = (
 MUST_LIMIT = ("VLT-2", "VLT-3", "VLT-4", "VLT-5")
 """Rules that must have said no at least once, if only to the scheduler that asked."""
 
-BY_COMMAND = {
-    "withdraw": ("LED-6", "LED-7"),
-    "transfer": ("LED-8",),
-    "place": ("BOOK", "POS", "FEE", "MRG", "LIQ", "VLT", "ADL", "LOSS", "FUND", "LED-3"),
-    "cancel": ("BOOK-10",),
-    "set_mark": ("MARK", "LIQ", "VLT", "ADL", "LOSS"),
-    "settle_funding": ("FUND",),
-    "unwind": ("VLT-6",),
+_TRADING = (frozenset({"deposit", "place"}),)
+_FORCED = (frozenset({"deposit", "place", "set_mark"}),)
+
+NEEDS: dict[str, tuple[frozenset[str], ...]] = {
+    "UNIT": (frozenset({"deposit"}),),
+    "LED-1": (frozenset({"deposit"}),),
+    "LED-2": (frozenset({"deposit", "transfer"}), *_TRADING),
+    "LED-3": _TRADING,
+    "LED-5": (frozenset({"deposit"}),),
+    "LED-6": (frozenset({"deposit", "withdraw"}), frozenset({"deposit", "transfer"})),
+    "LED-7": (frozenset({"deposit", "withdraw"}),),
+    "LED-8": (frozenset({"deposit", "transfer"}),),
+    "POS": _TRADING,
+    "MRG": _TRADING,
+    "FEE": _TRADING,
+    "FEE-4": _FORCED,
+    "FEE-5": _FORCED,
+    "BOOK": _TRADING,
+    "BOOK-10": (frozenset({"cancel"}),),
+    "MARK": (frozenset({"set_mark"}),),
+    "FUND": (frozenset({"deposit", "place", "settle_funding"}),),
+    "LIQ": _FORCED,
+    "VLT": _FORCED,
+    "VLT-6": (frozenset({"deposit", "place", "set_mark", "unwind"}),),
+    "ADL": _FORCED,
+    "LOSS": _FORCED,
 }
-"""What cannot be reached on an engine that has no such command, by rule or by chapter."""
+"""By rule, or by chapter: the commands, or other commands, without which it cannot be reached."""
+
+
+def reachable(rule_id: str, supported: tuple[str, ...]) -> bool:
+    """Whether an engine with these commands can be brought to this rule."""
+    ways = NEEDS.get(rule_id) or NEEDS.get(rule_id.split("-")[0]) or (frozenset(),)
+    return any(way <= set(supported) for way in ways)
 
 
 @frozen
@@ -106,13 +126,14 @@ class Row:
 
     @property
     def reached(self) -> bool:
+        """Whether the search has seen it at work."""
         if self.rule in MUST_LIMIT:
             return self.refused > 0
         return self.acted + self.refused + self.asked > 0
 
 
 class Reach:
-    """Counts, fed by the comparison and by sampled examples."""
+    """Counts, fed by the comparison, step by step."""
 
     def __init__(self) -> None:
         self.acted: Counter[str] = Counter()
@@ -120,13 +141,21 @@ class Reach:
         self.asked: Counter[str] = Counter()
         self.deep: Counter[DeepState] = Counter()
         self.examples = 0
+        self._sampling = False
         self._said_no: Counter[str] = Counter()
         self._carried = _carried()
+
+    def begin(self, example: int) -> None:
+        """Another example starts; of every so many one is sampled."""
+        self.examples = example
+        self._sampling = example % SAMPLED == 1
 
     def watch(
         self, before: Exchange, command: machine.Command, expected: Outcome | Refused
     ) -> None:
         """Take note of a step on which the engine and the reference agreed."""
+        if self._sampling:
+            self._sample(before, command)
         if isinstance(expected, Refused):
             self.refused[expected.rule] += 1
             return
@@ -134,19 +163,11 @@ class Reach:
         for state in deep_states(before, command, expected):
             self.deep[state] += 1
 
-    def sample(self, case: Case, example: int) -> None:
-        """Every so often, carry out an example once more and count the functions of the rules."""
-        self.examples = example
-        if example % SAMPLED != 1:
-            return
+    def _sample(self, before: Exchange, command: machine.Command) -> None:
+        """Carry out a step once more and count the functions of the rules."""
         sys.setprofile(self._profile)
         try:
-            exchange = case.terms.opened()
-            for command in case.commands:
-                choices = Recording() if leaves_choice(exchange) else BY_RULEBOOK
-                outcome = machine.apply(exchange, command, choices)
-                if isinstance(outcome, Outcome):
-                    exchange = outcome.exchange
+            machine.apply(before, command)
         finally:
             sys.setprofile(None)
 
@@ -176,12 +197,10 @@ class Reach:
 
     def not_reached(self, supported: tuple[str, ...]) -> list[str]:
         """Rules and deep states that this search should have seen and did not."""
-        missing = {command for command in COMMANDS if command not in supported}
-        beyond = tuple(prefix for command in missing for prefix in BY_COMMAND.get(command, ()))
         rules = [
             f"{row.rule} {row.title}"
             for row in self.rows()
-            if not row.reached and not row.rule.startswith(beyond)
+            if not row.reached and reachable(row.rule, supported)
         ]
         states = [
             f"{state.rule} {state.name}"

@@ -102,9 +102,9 @@ class Search:
         case = Case(world.terms, tuple(world.commands))
         self.examples += 1
         self.commands += len(case.commands)
-        finding = self.judge.examine(self._connection, case)
         if self._reach is not None:
-            self._reach.sample(case, self.examples)
+            self._reach.begin(self.examples)
+        finding = self.judge.examine(self._connection, case)
         if self._progress is not None:
             self._progress(self.examples, self.commands)
         if finding is not None and self._wanted in (None, finding.signature):

@@ -106,6 +106,13 @@ class World:
         """What an account could withdraw."""
         return withdrawable(self.exchange, account) if self.knows(account) else 0
 
+    def free_with_profit(self, account: AccountId) -> int:
+        """What it could withdraw if unrealised profit could leave, which it cannot (LED-6)."""
+        if not self.knows(account):
+            return 0
+        now = margin.health(self.exchange, account)
+        return now.equity - now.initial
+
     def position(self, account: AccountId, market: MarketId) -> Position:
         return self.exchange.accounts.get(account, EMPTY).positions.get(market, Position(0, 0))
 

@@ -1,0 +1,182 @@
+"""One small fault per rule: another function in the place of one of the reference's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import evolve, frozen
+
+from perpref import scheduler
+from perpref.outcome import Outcome
+from perpref.rules import (
+    adl,
+    book,
+    fee,
+    funding,
+    ledger,
+    liquidation,
+    loss,
+    margin,
+    position,
+    vault,
+)
+from perpref.scheduler import Run
+from perpref.state import VAULT, Exchange, Order, Position, Side
+from perpref.units import PARTS, AccountId, MarketId, ceil_div, floor_div, sign
+
+
+@frozen
+class Planted:
+    """A fault, and the rule that it breaks."""
+
+    rule: str
+    what: str
+    original: Callable[..., Any]
+    instead: Callable[..., Any]
+
+
+def _released_down(held: Position, lots: int, price: int) -> tuple[Position, int]:
+    direction = sign(held.size)
+    released = floor_div(held.cost * lots, abs(held.size))
+    left = Position(held.size - direction * lots, held.cost - released)
+    return left, direction * lots * price - released
+
+
+def _fee_down(lots: int, price: int, rate: int) -> int:
+    return floor_div(lots * price * rate, PARTS)
+
+
+def _maker_pays_like_taker(x: Exchange, maker: AccountId, lots: int, price: int) -> Outcome:
+    due = fee.trading_fee(lots, price, x.rulebook.taker_fee)
+    return ledger.pay(x, maker, AccountId(1), due, "FEE-2")
+
+
+def _due_at_maintenance(x: Exchange, account: AccountId) -> bool:
+    now = margin.health(x, account)
+    return now.equity < now.maintenance or 0 < now.maintenance == now.equity
+
+
+def _price_rounded_the_other_way(mark: int, size: int, share: int) -> int:
+    return max(1, mark - sign(size) * ceil_div(share, abs(size)))
+
+
+def _equal_shares(x: Exchange, account: AccountId, _: MarketId) -> int:
+    return floor_div(margin.equity(x, account), len(x.accounts[account].positions))
+
+
+_ahead = adl.outranks
+
+
+def _tie_to_the_last(first: adl.Standing, second: adl.Standing) -> bool:
+    alike = evolve(second, account=first.account)
+    tie = not _ahead(first, alike) and not _ahead(alike, first)
+    return first.account > second.account if tie else _ahead(first, second)
+
+
+def _profit_without_leverage(standing: adl.Standing) -> tuple[int, int]:
+    return standing.profit, standing.cost
+
+
+def _last_come_first_served(first: Order, second: Order) -> bool:
+    if first.price != second.price:
+        return book.better(first.side, first.price, second.price)
+    return first.id > second.id
+
+
+def _shorts_pay(size: int, mark: int, rate: int) -> int:
+    return ceil_div(-size * mark * rate, PARTS)
+
+
+def _receivers_round_up(size: int, mark: int, rate: int) -> int:
+    return floor_div(size * mark * rate, PARTS)
+
+
+_take_over = vault.take_over
+
+
+def _cap_before(x: Exchange, account: AccountId, market: MarketId, lots: int) -> Outcome:
+    held = abs(margin.position_of(x, VAULT, market).size)
+    listed = x.markets[market]
+    vault.require(held <= listed.vault_cap, vault.OVER_CAP, held, listed.vault_cap)
+    capped = evolve(x, markets=x.markets.put(market, evolve(listed, vault_cap=10**30)))
+    outcome = _take_over(capped, account, market, lots)
+    restored = evolve(outcome.exchange, markets=outcome.exchange.markets.put(market, listed))
+    return evolve(outcome, exchange=restored)
+
+
+def _everybody_bears(x: Exchange, _: AccountId, other: AccountId, market: MarketId) -> int:
+    return abs(margin.position_of(x, other, market).size)
+
+
+def _unguarded(
+    x: Exchange, account: AccountId, other: AccountId, market: MarketId, lots: int
+) -> Outcome:
+    price = liquidation.bankruptcy_price(x, account, market)
+    return vault.transfer_position(x, account, other, market, lots, price, "ADL-3")
+
+
+def _smallest_pay_first(run: Run, debtor: AccountId) -> None:
+    worth = [(margin.equity(run.exchange, a), a) for a in run.exchange.accounts]
+    payers = sorted((equity, a) for equity, a in worth if equity > 0)
+    weights = sum(equity for equity, _ in payers)
+    for equity, payer in payers:
+        if margin.equity(run.exchange, debtor) == 0:
+            return
+        run.do(loss.socialise, debtor, payer, weights)
+        weights -= equity
+
+
+def _profit_may_leave(x: Exchange, account: AccountId) -> int:
+    return margin.equity(x, account) - margin.health(x, account).initial
+
+
+def _smallest_first(x: Exchange, account: AccountId) -> tuple[MarketId, ...]:
+    return tuple(reversed(scheduler_largest_first(x, account)))
+
+
+scheduler_largest_first = scheduler.largest_first
+
+
+def _orders_stay(_run: Run, _account: AccountId) -> None:
+    """Cancels nothing."""
+
+
+def _reduces_to_the_other_side(order: Order, held: Position) -> int:
+    if not order.reduce_only:
+        return order.lots
+    opposite = -held.size if order.side is Side.BUY else held.size
+    return order.lots if opposite > 0 else 0
+
+
+def _fee_beyond_what_the_book_gave(
+    lots: int, price: int, rate: int, _better: int, left: int
+) -> int:
+    return min(fee.trading_fee(lots, price, rate), max(left, 0))
+
+
+FAULTS = (
+    Planted("POS-2", "cost released rounded down", position.closed, _released_down),
+    Planted("FEE-1", "fees rounded down", fee.trading_fee, _fee_down),
+    Planted("FEE-2", "makers pay the taker's rate", fee.charge_maker, _maker_pays_like_taker),
+    Planted("FEE-4", "fee beyond the book", fee.liquidation_fee, _fee_beyond_what_the_book_gave),
+    Planted("LED-6", "profit may leave", ledger.withdrawable, _profit_may_leave),
+    Planted("LIQ-1", "due at maintenance", liquidation.is_due, _due_at_maintenance),
+    Planted("LIQ-2", "orders stay", scheduler.cancel_all_orders, _orders_stay),
+    Planted("LIQ-3", "smallest position first", scheduler.largest_first, _smallest_first),
+    Planted("LIQ-4", "equal shares of equity", liquidation.share_of_equity, _equal_shares),
+    Planted("LIQ-5", "bankruptcy price", liquidation.price_without, _price_rounded_the_other_way),
+    Planted("ADL-2", "ties to the last account", adl.outranks, _tie_to_the_last),
+    Planted("ADL-2", "ranking without leverage", adl.score, _profit_without_leverage),
+    Planted("BOOK-2", "last come, first served", book.ahead, _last_come_first_served),
+    Planted("BOOK-7", "reduce-only flips", book.reducible, _reduces_to_the_other_side),
+    Planted("FUND-2", "shorts pay", funding.funding_due, _shorts_pay),
+    Planted("FUND-2", "receivers round up", funding.funding_due, _receivers_round_up),
+    Planted("VLT-2", "the cap before the takeover", vault.take_over, _cap_before),
+    Planted("LOSS-5", "smallest pay first", scheduler.socialise_deficit, _smallest_pay_first),
+)
+"""Each is found by the search, and blamed on its rule."""
+
+BEARING = Planted("ADL-4", "everybody bears everything", adl.bearable, _everybody_bears)
+UNGUARDED = Planted("ADL-4", "no guard", adl.deleverage, _unguarded)
+"""Together these bankrupt counterparties; the first alone makes the engine fail."""

@@ -1,0 +1,142 @@
+"""The checker finds nothing in the reference, and every planted fault, under the right rule."""
+
+from __future__ import annotations
+
+import pytest
+from attrs import evolve
+
+from perpref.checker.check import Checked, check
+from perpref.checker.compare import Judge
+from perpref.checker.engine import Connection, InProcess
+from perpref.checker.finding import Case, Finding, Kind
+from perpref.checker.pipe import Pipe
+from perpref.checker.reach import DEEP_STATES, MUST_LIMIT
+from perpref.checker.reference_engine import Fault, Manners, ReferenceEngine
+from perpref.checker.search import Budget, Search
+from perpref.checker.stopwatch import Stopwatch
+from perpref.checker.variants import base_terms
+from perpref.checker.wire import COMMANDS, Choice, Comparison, Hello, Observable, Refusals
+from tests.checker.engines import REFERENCE, RULES, faulty, mannered, misbehaving
+from tests.checker.faults import BEARING, FAULTS, UNGUARDED, Planted
+from tests.checker.test_compare import Backwards
+
+
+def checked(connection: Connection, budget: Budget, seed: int = 1) -> Checked:
+    return check(connection, RULES, seed, budget, Stopwatch())
+
+
+def test_the_reference_conforms_to_itself_and_everything_is_reached() -> None:
+    result = checked(InProcess(ReferenceEngine), Budget(500))
+    assert result.found is None
+    assert result.not_reached == ()
+    assert result.conforms
+    assert all(result.reach.deep[state] > 0 for state in DEEP_STATES)
+    limited = {row.rule: row.refused for row in result.reach.rows()}
+    assert all(limited[rule] > 0 for rule in MUST_LIMIT)
+
+
+def test_the_reference_conforms_over_a_pipe() -> None:
+    result = checked(Pipe(REFERENCE), Budget(60))
+    assert result.found is None
+    assert result.commands > 1_000
+
+
+@pytest.mark.parametrize(
+    "compare",
+    [
+        Comparison(refusals=Refusals.IGNORED),
+        Comparison(observe=(Observable.CUSTODY, Observable.COLLATERAL)),
+        Comparison(within=5),
+    ],
+)
+def test_other_modes_of_comparison_conform_too(compare: Comparison) -> None:
+    assert checked(mannered(compare), Budget(30)).found is None
+
+
+def test_an_engine_that_chooses_legally_conforms() -> None:
+    both = (Choice.COUNTERPARTY, Choice.PRICE)
+    result = checked(mannered(chooses=both, choices=Backwards()), Budget(150))
+    assert result.found is None
+    assert result.reach.acted["ADL-3"] > 50
+    assert result.reach.acted["LOSS-1"] > 0
+
+
+def test_an_engine_that_supports_little_is_asked_little() -> None:
+    result = checked(mannered(commands=("deposit", "withdraw")), Budget(500))
+    assert result.found is None
+    assert result.conforms, result.not_reached
+    assert set(result.reach.acted) == {"LED-5", "LED-7"}
+
+
+def test_an_engine_that_skips_what_it_declares_does_not_conform() -> None:
+    class Lazy(ReferenceEngine):
+        def start(self) -> Hello:
+            return evolve(super().start(), commands=tuple(COMMANDS))
+
+    can = tuple(name for name in COMMANDS if name not in ("set_mark", "settle_funding"))
+    result = checked(InProcess(lambda: Lazy(Manners(commands=can))), Budget(500))
+    assert result.found is None
+    assert not result.conforms
+    assert any(missing.startswith("LIQ-6") for missing in result.not_reached)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.rule} {fault.what}")
+def test_a_planted_fault_is_found_and_blamed(fault: Planted) -> None:
+    result = checked(faulty(fault.original, fault.instead), Budget(1_000))
+    assert result.found is not None
+    case, finding = result.found
+    assert finding.rule == fault.rule
+    assert len(case.commands) <= 10
+    assert result.note == ""
+
+
+def test_a_counterparty_that_is_bankrupted_is_found() -> None:
+    """The guard and what bears on it are both gone: a counterparty ends below zero."""
+    outer = Fault(BEARING.original, BEARING.instead)
+    inner = Fault(UNGUARDED.original, UNGUARDED.instead)
+
+    class Ruthless(ReferenceEngine):
+        def apply(self, commands):  # type: ignore[no-untyped-def]
+            with outer.active(), inner.active():
+                return super().apply(commands)
+
+    result = checked(InProcess(Ruthless), Budget(1_000))
+    assert result.found is not None
+    case, finding = result.found
+    assert finding.rule == "ADL-4"
+    assert len(case.commands) <= 10
+
+
+def test_a_seed_gives_the_same_search_again() -> None:
+    def cases(seed: int) -> list[Case]:
+        seen: list[Case] = []
+
+        class Watching(Judge):
+            def examine(self, connection: Connection, case: Case) -> Finding | None:
+                seen.append(case)
+                return super().examine(connection, case)
+
+        connection = InProcess(ReferenceEngine)
+        judge = Watching(connection.hello().compare)
+        Search(connection, judge, base_terms(RULES), Budget(20)).run(seed)
+        return seen
+
+    assert cases(5) == cases(5)
+    assert cases(5) != cases(6)
+    assert len(cases(5)) == 20
+
+
+def test_an_engine_that_fails_deep_in_a_search_is_a_finding_with_its_last_words() -> None:
+    result = checked(misbehaving("crash", after=2_000), Budget(100))
+    assert result.found is not None
+    _, finding = result.found
+    assert finding.kind is Kind.FAILURE
+    assert "lost its mind" in finding.stderr
+    assert "On a fresh engine this does not show" in result.note
+
+
+def test_a_search_ends_in_time() -> None:
+    watch = Stopwatch()
+    result = check(InProcess(ReferenceEngine), RULES, 1, Budget(10**6, seconds=1.0), watch)
+    assert watch.total() < 5
+    assert not result.insists_on_reach or result.examples > 100
