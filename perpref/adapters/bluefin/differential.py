@@ -19,6 +19,7 @@ from perpref.adapters.bluefin import model
 from perpref.adapters.bluefin.driver import Driver
 from perpref.adapters.bluefin.engine import ACCOUNTS, GENESIS, START_DELAY, Engine
 from perpref.adapters.bluefin.report import Deviation, Report
+from perpref.adapters.bluefin.scenarios import PROFILES, Scenario, all_scenarios
 from perpref.adapters.bluefin.shrink import shortest
 from perpref.adapters.bluefin.state import Refused, State, view_of
 from perpref.adapters.bluefin.terms import Terms, published_terms
@@ -29,38 +30,6 @@ STORIES = 4
 TOLERANCE = "0 quanta"
 
 Step = Callable[[State, c.Command], State | Refused]
-
-
-def wild_terms(build: str) -> Terms:
-    """Terms under which rare things are common: those of the engine's own test tables.
-
-    ADLTrades.test.ts, initState, and the defaults of its deployment helper.
-    """
-    one = c.ONE
-    return evolve(
-        published_terms(build),
-        initial_margin=one * 625 // 10_000,
-        maintenance_margin=one * 5 // 100,
-        maker_fee=one * 2 // 100,
-        taker_fee=one * 5 // 100,
-        min_price=one,
-        max_price=1_000 * one,
-        tick_size=10**12,
-        min_quantity=one // 10,
-        max_quantity_limit=500_000 * one,
-        max_quantity_market=40_000 * one,
-        step_size=10**14,
-        take_bound_long=one // 2,
-        take_bound_short=one // 2,
-        insurance_share=one // 10,
-        max_funding_rate=1_000 * one,
-        first_oracle=100 * one,
-        oracle_max_move=one * 9 // 10,
-        gasless_order_value=0,
-    )
-
-
-PROFILES: tuple[Callable[[str], Terms], ...] = (published_terms, wild_terms)
 
 
 def genesis(terms: Terms, accounts: tuple[str, ...] = ACCOUNTS) -> State:
@@ -158,14 +127,16 @@ def differential(
     counts: Counter[str] = Counter()
     deviations: list[Deviation] = []
     told = episodes = accepted = 0
-    while told < commands and len(deviations) < stop_at:
-        terms = PROFILES[episodes % len(PROFILES)](build)
+    scripted: list[Scenario] = all_scenarios(build)
+    while (told < commands or scripted) and len(deviations) < stop_at:
+        scenario = scripted.pop(0) if scripted else None
+        terms = scenario.terms if scenario else PROFILES[episodes % len(PROFILES)](build)
         episodes += 1
         engine, state = Engine(build, terms, folder), genesis(terms)
         driver = Driver(random, state)
         story: list[c.Command] = []
-        plan = driver.begin()
-        ended = False
+        plan = list(scenario.commands) if scenario else driver.begin()
+        ended = scenario is not None
         while plan or not ended:
             if not plan:
                 ended = len(story) > EPISODE
@@ -179,7 +150,7 @@ def differential(
             if found is not None:
                 deviations.append(_shorten(build, terms, folder, story, step))
                 break
-    every = model.rules()
+    every = [rule for rule in model.rules() if model.applies(rule, published_terms(build))]
     return Report(
         engine="bluefin",
         build=build,

@@ -125,7 +125,7 @@ class Driver:
         return self._random.choice(
             (
                 evolve(order, leverage=self._random.choice((0, ONE // 2, 3 * ONE, 17 * ONE // 2))),
-                evolve(order, price=order.price + 5 * tick * (-1 if order.is_buy else 1)),
+                evolve(order, price=max(order.price + 5 * tick * (-1 if order.is_buy else 1), 0)),
                 evolve(order, reduce_only=True),
                 evolve(order, expires=state.time + self._random.randint(-1, 1)),
                 evolve(order, trigger=self._near(state, 100)),
@@ -191,7 +191,7 @@ class Driver:
             at(self._terms.min_price - tick),
             at(self._terms.max_price + tick),
             at(state.oracle * 3 // 2 // tick * tick + tick),
-            at(state.oracle // 2 // tick * tick - tick),
+            at(max(state.oracle // 2 // tick * tick - tick, tick)),
             of(match.quantity + step // 2),
             of(self._terms.min_quantity - step),
             of(self._terms.max_quantity_limit + step),
@@ -372,7 +372,8 @@ class Driver:
 
     def collect(self, state: State) -> Plan:
         """The owner collects."""
-        del state
+        if not self._terms.pooled_fees:
+            return self.wander(state)
         return [c.CollectFees(), c.CollectGas()]
 
     def halt(self, state: State) -> Plan:

@@ -119,6 +119,7 @@ def check_margin(state: State, account: str, was: Before, why: int) -> State:
     BF-MRG-6: below zero, only liquidation and deleveraging go on. Perpetual.sol,
     _verifyMarginRatioForAccount, case IV, P37.
     """
+    state = reach(state, "BF-MRG-1")
     now, price = state.position(account), state.oracle
     ratio = margin_ratio(now, state.margin(account), price)
     if ratio >= state.terms.initial_margin:
@@ -175,6 +176,8 @@ def touch(state: State) -> State:
     build every command that looks at the price moves it. Perpetual.sol, _loadContext; observed on
     the bytecode.
     """
+    if state.time > state.index_time and state.rate:
+        state = reach(state, "BF-FND-2")
     return state if state.terms.lazy_index else accrue(state)
 
 
@@ -305,7 +308,7 @@ def take_part(state: State, deal: Deal) -> tuple[State, Change]:
     if position.quantity == 0 or deal.is_buy == position.is_long:
         return reach(state, "BF-POS-1"), enlarge(state, deal)
     if deal.reduce_only or deal.quantity <= position.quantity:
-        return reach(state, "BF-POS-2"), reduce(state, deal)
+        return reach(state, "BF-POS-2", "BF-POS-5"), reduce(state, deal)
     return reach(state, "BF-POS-4"), flip(state, deal)
 
 
@@ -571,14 +574,16 @@ def agree(state: State, fill: c.Fill) -> tuple[State, Change, Change]:
         require(order.expires == 0 or order.expires >= state.time, "BF-ORD-4", reason)
     reason = "IsolatedTrader: Maker and Taker orders can't be of same side"
     require(opposite or not state.terms.rejects_same_side, "BF-ORD-10", reason)
+    if not opposite:
+        state = reach(state, "BF-ORD-10")
     for order in (fill.maker, taker):
         check_order(state, order, fill)
     for order in (fill.maker, taker):
         check_leverage(state, order)
+    check_fill(state, fill)
     if not state.terms.books_fill_first:
         state = book_fill(state, fill.maker, fill.quantity)
         state = book_fill(state, fill.taker, fill.quantity)
-    check_fill(state, fill)
     changes = []
     for order, rate in (
         (fill.maker, state.terms.maker_fee),
@@ -762,7 +767,7 @@ def liquidate(state: State, command: c.Liquidate) -> State:
     state = exchange_money(state, (account, given.flow), (by, taken.flow), "BF-LIQ-10")
     state = take_effect(state, account, given, "BF-LIQ-7")
     state = take_effect(state, by, taken, "BF-LIQ-10")
-    state = reach(state, "BF-LIQ-7", "BF-LIQ-10")
+    state = reach(state, "BF-LIQ-1", "BF-LIQ-7", "BF-LIQ-10")
     return end_trade(state, was, LIQUIDATION)
 
 
@@ -1103,6 +1108,22 @@ def step(state: State, command: c.Command) -> State | Refused:
 
 
 RULE = re.compile(r"^\s*(BF-[A-Z]+-\d+): (.+?)(?=^\s*BF-[A-Z]+-\d+: |^\s*$|\Z)", re.M | re.S)
+
+
+def applies(rule: str, terms: Terms) -> bool:
+    """Whether a rule can be exercised at all under a build's terms."""
+    condition = {
+        "BF-ADL-1": terms.requires_positions,
+        "BF-LIQ-2": terms.requires_positions,
+        "BF-ORA-1": terms.oracle_bounded,
+        "BF-ORD-7": terms.honours_trigger,
+        "BF-FEE-3": terms.pooled_fees,
+        "BF-GAS-1": terms.charges_gas,
+        "BF-GAS-2": terms.charges_gas,
+        "BF-GAS-3": terms.charges_gas,
+        "BF-ARI-2": terms.pooled_fees,
+    }
+    return condition.get(rule, True)
 
 
 def rules() -> dict[str, str]:

@@ -135,7 +135,9 @@ def reach(state: State, *rules: str) -> State:
 def pay(state: State, payer: str, payee: str, amount: int, rule: str) -> State:
     """Move cash from one leaf to another: the only way in which cash moves.
 
-    BF-BANK-1: nobody pays more than the bank holds for them, and the perpetual is no exception.
+    BF-BANK-1: no account pays more than the bank holds for it. MarginBank.sol,
+    transferMarginToAccount, "Insufficient account funds".
+    BF-BANK-5: nor does the perpetual, whomever it owes: a trade that it cannot pay for is refused.
     MarginBank.sol, transferMarginToAccount, "Insufficient account funds".
     """
     if amount < 0:
@@ -144,7 +146,8 @@ def pay(state: State, payer: str, payee: str, amount: int, rule: str) -> State:
     if not (inside and state.is_inside(payee)):
         held = state.perpetual() if inside else state.has(payer)
         if payer != OUTSIDE and held < amount:
-            raise Refusal("BF-BANK-1", "Insufficient account funds")
+            refusing = "BF-BANK-5" if inside else "BF-BANK-1"
+            raise Refusal(refusing, "Insufficient account funds")
     if amount == 0 or payer == payee:
         return state
     cash = state.cash.set(payer, state.has(payer) - amount)

@@ -1,0 +1,297 @@
+"""Stories that aim at the laws: what could make the perpetual owe more than it has.
+
+Each is a list of commands with the terms it is played under. They are written for the terms of
+the engine's own test tables (`wild_terms`), where the oracle starts at 100, unless they say
+otherwise; the accounts that trade are alice, bob, cat and dog, eve liquidates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+
+from attrs import evolve, frozen
+
+from perpref.adapters.bluefin import commands as c
+from perpref.adapters.bluefin.commands import ONE, Order
+from perpref.adapters.bluefin.terms import Terms, published_terms
+
+HOUR = 3600
+RICH = 2_000_000
+
+
+@frozen
+class Scenario:
+    """A story with a name, the question it puts, and the terms it is played under."""
+
+    name: str
+    asks: str
+    commands: tuple[c.Command, ...]
+    terms: Terms
+    builds: tuple[str, ...] = ("arbitrum", "boba")
+
+
+def wild_terms(build: str) -> Terms:
+    """Terms under which rare things are common: those of the engine's own test tables.
+
+    ADLTrades.test.ts, initState, and the defaults of its deployment helper.
+    """
+    return evolve(
+        published_terms(build),
+        initial_margin=ONE * 625 // 10_000,
+        maintenance_margin=ONE * 5 // 100,
+        maker_fee=ONE * 2 // 100,
+        taker_fee=ONE * 5 // 100,
+        min_price=ONE,
+        max_price=1_000 * ONE,
+        tick_size=10**12,
+        min_quantity=ONE // 10,
+        max_quantity_limit=500_000 * ONE,
+        max_quantity_market=40_000 * ONE,
+        step_size=10**14,
+        take_bound_long=ONE // 2,
+        take_bound_short=ONE // 2,
+        insurance_share=ONE // 10,
+        max_funding_rate=1_000 * ONE,
+        first_oracle=100 * ONE,
+        oracle_max_move=ONE * 9 // 10,
+        gasless_order_value=0,
+    )
+
+
+def meet(
+    buyer: str,
+    seller: str,
+    quantity: int,
+    price: int,
+    leverages: tuple[int, int] = (1, 1),
+    salt: int = 0,
+) -> c.Fill:
+    """The buyer, as the maker, meets the seller; whole units, scaled here."""
+    return exactly(buyer, seller, quantity * ONE, price * ONE, leverages, salt)
+
+
+def exactly(
+    buyer: str, seller: str, quantity: int, price: int, leverages: tuple[int, int], salt: int
+) -> c.Fill:
+    """The same at the contracts' scale."""
+    bid = Order(buyer, True, quantity, price, leverages[0] * ONE, salt=salt)
+    ask = Order(seller, False, quantity, price, leverages[1] * ONE, salt=salt)
+    return c.Fill(bid, ask, quantity, price)
+
+
+def funded(*accounts: str, amount: int = RICH) -> tuple[c.Command, ...]:
+    """The accounts have money."""
+    return tuple(c.Deposit(account, amount * ONE) for account in accounts)
+
+
+def funding(per_unit: int, price: int) -> tuple[c.Command, ...]:
+    """Longs come to owe about so much per unit, at a whole oracle price, in one hour."""
+    return (
+        c.Advance(HOUR),
+        c.SetFunding(per_unit * ONE // price),
+        c.Advance(HOUR),
+        c.SetFunding(0),
+    )
+
+
+def all_scenarios(build: str) -> list[Scenario]:
+    """Every scenario that is played on a build."""
+    wild, published = wild_terms(build), published_terms(build)
+    free = evolve(wild, maker_fee=0, taker_fee=0)
+    told: list[Scenario] = []
+
+    def tell(name: str, asks: str, *commands: c.Command, terms: Terms = wild) -> None:
+        told.append(Scenario(name, asks, commands, terms))
+
+    # Alice is long 10 at 100 with 250 of margin: bankrupt at 75.
+    thin = (*funded("alice", "bob", "cat", "dog", "eve"), meet("alice", "bob", 10, 100, (4, 1)))
+    tell(
+        "a gap beyond bankruptcy, deleveraged in parts",
+        "Does a partial deleveraging at the bankruptcy price leave the rest backed?",
+        *thin,
+        c.SetOracle(60 * ONE),
+        c.Deleverage("alice", "bob", 4 * ONE, False),
+        c.SetOracle(50 * ONE),
+        c.Deleverage("alice", "bob", 3 * ONE, False),
+        c.Deleverage("alice", "bob", 3 * ONE, False, True),
+    )
+    tell(
+        "a liquidation with more loss than margin, in parts",
+        "Who bears the loss of a position that is taken over under water?",
+        *thin,
+        c.SetOracle(70 * ONE),
+        c.Liquidate("alice", "eve", 3 * ONE, ONE, True),
+        c.Liquidate("alice", "eve", 30 * ONE, ONE, True),
+    )
+    tell(
+        "liquidating oneself",
+        "What does an account gain that liquidates itself?",
+        *thin,
+        c.SetOracle(78 * ONE),
+        c.Liquidate("alice", "alice", 10 * ONE, 4 * ONE, True),
+        c.Liquidate("alice", "alice", 10 * ONE, 4 * ONE, True),
+        c.Withdraw("alice", 1_999_740 * ONE),
+    )
+    tell(
+        "liquidating oneself under the published terms",
+        "And under the terms of a deployment?",
+        *funded("alice", "bob"),
+        exactly("alice", "bob", 100 * ONE, 1_500 * ONE, (20, 1), 0),
+        c.SetOracle(1_467 * ONE),
+        *[c.Liquidate("alice", "alice", 100 * ONE, 20 * ONE, True) for _ in range(3)],
+        terms=published,
+    )
+    tell(
+        "two orders of one side",
+        "Do positions balance when the operator matches two buyers?",
+        *funded("alice", "bob"),
+        c.Fill(
+            Order("alice", True, ONE, 100 * ONE, ONE),
+            Order("bob", True, ONE, 100 * ONE, ONE),
+            ONE,
+            100 * ONE,
+        ),
+    )
+    tell(
+        "funding beyond margin and entry value, then deleveraging",
+        'Table "#8 - Short Position + Full ADL + Funding > (Margin + oiOpen)": who pays the rest?',
+        *funded("alice", "bob", "cat", "dog"),
+        meet("bob", "alice", 10, 100, (4, 4)),
+        meet("cat", "dog", 10, 100, (1, 1)),
+        *funding(-155 * ONE, 100),
+        c.Deleverage("alice", "cat", 10 * ONE, True, True),
+    )
+    tell(
+        "funding beyond margin, deleveraged before and after it is known",
+        "Does it matter whether deleveraging comes before or after funding?",
+        *thin,
+        meet("dog", "cat", 10, 100, (4, 1)),
+        c.SetOracle(70 * ONE),
+        c.Deleverage("alice", "cat", 5 * ONE, False),
+        *funding(30 * ONE, 70),
+        c.Deleverage("alice", "cat", 5 * ONE, False),
+        c.Deleverage("dog", "bob", 10 * ONE, False),
+    )
+    tell(
+        "a position without entry value at delisting",
+        "Can a short whose entry value funding has eaten be closed after delisting?",
+        *funded("alice", "bob", "cat", "dog"),
+        meet("bob", "alice", 10, 100, (4, 4)),
+        meet("cat", "dog", 10, 100, (1, 1)),
+        *funding(-155 * ONE, 100),
+        c.Deleverage("alice", "cat", 5 * ONE, True, True),
+        c.SetOracle(11 * ONE),
+        c.Delist(0, 10**30),
+        c.ClosePosition("alice"),
+    )
+    tell(
+        "the tolerance of deleveraging",
+        "What does a counterparty get away with that loses a little more than its margin?",
+        *funded("alice", "bob", "cat", "dog"),
+        meet("alice", "bob", 10_000, 100, (4, 1)),
+        c.SetOracle(70 * ONE),
+        meet("dog", "cat", 10_000, 70, (1, 16)),
+        c.AddMargin("cat", 6_249 * ONE + ONE // 10),
+        c.Deleverage("alice", "cat", 10_000 * ONE, False, True),
+    )
+    tell(
+        "bad debt at delisting",
+        "Who is paid when the market ends with a position under water?",
+        *funded("alice", "bob", "cat", "dog"),
+        meet("alice", "bob", 10, 100, (4, 1)),
+        meet("alice", "cat", 10, 100, (4, 1), 1),
+        c.SetOracle(50 * ONE),
+        c.Delist(0, 10**30),
+        c.ClosePosition("bob"),
+        c.ClosePosition("cat"),
+        c.ClosePosition("alice"),
+    )
+    tell(
+        "funding beyond margin at delisting",
+        "Can a winner that owes more funding than it has margin get out after delisting?",
+        *funded("alice", "bob"),
+        meet("alice", "bob", 10, 100, (4, 1)),
+        *funding(26 * ONE, 100),
+        c.SetOracle(130 * ONE),
+        c.Delist(0, 10**30),
+        c.ClosePosition("alice"),
+        c.ClosePosition("bob"),
+    )
+    tell(
+        "funding that runs on after delisting",
+        "Is funding still zero-sum when one side has left?",
+        *funded("alice", "bob"),
+        meet("alice", "bob", 10, 100, (4, 1)),
+        c.Advance(HOUR),
+        c.SetFunding(ONE // 100),
+        c.Delist(0, 10**30),
+        c.ClosePosition("alice"),
+        c.Advance(10 * HOUR),
+        c.SetFunding(0),
+        c.ClosePosition("bob"),
+    )
+    tell(
+        "a winner takes profit that the loser cannot pay",
+        "Whose money pays the first winner to leave, while a loser is under water?",
+        *funded("alice", "bob", "cat", "dog", "eve"),
+        meet("bob", "alice", 100, 100, (10, 10)),
+        meet("cat", "dog", 100, 100, (1, 1)),
+        c.SetOracle(150 * ONE),
+        meet("eve", "bob", 100, 150, (10, 10), 1),
+        meet("eve", "cat", 100, 150, (10, 1), 2),
+        meet("dog", "eve", 100, 150, (1, 10), 3),
+    )
+    tell(
+        "a winner is paid out of accrued fees",
+        "Are the fees that accrued in the perpetual safe from it?",
+        *funded("alice", "bob", "cat", "dog", "eve"),
+        meet("bob", "alice", 100, 100, (10, 10)),
+        c.SetOracle(140 * ONE),
+        meet("eve", "bob", 100, 140, (10, 10), 1),
+        c.CollectFees(),
+        c.Delist(0, 10**30),
+        c.ClosePosition("eve"),
+    )
+    tell(
+        "deleveraging at a bankruptcy price that does not come out even",
+        "Does the rounding of the bankruptcy price stand in the way?",
+        *funded("alice", "bob", "cat"),
+        exactly("alice", "bob", 7 * ONE, 100 * ONE, (3, 1), 0),
+        exactly("alice", "bob", 6 * ONE + ONE // 10, 99 * ONE, (3, 1), 1),
+        exactly("alice", "cat", 2 * ONE + ONE // 10, 98 * ONE, (3, 1), 2),
+        c.SetOracle(60 * ONE),
+        c.Deleverage("alice", "bob", 5 * ONE, False),
+        c.Deleverage("alice", "cat", 2 * ONE, False),
+        c.Deleverage("alice", "bob", 8 * ONE, False),
+    )
+    tell(
+        "rounding, harvested",
+        "Can somebody gain by rounding in many small fills without fees?",
+        *funded("alice", "bob"),
+        *_harvest(),
+        terms=free,
+    )
+    tell(
+        "rounding, harvested in large fills",
+        "And in large ones?",
+        *funded("alice", "bob", amount=10**9),
+        *_harvest(quantity=39_999 * ONE + 7 * 10**14, price=999 * ONE + 999_999 * 10**12 // 7),
+        terms=evolve(free, max_open_interest=(), first_oracle=999 * ONE),
+    )
+    return [scenario for scenario in told if build in scenario.builds]
+
+
+def _harvest(
+    quantity: int = ONE // 10 + 10**14, price: int = 100 * ONE + 333_333 * 10**12
+) -> list[c.Command]:
+    """Open at a leverage whose inverse is not exact, and close again, many times."""
+    price, number = price // 10**12 * 10**12, count(1)
+    story: list[c.Command] = []
+    for _ in range(40):
+        story.append(exactly("alice", "bob", quantity, price, (7, 13), next(number)))
+        story.append(exactly("bob", "alice", quantity, price, (13, 7), next(number)))
+    return story
+
+
+PROFILES: tuple[Callable[[str], Terms], ...] = (published_terms, wild_terms)
