@@ -85,10 +85,8 @@ def place(run: Run, market: MarketId, order: Order, kind: Kind) -> None:
     run.do(book.accept, market, order)
     held = margin.position_of(run.exchange, order.account, market)
     require(book.reducible(order, held) > 0, book.NOTHING_TO_REDUCE, held.size)
-    facing = book.best(run.exchange.markets[market], order.side.opposite)
     if kind is Kind.POST_ONLY:
-        meets = facing is not None and book.crosses(order.side, order.price, facing.price)
-        require(not meets, book.WOULD_CROSS, order.price, facing.price if facing else None)
+        require_no_crossing(run.exchange, market, order)
     left, stopped = match_against_book(run, market, order)
     if left.lots == 0:
         return
@@ -96,6 +94,15 @@ def place(run: Run, market: MarketId, order: Order, kind: Kind) -> None:
         run.events.append(Cancelled(market, left.id, left.account, left.lots, "BOOK-6"))
     else:
         run.do(book.rest, market, left)
+
+
+@rule("BOOK-8")
+def require_no_crossing(exchange: Exchange, market: MarketId, order: Order) -> None:
+    """Refuse an order that would meet a resting order, whoever placed that one."""
+    facing = book.best(exchange.markets[market], order.side.opposite)
+    if facing is not None:
+        crossing = book.crosses(order.side, order.price, facing.price)
+        require(not crossing, book.WOULD_CROSS, order.price, facing.price)
 
 
 TAKER_STOPS = (book.TAKER_CANNOT_BEAR, book.NOTHING_TO_REDUCE)

@@ -24,7 +24,7 @@ ID_OUT_OF_BOUNDS = refusal(
     Phase.VALIDATE,
     "The identifier {value} is not between 0 and {limit}",
 )
-UNKNOWN_ACCOUNT = refusal("LED-5", "unknown_account", Phase.VALIDATE, "There is no account {value}")
+UNKNOWN_ACCOUNT = refusal("LED-4", "unknown_account", Phase.VALIDATE, "There is no account {value}")
 NOT_WITHDRAWABLE = refusal(
     "LED-6",
     "not_withdrawable",
@@ -100,13 +100,15 @@ def _after_trade(account: Account, market: MarketId, lots: int, price: int) -> A
 # The actions.
 
 
+@rule("UNIT-2")
 def require_amount(amount: int) -> None:
     """Refuse an amount of cash that is not between 1 and MAX_CASH (UNIT-2)."""
     require(1 <= amount <= MAX_CASH, AMOUNT_OUT_OF_BOUNDS, amount, MAX_CASH)
 
 
+@rule("LED-4")
 def require_account(exchange: Exchange, account: AccountId) -> None:
-    """Refuse an account that never held anything (LED-5)."""
+    """Refuse an account that nobody has opened."""
     require(account in exchange.accounts, UNKNOWN_ACCOUNT, account)
 
 

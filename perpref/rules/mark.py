@@ -23,6 +23,7 @@ def require_market(exchange: Exchange, market: MarketId) -> None:
     require(market in exchange.markets, UNKNOWN_MARKET, market)
 
 
+@rule("UNIT-2")
 def require_price(price: int) -> None:
     """Refuse a price that is not between 1 and MAX_PRICE (UNIT-2)."""
     require(1 <= price <= MAX_PRICE, PRICE_OUT_OF_BOUNDS, price, MAX_PRICE)
