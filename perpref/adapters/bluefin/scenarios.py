@@ -89,7 +89,7 @@ def funding(per_unit: int, price: int) -> tuple[c.Command, ...]:
     """Longs come to owe about so much per unit, at a whole oracle price, in one hour."""
     return (
         c.Advance(HOUR),
-        c.SetFunding(per_unit * ONE // price),
+        c.SetFunding(per_unit // price),
         c.Advance(HOUR),
         c.SetFunding(0),
     )
@@ -139,8 +139,17 @@ def all_scenarios(build: str) -> list[Scenario]:
         *funded("alice", "bob"),
         exactly("alice", "bob", 100 * ONE, 1_500 * ONE, (20, 1), 0),
         c.SetOracle(1_467 * ONE),
-        *[c.Liquidate("alice", "alice", 100 * ONE, 20 * ONE, True) for _ in range(3)],
+        *[c.Liquidate("alice", "alice", 30 * ONE, 20 * ONE, True) for _ in range(10)],
         terms=published,
+    )
+    tell(
+        "liquidating nobody",
+        "What becomes of a liquidation or a deleveraging of an account without a position?",
+        *thin,
+        c.SetOracle(70 * ONE),
+        c.Liquidate("cat", "eve", ONE, ONE, False),
+        c.Deleverage("cat", "bob", ONE, True),
+        c.Deleverage("alice", "cat", ONE, False),
     )
     tell(
         "two orders of one side",
@@ -194,6 +203,7 @@ def all_scenarios(build: str) -> list[Scenario]:
         meet("dog", "cat", 10_000, 70, (1, 16)),
         c.AddMargin("cat", 6_249 * ONE + ONE // 10),
         c.Deleverage("alice", "cat", 10_000 * ONE, False, True),
+        terms=evolve(wild, max_open_interest=()),
     )
     tell(
         "bad debt at delisting",
@@ -256,14 +266,11 @@ def all_scenarios(build: str) -> list[Scenario]:
     tell(
         "deleveraging at a bankruptcy price that does not come out even",
         "Does the rounding of the bankruptcy price stand in the way?",
-        *funded("alice", "bob", "cat"),
-        exactly("alice", "bob", 7 * ONE, 100 * ONE, (3, 1), 0),
-        exactly("alice", "bob", 6 * ONE + ONE // 10, 99 * ONE, (3, 1), 1),
-        exactly("alice", "cat", 2 * ONE + ONE // 10, 98 * ONE, (3, 1), 2),
-        c.SetOracle(60 * ONE),
-        c.Deleverage("alice", "bob", 5 * ONE, False),
-        c.Deleverage("alice", "cat", 2 * ONE, False),
-        c.Deleverage("alice", "bob", 8 * ONE, False),
+        *funded("alice", "bob"),
+        exactly("alice", "bob", 17 * ONE // 100, 15_265 * ONE // 10, (15, 1), 0),
+        c.SetOracle(1_410 * ONE),
+        c.Deleverage("alice", "bob", 17 * ONE // 100, False),
+        terms=published,
     )
     tell(
         "rounding, harvested",
@@ -276,7 +283,7 @@ def all_scenarios(build: str) -> list[Scenario]:
         "rounding, harvested in large fills",
         "And in large ones?",
         *funded("alice", "bob", amount=10**9),
-        *_harvest(quantity=39_999 * ONE + 7 * 10**14, price=999 * ONE + 999_999 * 10**12 // 7),
+        *_harvest(39_999 * ONE + 7 * 10**14, 999 * ONE + 999_999 * 10**12 // 7),
         terms=evolve(free, max_open_interest=(), first_oracle=999 * ONE),
     )
     return [scenario for scenario in told if build in scenario.builds]

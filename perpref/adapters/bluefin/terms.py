@@ -11,6 +11,7 @@ from typing import Any
 from attrs import frozen
 
 from perpref.adapters.bluefin.commands import ONE
+from perpref.adapters.bluefin.install import BluefinUnavailable
 
 RULEBOOK = Path(__file__).parents[3] / "spec" / "rulebooks" / "bluefin.toml"
 BUILDS = ("arbitrum", "boba")
@@ -72,6 +73,8 @@ def published_terms(build: str) -> Terms:
     """The rulebook's terms for a build."""
     if build not in BUILDS:
         raise ValueError(f"there is no build {build!r}; there are {', '.join(BUILDS)}")
+    if not RULEBOOK.is_file():
+        raise BluefinUnavailable(f"the rulebook {RULEBOOK.name} is not where the project keeps it")
     book = tomllib.loads(RULEBOOK.read_text("utf-8"))
     values = book["market"] | book["code"] | book["build"][build]
     return Terms(**{name: exact(entry["value"]) for name, entry in values.items()})

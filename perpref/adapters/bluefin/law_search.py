@@ -29,7 +29,7 @@ from attrs import evolve, frozen
 from perpref.adapters.bluefin import commands as c
 from perpref.adapters.bluefin import model
 from perpref.adapters.bluefin.commands import ONE, shown
-from perpref.adapters.bluefin.differential import EPISODE, genesis
+from perpref.adapters.bluefin.compare import EPISODE, genesis
 from perpref.adapters.bluefin.driver import Driver
 from perpref.adapters.bluefin.engine import Engine
 from perpref.adapters.bluefin.report import BrokenLaw, Report
@@ -44,17 +44,20 @@ DUST = 10**9
 
 UNBACKED = "an unbacked claim"
 DELIBERATE = "a deliberate rule that leaves a claim unbacked"
+LEFT_OVER = "money that nobody can claim"
 LOCKED = "money that cannot be got out"
-ROUNDING = "dust"
+
+ADL_PARTS = 10_000
+"""A deleveraging lets off a loss of up to one part in so many, of a unit of cash per unit."""
 
 VERDICTS = (
     ("BF-LIQ-11", UNBACKED, "an account that liquidates itself is paid and keeps its position"),
     ("BF-ORD-10", UNBACKED, "two orders of one side are matched; positions do not balance"),
     ("BF-FND-8", DELIBERATE, "funding beyond a short's entry value is forgiven in a deleveraging"),
     ("BF-ADL-7", DELIBERATE, "a loss beyond margin, within the tolerance, is forgiven"),
-    ("BF-FND-12", UNBACKED, "funding accrues against a side that has left after delisting"),
-    ("BF-END-3", UNBACKED, "funding accrues against a side that has left after delisting"),
+    ("BF-END-2", UNBACKED, "funding accrues against a side that has left after delisting"),
     ("BF-END-6", UNBACKED, "bad debt is borne by whoever comes last"),
+    ("BF-POS-1", LOCKED, "rounding has used up what the last one to leave should get"),
     ("BF-BANK-5", LOCKED, "the perpetual cannot pay a winner while a loser is under water"),
     ("BF-FND-5", LOCKED, "an account that owes more funding than it has margin is shut in"),
     ("BF-ARI-1", LOCKED, "a position without an entry value cannot be closed"),
@@ -100,10 +103,12 @@ class Break:
     @property
     def verdict(self) -> str:
         """What kind of break it is."""
+        if self.amount < -DUST:
+            return LEFT_OVER
         for rule, verdict, _ in VERDICTS:
             if rule == self.rule:
                 return verdict
-        return UNBACKED if self.amount > DUST else ROUNDING
+        return UNBACKED
 
     @property
     def key(self) -> tuple[str, str]:
@@ -112,10 +117,13 @@ class Break:
 
 
 def judge(
-    was: View, now: View, command: c.Command, reason: str | None, rules: Sequence[str]
+    was: View, now: View, command: c.Command, accepted: bool, rules: Sequence[str]
 ) -> list[Break]:
-    """The laws that a command broke, given the engine's state before and after it."""
-    if reason is not None:
+    """The laws that a command broke, given the engine's state before and after it.
+
+    `rules` are those that the command exercised, or the one that refused it.
+    """
+    if not accepted:
         return _judge_refusal(was, command, rules)
     found = []
     if now.bank_total() != now.custody:
@@ -123,18 +131,20 @@ def judge(
     tilt = sum(holding.quantity for holding in now.accounts.values())
     if tilt and not now.delisted:
         detail = f"positions add up to {shown(tilt)}"
-        found.append(Break("balance", _blame(rules), abs(tilt), detail))
+        rule = "BF-ORD-10" if "BF-ORD-10" in rules else ""
+        found.append(Break("balance", rule, abs(tilt), detail))
         return found
     lost = surplus(was) - surplus(now)
     if abs(lost) > DUST and not isinstance(command, c.ClosePosition):
-        found.append(Break("backing", _blame(rules), lost, _backing(lost)))
+        rule = _blame(command, now.delisted, lost, rules)
+        found.append(Break("backing", rule, lost, _backing(lost)))
     accrued = now.accrued_fees + now.accrued_gas
     if now.perpetual < accrued and was.perpetual >= was.accrued_fees + was.accrued_gas:
         missing = accrued - now.perpetual
         detail = f"{shown(missing)} of the accrued charges is gone"
         found.append(Break("custody of fees", "", missing, detail))
     if isinstance(command, c.ClosePosition):
-        found += _judge_exit(was, now, command, rules)
+        found += _judge_exit(was, now, command)
     return found
 
 
@@ -144,19 +154,20 @@ def _backing(lost: int) -> str:
     return f"{shown(-lost)} is left over that nobody can claim"
 
 
-def _blame(rules: Sequence[str]) -> str:
-    """The rule to name for a break, if there is one that explains it."""
-    for rule, _, _ in VERDICTS:
+def _blame(command: c.Command, delisted: bool, lost: int, rules: Sequence[str]) -> str:
+    """The rule that explains a loss, or none."""
+    for rule in ("BF-LIQ-11", "BF-FND-8"):
         if rule in rules:
             return rule
+    if delisted:
+        return "BF-END-2"
+    if isinstance(command, c.Deleverage) and 0 < lost <= command.quantity // ADL_PARTS + DUST:
+        return "BF-ADL-7"
     return ""
 
 
-def _judge_exit(
-    was: View, now: View, command: c.ClosePosition, rules: Sequence[str]
-) -> list[Break]:
+def _judge_exit(was: View, now: View, command: c.ClosePosition) -> list[Break]:
     """A final withdrawal pays what the position is worth."""
-    del rules
     worth = equity(evolve(was, index=now.index, index_time=now.index_time), command.account)
     paid = now.accounts[command.account].bank - was.accounts[command.account].bank
     short = max(worth, 0) - paid
@@ -166,7 +177,7 @@ def _judge_exit(
         found.append(Break("exit", "BF-END-6", short, detail))
     moved = surplus(was) - surplus(evolve(was, index=now.index, index_time=now.index_time))
     if abs(moved) > DUST:
-        found.append(Break("backing", "BF-END-3", moved, _backing(moved)))
+        found.append(Break("backing", "BF-END-2", moved, _backing(moved)))
     return found
 
 
@@ -178,14 +189,34 @@ def _judge_refusal(was: View, command: c.Command, rules: Sequence[str]) -> list[
         if was.accounts[command.account].quantity and worth > DUST:
             detail = f"{command.account} cannot get {shown(worth)} out"
             return [Break("exit", rule, worth, detail)]
-    if rule == "BF-BANK-5":
-        holds = shown(was.perpetual)
-        return [Break("exit", rule, 0, f"the perpetual holds {holds}, and refuses to pay more")]
+    if rule == "BF-BANK-5" and _is_at_market(was, command):
+        return _judge_poverty(was)
     if isinstance(command, c.Deleverage) and rule == "BF-POS-3":
         maker, taker = was.accounts[command.maker], was.accounts[command.taker]
-        if taker.quantity and _rounding_stands_in_the_way(maker, taker):
+        settled = all(pending_funding(was, holding) == 0 for holding in (maker, taker))
+        if settled and taker.quantity and _rounding_stands_in_the_way(maker, taker):
             return [Break("closing", rule, 1, "one quantum of rounding refuses the deleveraging")]
     return []
+
+
+def _is_at_market(was: View, command: c.Command) -> bool:
+    """Whether a trade or a change of margin is one that the market has no reason to refuse."""
+    if isinstance(command, c.Fill):
+        return abs(command.price - was.oracle) * 100 <= was.oracle
+    return isinstance(command, c.Liquidate | c.Deleverage | c.RemoveMargin | c.AdjustLeverage)
+
+
+def _judge_poverty(was: View) -> list[Break]:
+    """The perpetual cannot pay: because a loser has not paid yet, or because of rounding."""
+    short = -surplus(was)
+    debts = -sum(min(equity(was, name), 0) for name in was.accounts)
+    if debts <= DUST and 0 < short <= DUST:
+        return [Break("exit", "BF-POS-1", short, f"the perpetual is short of {short} quanta")]
+    if debts <= DUST:
+        return []
+    holds = shown(was.perpetual)
+    detail = f"the perpetual holds {holds} and cannot pay, while {shown(debts)} is owed to it"
+    return [Break("exit", "BF-BANK-5", debts, detail)]
 
 
 def _rounding_stands_in_the_way(maker: Holding, taker: Holding) -> bool:
@@ -226,7 +257,7 @@ class Court:
             self.state = outcome
         self.refused = reason is not None
         was, self._seen = self._seen, self._engine.observe()
-        return judge(was, self._seen, command, reason, rules)
+        return judge(was, self._seen, command, reason is None, rules)
 
     def lost(self) -> int:
         """What the perpetual is short of, all equities together."""
