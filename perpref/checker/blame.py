@@ -37,7 +37,7 @@ from perpref.rules.margin import position_of
 from perpref.rules.position import traded
 from perpref.state import VAULT, Exchange, Order, Side
 from perpref.state import Kind as OrderKind
-from perpref.units import AccountId, ceil_div, sign
+from perpref.units import AccountId, sign
 
 FORCED = ("LIQ-6", "VLT-1", "ADL-3", "LOSS-1")
 """The fills of a liquidation, stage by stage."""
@@ -117,8 +117,25 @@ def refusal(clues: Clues) -> str | None:
     if isinstance(clues.expected, Refused):
         return clues.expected.rule
     if clues.kind is Kind.REFUSAL and isinstance(clues.result, RefusedBy):
+        if clues.result.rule in ("BOOK-4", "BOOK-5") and _fills_reduce_only(clues):
+            return "BOOK-7"
+        if clues.result.rule == "BOOK-11" and not isinstance(clues.command, machine.Place):
+            return "LIQ-2"  # a liquidation that meets an order of its own account
         return clues.result.rule or _rule_of_command(clues.command)
     return None
+
+
+def _fills_reduce_only(clues: Clues) -> bool:
+    """Whether the reference fills a reduce-only order, which an account can nearly always bear."""
+    if getattr(clues.command, "reduce_only", False):
+        return True
+    for traced in clues.traced:
+        if isinstance(traced.event, Filled):
+            fill, resting = traced.event, traced.before.markets[traced.event.market].orders
+            parties = (fill.buyer, fill.seller)
+            if any(order.reduce_only and order.account in parties for _, order in resting.items()):
+                return True
+    return False
 
 
 # 2. Events.
@@ -314,7 +331,7 @@ def _other_fill(parting: Parting, ours: Filled, theirs: Filled) -> str:
     if ours.price != theirs.price:
         if ours.rule in ("BOOK-3", "LIQ-6") and _rests_at(parting.before, ours, theirs.price):
             return "BOOK-2"
-        if ours.rule in ("VLT-1", "ADL-3") and _shares_equity(parting, ours, theirs):
+        if ours.rule in ("VLT-1", "ADL-3") and _shares_equity(parting, ours):
             return "LIQ-4"
         return SAME_RULE[ours.rule, "price"]
     if ours.rule in ("BOOK-3", "LIQ-6") and _reduce_only(parting, ours):
@@ -328,16 +345,10 @@ def _one_victim(now: Exchange, ours: Filled, theirs: Filled) -> bool:
     return any(liquidation.is_due(now, account) for account in both)
 
 
-def _shares_equity(parting: Parting, ours: Filled, theirs: Filled) -> bool:
-    """Whether the victim has several positions, and the price is not just rounded otherwise."""
-    now, market = parting.before, ours.market
-    victim = _victim(now, ours)[0]
-    size = position_of(now, victim, market).size
-    if len(now.accounts[victim].positions) < 2 or size == 0:
-        return False
-    share = liquidation.share_of_equity(now, victim, market)
-    up = max(1, now.markets[market].mark - sign(size) * ceil_div(share, abs(size)))
-    return theirs.price != up
+def _shares_equity(parting: Parting, ours: Filled) -> bool:
+    """Whether the victim has several positions. If it could do with one, LIQ-4 plays no part."""
+    now = parting.before
+    return len(now.accounts[_victim(now, ours)[0]].positions) > 1
 
 
 def _rests_at(now: Exchange, fill: Filled, price: int) -> bool:

@@ -14,7 +14,7 @@ from perpref.checker.choices import IllegalChoice, apply_chosen
 from perpref.checker.differences import laws_broken, same_events, state_differences
 from perpref.checker.engine import Connection, EngineFailure, Step
 from perpref.checker.finding import Case, Difference, Finding, Kind
-from perpref.checker.money import gains
+from perpref.checker.gains import gains
 from perpref.checker.stopwatch import Part, Stopwatch
 from perpref.checker.wire import (
     Comparison,

@@ -24,6 +24,11 @@ class Kind(Enum):
     FAILURE = "engine failure"
 
 
+ONE_FAULT = {"LIQ-4": "LIQ-5"}
+"""Rules that cannot be told apart before a finding is small: with several positions a wrong
+bankruptcy price may come from the share of equity (LIQ-4), with one it cannot."""
+
+
 @frozen
 class Difference:
     """One number of the state that differs: which, and what each side has there."""
@@ -71,7 +76,7 @@ class Finding:
         """What must stay the same while a finding is made smaller: what is to blame."""
         if self.kind in (Kind.FAILURE, Kind.ERRORED, Kind.CHOICE):
             return self.kind.value, self.failure or self.rule
-        return "deviation", self.rule
+        return "deviation", ONE_FAULT.get(self.rule, self.rule)
 
 
 @frozen

@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 
 from perpref import scheduler
 from perpref.outcome import Outcome
+from perpref.rule_registry import require
 from perpref.rules import (
     adl,
     book,
@@ -98,7 +99,7 @@ _take_over = vault.take_over
 def _cap_before(x: Exchange, account: AccountId, market: MarketId, lots: int) -> Outcome:
     held = abs(margin.position_of(x, VAULT, market).size)
     listed = x.markets[market]
-    vault.require(held <= listed.vault_cap, vault.OVER_CAP, held, listed.vault_cap)
+    require(held <= listed.vault_cap, vault.OVER_CAP, held, listed.vault_cap)
     capped = evolve(x, markets=x.markets.put(market, evolve(listed, vault_cap=10**30)))
     outcome = _take_over(capped, account, market, lots)
     restored = evolve(outcome.exchange, markets=outcome.exchange.markets.put(market, listed))

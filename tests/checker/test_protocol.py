@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from perpref import machine, outcome
 from perpref.checker import messages, wire
+from perpref.checker.engine import EngineFailure
 from perpref.checker.reference_engine import ReferenceEngine
 from perpref.checker.serve import answer
 from perpref.state import Order, Rulebook
@@ -65,12 +66,12 @@ def test_every_example_of_the_page_is_as_the_schema_says() -> None:
 
 @pytest.mark.parametrize("part", ["command", "event", "result", "choice"])
 def test_the_schema_names_every_kind(part: str) -> None:
-    kinds = {
+    kinds: dict[str, type[attrs.AttrsInstance]] = {
         "command": wire.COMMANDS,
         "event": wire.EVENTS,
         "result": wire.RESULTS,
         "choice": wire.CHOICES,
-    }[part]
+    }[part]  # type: ignore[assignment]
     options = schema()["$defs"][part]["oneOf"]
     listed = {name: inner for option in options for name, inner in option["properties"].items()}
     assert listed.keys() == kinds.keys()
@@ -122,7 +123,7 @@ def test_the_page_lists_every_reason_that_an_event_can_have() -> None:
 def test_what_the_schema_refuses_the_checker_refuses_too(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         validator("observed").validate(wrong)
-    with pytest.raises(messages.EngineFailure):
+    with pytest.raises(EngineFailure):
         messages.state(json.dumps(wrong).encode(), 1)
 
 
