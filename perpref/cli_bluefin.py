@@ -1,4 +1,4 @@
-"""`perpref check bluefin:BUILD`: Bluefin's published contracts, held to their rules and the laws."""
+"""`perpref check bluefin:BUILD`: Bluefin's contracts, held to their rules and to the laws."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def _summary(report: Report) -> tuple[str, ...]:
     seconds = max(report.milliseconds, 1) / 1000
     return (
         f"{report.engine}:{report.build}, {report.search}, seed {report.seed}",
-        f"  {report.commands:,} commands in {report.episodes:,} episodes: "
-        f"{report.accepted:,} accepted, {report.refused:,} refused; {seconds:.1f} s",
+        f"  {report.commands:,} commands in {report.episodes:,} episodes, {seconds:.1f} s",
+        f"  {report.accepted:,} accepted, {report.refused:,} refused",
         f"  compared: {report.tolerance}",
         *(f"  NOT REACHED {missing}" for missing in report.unreached),
     )
