@@ -82,8 +82,10 @@ def exchange(
     """An exchange that keeps the law: REST holds the other side of what is open."""
     markets = Table([(GOLD, gold or market()), (OIL, oil or market())])
     everybody = Table([(VAULT, holds(0)), (TREASURY, holds(0)), *accounts.items()])
-    others = {m: -sum(a.positions.get(m, Position(0, 0)).size for _, a in everybody.items())
-              for m in markets}
+    others = {
+        m: -sum(a.positions.get(m, Position(0, 0)).size for _, a in everybody.items())
+        for m in markets
+    }
     if any(others.values()):
         open_lots = ((m, Position(n, n * markets[m].mark)) for m, n in others.items() if n != 0)
         everybody = everybody.put(REST, Account(10**9, Table(open_lots)))

@@ -130,20 +130,21 @@ def test_a_second_deposit_adds() -> None:
 @pytest.mark.parametrize("amount", [0, -1, MAX_CASH + 1])
 def test_an_amount_out_of_bounds_is_refused(amount: int) -> None:
     before = exchange({ANN: holds(10**30), BOB: holds(0)})
-    for act in (
-        lambda: deposit(before, ANN, amount),
-        lambda: withdraw(before, ANN, amount),
-        lambda: transfer(before, ANN, BOB, amount),
-    ):
-        with refuses(ledger.AMOUNT_OUT_OF_BOUNDS, amount, 10**24):
-            act()
+    with refuses(ledger.AMOUNT_OUT_OF_BOUNDS, amount, 10**24):
+        deposit(before, ANN, amount)
+    with refuses(ledger.AMOUNT_OUT_OF_BOUNDS, amount, 10**24):
+        withdraw(before, ANN, amount)
+    with refuses(ledger.AMOUNT_OUT_OF_BOUNDS, amount, 10**24):
+        transfer(before, ANN, BOB, amount)
 
 
 @pytest.mark.parametrize("account", [0, MAX_ID])
 def test_identifiers_up_to_the_bound_are_accounts(account: int) -> None:
     before = exchange({ANN: holds(10)})
     assert collateral(deposit(before, AccountId(account), 5).exchange, AccountId(account)) == 5
-    assert collateral(transfer(before, ANN, AccountId(account), 5).exchange, AccountId(account)) == 5
+    assert (
+        collateral(transfer(before, ANN, AccountId(account), 5).exchange, AccountId(account)) == 5
+    )
 
 
 @pytest.mark.parametrize("account", [-1, MAX_ID + 1])

@@ -56,7 +56,9 @@ def test_maintenance_is_over_all_markets() -> None:
     # 50 for gold and 4 for oil
     accounts = {ANN: holds(53, (10, 1_000), (1, 80))}
     assert is_due(exchange(accounts, market(100), market(80)), ANN)
-    assert not is_due(exchange({ANN: holds(54, (10, 1_000), (1, 80))}, market(100), market(80)), ANN)
+    assert not is_due(
+        exchange({ANN: holds(54, (10, 1_000), (1, 80))}, market(100), market(80)), ANN
+    )
 
 
 def test_only_what_is_there_can_be_closed() -> None:
@@ -115,7 +117,9 @@ def test_the_bankruptcy_price_favours_the_account(size: int, cash: int, price: i
     assert 0 <= collateral(closed, ANN) < 10
 
 
-@pytest.mark.parametrize(("cash", "price"), [(-980, 2), (-981, 1), (-990, 1), (-991, 1), (-2_000, 1)])
+@pytest.mark.parametrize(
+    ("cash", "price"), [(-980, 2), (-981, 1), (-990, 1), (-991, 1), (-2_000, 1)]
+)
 def test_a_bankruptcy_price_is_never_below_1(cash: int, price: int) -> None:
     # a short of 10 at 100 that owes 98 each closes at 2, and at 1 whatever it owes beyond
     before = exchange({ANN: holds(cash, (-10, -1_000))})

@@ -99,9 +99,7 @@ def test_shares_are_exact_bounded_and_in_order_for_all_small_weights() -> None:
 
 @given(st.lists(st.integers(1, 10**30), min_size=1, max_size=9), st.data())
 def test_shares_are_exact_bounded_and_in_order(weights: list[int], data: st.DataObject) -> None:
-    require_proration(
-        data.draw(st.integers(0, sum(weights))), sorted(weights, reverse=True)
-    )
+    require_proration(data.draw(st.integers(0, sum(weights))), sorted(weights, reverse=True))
 
 
 # One payment.

@@ -6,8 +6,8 @@ import pytest
 
 from perpref.outcome import Marked
 from perpref.rules import mark
-from perpref.rules.mark import require_market, require_price, set_mark
 from perpref.rules.margin import equity
+from perpref.rules.mark import require_market, require_price, set_mark
 from perpref.units import MAX_PRICE, MarketId
 from tests.exchanges import ANN, BOB, GOLD, OIL, buys, exchange, holds, market, refuses
 

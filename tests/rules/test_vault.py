@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perpref.outcome import Filled
+from perpref.rule_registry import Refusal
 from perpref.rules import liquidation, vault
 from perpref.rules.margin import health
 from perpref.rules.vault import take_over, transfer_position
 from perpref.scheduler import largest_takeover, may_take_over
 from perpref.state import VAULT, Account, Exchange
-from perpref.rule_registry import Refusal
 from tests.exchanges import (
     ANN,
     BOB,
@@ -75,7 +75,9 @@ def test_the_cap_counts_what_the_vault_holds_already() -> None:
 
 def test_the_cap_holds_for_shorts() -> None:
     safe = holds(5_000, (-3, -300))
-    assert position(take_over(victim(safe, size=-10, cap=13), ANN, GOLD, 10).exchange, VAULT)[0] == -13
+    assert (
+        position(take_over(victim(safe, size=-10, cap=13), ANN, GOLD, 10).exchange, VAULT)[0] == -13
+    )
     with refuses(vault.OVER_CAP, 13, 12):
         take_over(victim(safe, size=-10, cap=12), ANN, GOLD, 10)
 

@@ -1,0 +1,179 @@
+"""Every refusal code there is, provoked: by a command where a command can, else by the action."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from attrs import frozen
+
+from perpref import machine
+from perpref.machine import (
+    Cancel,
+    Command,
+    Deposit,
+    Place,
+    SetMark,
+    SettleFunding,
+    Transfer,
+    Unwind,
+    Withdraw,
+)
+from perpref.outcome import Outcome, Refused
+from perpref.rule_registry import Refusal, functions, refusals
+from perpref.rules import adl, book, liquidation, loss, vault
+from perpref.state import VAULT, Exchange, Kind, Side
+from perpref.units import MAX_CASH, AccountId, MarketId, OrderId
+from tests.exchanges import (
+    ANN,
+    BOB,
+    CY,
+    GOLD,
+    OIL,
+    buys,
+    exchange,
+    holds,
+    market,
+    rules,
+    sells,
+)
+
+PLAIN = exchange(
+    {ANN: holds(1_000), BOB: holds(1_000)},
+    market(100, sells(1, BOB, 5, 100), buys(2, BOB, 5, 90)),
+    rulebook=rules(funding_cap=10),
+    last_order=2,
+)
+
+
+def bid(order: int, lots: int, price: int, kind: Kind = Kind.LIMIT, only: bool = False) -> Place:
+    return Place(OrderId(order), ANN, GOLD, Side.BUY, kind, lots, price, only)
+
+
+BY_COMMAND: dict[str, tuple[Exchange, Command]] = {
+    "amount_out_of_bounds": (PLAIN, Deposit(ANN, MAX_CASH + 1)),
+    "id_out_of_bounds": (PLAIN, Transfer(ANN, AccountId(-1), 1)),
+    "unknown_account": (PLAIN, Withdraw(CY, 1)),
+    "not_withdrawable": (PLAIN, Withdraw(ANN, 1_001)),
+    "pot_too_small": (exchange({ANN: holds(50), BOB: holds(-20)}), Withdraw(ANN, 31)),
+    "unknown_market": (PLAIN, SetMark(MarketId(3), 100)),
+    "price_out_of_bounds": (PLAIN, SetMark(GOLD, 0)),
+    "lots_out_of_bounds": (PLAIN, bid(3, 0, 100)),
+    "order_id_not_new": (PLAIN, bid(2, 1, 100)),
+    "nothing_to_reduce": (PLAIN, bid(3, 1, 100, only=True)),
+    "post_only_would_cross": (PLAIN, bid(3, 1, 100, Kind.POST_ONLY)),
+    "taker_cannot_bear": (
+        exchange({ANN: holds(9), BOB: holds(99)}, market(100, sells(1, BOB, 1, 100)), last_order=1),
+        bid(3, 1, 100),
+    ),
+    "unknown_order": (PLAIN, Cancel(ANN, GOLD, OrderId(3))),
+    "not_your_order": (PLAIN, Cancel(ANN, GOLD, OrderId(1))),
+    "funding_rate_out_of_bounds": (PLAIN, SettleFunding(GOLD, -11)),
+}
+
+LOSER = exchange(
+    {
+        VAULT: holds(1_000),
+        ANN: holds(-30, (10, 1_000)),
+        BOB: holds(2, (-10, -1_000)),
+        CY: holds(-50),
+    },
+    market(
+        100,
+        buys(1, BOB, 1, 90),
+        buys(2, ANN, 1, 103),
+        buys(3, CY, 1, 103),
+        buys(4, CY, 1, 103, only=True),
+    ),
+)
+
+
+def offered(number: int) -> Callable[[Exchange], Outcome]:
+    """Ann's liquidation order meets a resting one."""
+    maker = LOSER.markets[GOLD].orders[OrderId(number)]
+    return lambda before: liquidation.liquidate(before, ANN, GOLD, maker)
+
+
+@frozen
+class Provocation:
+    """An action that its rule refuses. No command gets so far: the scheduler asks first."""
+
+    exchange: Exchange
+    action: Callable[[Exchange], Outcome]
+
+
+def capped(cap: int, boundary: int = 0, safe: int = 1_000) -> Exchange:
+    return exchange(
+        {VAULT: holds(safe), ANN: holds(-30, (10, 1_000)), BOB: holds(2, (-10, -1_000))},
+        market(100, cap=cap),
+        rulebook=rules(boundary=boundary),
+    )
+
+
+BY_ACTION: dict[str, Provocation] = {
+    "price_not_agreed": Provocation(
+        PLAIN, lambda x: book.match(x, GOLD, buys(3, ANN, 1, 100), sells(1, BOB, 5, 100), 101)
+    ),
+    "self_trade": Provocation(LOSER, offered(2)),
+    "maker_cannot_reduce": Provocation(LOSER, offered(4)),
+    "maker_cannot_bear": Provocation(LOSER, offered(3)),
+    "worse_than_bankruptcy": Provocation(LOSER, offered(1)),
+    "not_due": Provocation(LOSER, lambda x: adl.deleverage(x, VAULT, ANN, GOLD, 1)),
+    "no_position": Provocation(LOSER, lambda x: vault.take_over(x, ANN, OIL, 1)),
+    "vault_is_liquidated": Provocation(LOSER, lambda x: vault.take_over(x, VAULT, GOLD, 1)),
+    "over_cap": Provocation(capped(9), lambda x: vault.take_over(x, ANN, GOLD, 10)),
+    "vault_under_margin": Provocation(
+        capped(10, safe=129), lambda x: vault.take_over(x, ANN, GOLD, 10)
+    ),
+    "under_boundary": Provocation(
+        capped(10, boundary=971), lambda x: vault.take_over(x, ANN, GOLD, 10)
+    ),
+    "more_than_there_is": Provocation(LOSER, lambda x: vault.take_over(x, ANN, GOLD, 11)),
+    "not_opposite": Provocation(LOSER, lambda x: adl.deleverage(x, ANN, CY, GOLD, 1)),
+    "counterparty_cannot_bear": Provocation(LOSER, lambda x: adl.deleverage(x, ANN, BOB, GOLD, 1)),
+    "no_deficit": Provocation(LOSER, lambda x: loss.socialise(x, VAULT, BOB, 2)),
+    "not_flat": Provocation(LOSER, lambda x: loss.socialise(x, ANN, VAULT, 1_000)),
+    "more_than_the_pot": Provocation(LOSER, lambda x: loss.socialise(x, CY, BOB, 49)),
+    "cannot_share": Provocation(LOSER, lambda x: loss.socialise(x, CY, ANN, 1_000)),
+}
+
+
+def test_every_code_is_provoked_somewhere() -> None:
+    assert set(BY_COMMAND) | set(BY_ACTION) == set(refusals())
+    assert not set(BY_COMMAND) & set(BY_ACTION)
+
+
+@pytest.mark.parametrize("code", BY_COMMAND)
+def test_a_command_is_refused_with_its_code_phase_and_rule(code: str) -> None:
+    before, command = BY_COMMAND[code]
+    declared = refusals()[code]
+    said = machine.apply(before, command)
+    assert isinstance(said, Refused)
+    assert (said.code, said.phase, said.rule) == (code, declared.phase.value, declared.rule)
+    assert said.message.endswith(f"({declared.rule})")
+    assert "{" not in said.message
+    assert "None" not in said.message
+
+
+@pytest.mark.parametrize("code", BY_ACTION)
+def test_an_action_is_refused_with_its_code(code: str) -> None:
+    provocation = BY_ACTION[code]
+    with pytest.raises(Refusal) as got:
+        provocation.action(provocation.exchange)
+    assert got.value.code is refusals()[code]
+    assert str(got.value).endswith(f"({got.value.code.rule})")
+    if "{value}" in got.value.code.says:
+        assert "None" not in str(got.value)
+
+
+def test_an_unwinding_without_a_position_is_refused_like_an_order() -> None:
+    said = machine.apply(PLAIN, Unwind(GOLD, OrderId(3)))
+    assert isinstance(said, Refused)
+    assert said.code == "nothing_to_reduce"
+
+
+def test_phases_and_rules_of_codes_are_known() -> None:
+    chapters = {rule.split("-")[0] for rule in functions()} | {"UNIT"}
+    for code in refusals().values():
+        assert code.rule.split("-")[0] in chapters
+        assert code.says[0].isupper() or code.says[0] == "{"
