@@ -13,6 +13,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -159,13 +160,21 @@ def install(folder: Path | None = None) -> Path:
     if npm is None:
         raise BluefinUnavailable("npm is not installed; it is needed once, to fetch the engine")
     folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder) as stage:
+        _fetch(npm, Path(stage))
+        _move_in(Path(stage), folder)
+    return folder
+
+
+def _fetch(npm: str, stage: Path) -> None:
+    """Let npm fetch the packages into a folder of their own, and look at what came."""
     for name in ("package.json", "package-lock.json"):
-        shutil.copyfile(HERE / name, folder / name)
+        shutil.copyfile(HERE / name, stage / name)
     command = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     try:
         done = subprocess.run(
             command,
-            cwd=folder,
+            cwd=stage,
             capture_output=True,
             text=True,
             timeout=NPM_SECONDS,
@@ -176,10 +185,22 @@ def install(folder: Path | None = None) -> Path:
     if done.returncode != 0:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()
         raise BluefinUnavailable(f"npm could not fetch the engine: {said[0] if said else '?'}")
-    wrong = fault(folder)
+    wrong = fault(stage)
     if wrong is not None:
         raise BluefinUnavailable(wrong)
-    return folder
+
+
+def _move_in(stage: Path, folder: Path) -> None:
+    """Put what was fetched into its place, unless another process was faster."""
+    place = folder / "node_modules"
+    if place.exists() and fault(folder) is not None:
+        place.rename(stage / "spoilt")
+    if not place.exists():
+        try:
+            (stage / "node_modules").rename(place)
+        except OSError:
+            if fault(folder) is not None:
+                raise
 
 
 def main() -> None:

@@ -56,7 +56,7 @@ VERDICTS = (
     ("BF-FND-8", DELIBERATE, "funding beyond a short's entry value is forgiven in a deleveraging"),
     ("BF-ADL-7", DELIBERATE, "a loss beyond margin, within the tolerance, is forgiven"),
     ("BF-END-2", UNBACKED, "funding accrues against a side that has left after delisting"),
-    ("BF-END-6", UNBACKED, "bad debt is borne by whoever comes last"),
+    ("BF-END-6", DELIBERATE, "bad debt is borne by whoever comes last"),
     ("BF-POS-1", LOCKED, "rounding has used up what the last one to leave should get"),
     ("BF-BANK-5", LOCKED, "the perpetual cannot pay a winner while a loser is under water"),
     ("BF-FND-5", LOCKED, "an account that owes more funding than it has margin is shut in"),
@@ -287,6 +287,7 @@ def _told_short(build: str, found: Found, folder: Path | None, times: int) -> Br
     why = next((text for rule, _, text in VERDICTS if rule == broken.rule), "")
     return BrokenLaw(
         law=broken.law,
+        rule=broken.rule,
         verdict=broken.verdict,
         scenario=found.name,
         amount=broken.amount,

@@ -191,7 +191,7 @@ def settle_funding(state: State, account: str, why: int, caller: str) -> State:
     BF-FND-5: an order, a change of margin or of leverage and a final withdrawal are refused to an
     account that owes more than its margin. Perpetual.sol, _applyFundRateToAccount, P33.
     BF-FND-6: in a liquidation, the liquidator pays what an account owes beyond its margin.
-    Perpetual.sol, _applyFundRateToAccount; LiquidationTradesWithMoreLoss.test.ts.
+    Perpetual.sol, _applyFundRateToAccount, LiquidatorPaidForAccountSettlement.
     BF-FND-7: in a deleveraging, an account that owes more than its margin pays nothing; its entry
     value is moved against it instead. Perpetual.sol, _applyFundRateToAccount; ADLTrades.test.ts,
     "#4 - Long Position + Full ADL + Funding > Margin".
@@ -339,7 +339,7 @@ def require_equity(state: State, deal: Deal, tolerance: int = 0) -> int:
 
     BF-POS-3: a position whose loss exceeds its margin is not closed by an order.
     IsolatedTrader.sol, _applyIM, "Cannot trade when loss exceeds margin";
-    MoreLossThanMargin.test.ts.
+    LiquidationTradesWithMoreLoss.test.ts.
     """
     position = state.position(deal.account)
     margin = divide(state.margin(deal.account), position.quantity)
@@ -728,7 +728,8 @@ def share_premium(state: State, command: c.Liquidate, per_unit: int, quantity: i
     is split between the insurance pool and the liquidator, each part towards zero; the perpetual
     pays both. IsolatedLiquidation.sol, trade; LiquidationTrades.test.ts.
     BF-LIQ-9: below it the liquidator pays the whole of it to the perpetual.
-    IsolatedLiquidation.sol, trade; LiquidationTradesWithMoreLoss.test.ts.
+    IsolatedLiquidation.sol, trade; LiquidationTrades.test.ts, "Test # 5 - Long Position + Full
+    Underwater Liquidation".
     """
     premium, share = times(per_unit, quantity), state.terms.insurance_share
     if per_unit < 0:

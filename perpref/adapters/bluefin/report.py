@@ -30,6 +30,7 @@ class BrokenLaw:
     """
 
     law: str
+    rule: str
     verdict: str
     scenario: str
     amount: int

@@ -1,0 +1,113 @@
+"""The engine comes in by its hashes or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from perpref.adapters.bluefin import BluefinUnavailable
+from perpref.adapters.bluefin import install as installer
+
+PINNED = {
+    "@firefly-exchange/library": (
+        "1.2.23",
+        "sha512-LCZVQhHmh1rwiue4ROcG3H1RKxyZ8nqoFKikQMo1TYXnfDrQvex"
+        "/sQN9kPIPREPRIwMjTrCbhPb68lgl1mHxkg==",
+    ),
+    "@openzeppelin/contracts": (
+        "4.9.6",
+        "sha512-xSmezSupL+y9VkHZJGDoCBpmnB2ogM13ccaYDWqJTfS3dbuHkgjuwDFUmaFauBCboQMGB"
+        "/S5UqUl2y54X99BmA==",
+    ),
+}
+
+
+def lock() -> dict[str, dict[str, str]]:
+    text = (installer.HERE / "package-lock.json").read_text("utf-8")
+    packages: dict[str, dict[str, str]] = json.loads(text)["packages"]
+    return packages
+
+
+def test_the_lock_pins_both_packages_by_hash_and_names_no_address() -> None:
+    packages = lock()
+    assert set(packages) == {""} | {f"node_modules/{name}" for name in PINNED}
+    for name, (version, integrity) in PINNED.items():
+        entry = packages[f"node_modules/{name}"]
+        assert (entry["version"], entry["integrity"]) == (version, integrity)
+        assert "resolved" not in entry
+
+
+def test_what_is_installed_is_what_the_hashes_say(folder: Path) -> None:
+    assert installer.fault(folder) is None
+    assert installer.install(folder) == folder
+
+
+def copy_of(folder: Path, place: Path) -> Path:
+    for name in (*installer.DIGESTS, "node_modules/.package-lock.json"):
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / name, place / name)
+    return place
+
+
+def test_a_changed_file_is_noticed(folder: Path, tmp_path: Path) -> None:
+    place = copy_of(folder, tmp_path)
+    assert installer.fault(place) is None
+    victim = place / installer.factory("boba", "Perpetual")
+    text = victim.read_text("utf-8")
+    victim.write_text(text.replace("6080", "6081", 1), "utf-8")
+    why = installer.fault(place)
+    assert why is not None
+    assert "is not the file that the lock names" in why
+
+
+def test_a_missing_file_is_noticed(folder: Path, tmp_path: Path) -> None:
+    place = copy_of(folder, tmp_path)
+    (place / installer.factory("arbitrum", "MarginBank")).unlink()
+    assert "is not in" in str(installer.fault(place))
+
+
+def test_another_package_is_noticed(folder: Path, tmp_path: Path) -> None:
+    place = copy_of(folder, tmp_path)
+    record = place / "node_modules/.package-lock.json"
+    wrong = record.read_text("utf-8").replace("sha512-LCZ", "sha512-AAA")
+    record.write_text(wrong, "utf-8")
+    assert "does not have the integrity" in str(installer.fault(place))
+    record.unlink()
+    assert "no record" in str(installer.fault(place))
+
+
+def test_without_npm_the_reason_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(installer.shutil, "which", lambda _name: None)
+    with pytest.raises(BluefinUnavailable, match="npm is not installed") as caught:
+        installer.install(tmp_path)
+    assert caught.value.why == str(caught.value)
+
+
+def test_when_npm_fails_the_reason_is_said_and_nothing_is_left(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    failing = tmp_path / "npm"
+    failing.write_text("#!/bin/sh\necho 'the network is down' >&2\nexit 1\n", "utf-8")
+    failing.chmod(0o755)
+    monkeypatch.setattr(installer.shutil, "which", lambda _name: str(failing))
+    place = tmp_path / "engine"
+    with pytest.raises(BluefinUnavailable, match="the network is down"):
+        installer.install(place)
+    assert list(place.iterdir()) == []
+
+
+def test_a_spoilt_installation_is_replaced(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    spoilt = copy_of(folder, tmp_path / "engine")
+    (spoilt / installer.factory("boba", "Guardian")).write_text("spoilt", "utf-8")
+    monkeypatch.setattr(installer.shutil, "which", lambda _name: "npm")
+
+    def fetch(_npm: str, stage: Path) -> None:
+        copy_of(folder, stage)
+
+    monkeypatch.setattr(installer, "_fetch", fetch)
+    assert installer.fault(installer.install(spoilt)) is None

@@ -1,0 +1,159 @@
+"""What breaks the laws on each build, no more and no less; and the judge can tell."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("pyrevm", reason="pyrevm is not installed")
+
+from attrs import evolve
+
+from perpref.adapters import bluefin
+from perpref.adapters.bluefin import commands as c
+from perpref.adapters.bluefin.commands import ONE
+from perpref.adapters.bluefin.law_search import (
+    DELIBERATE,
+    LEFT_OVER,
+    LOCKED,
+    UNBACKED,
+    Court,
+    equity,
+    judge,
+    surplus,
+)
+from perpref.adapters.bluefin.scenarios import all_scenarios
+from tests.adapters.bluefin_play import Play, table_terms
+
+ON_BOTH = {
+    ("backing", "BF-LIQ-11", UNBACKED),
+    ("backing", "BF-FND-8", DELIBERATE),
+    ("backing", "BF-END-2", UNBACKED),
+    ("exit", "BF-END-6", DELIBERATE),
+    ("exit", "BF-BANK-5", LOCKED),
+    ("exit", "BF-FND-5", LOCKED),
+    ("exit", "BF-ARI-1", LOCKED),
+    ("exit", "BF-POS-1", LOCKED),
+}
+KNOWN = {
+    "arbitrum": ON_BOTH
+    | {
+        ("backing", "BF-ADL-7", DELIBERATE),
+        ("custody of fees", "", UNBACKED),
+        ("exit", "BF-ARI-2", LOCKED),
+    },
+    "boba": ON_BOTH | {("balance", "BF-ORD-10", UNBACKED), ("closing", "BF-POS-3", LOCKED)},
+}
+"""Every break found in both builds: the law, the rule that explains it, and the verdict."""
+
+
+@pytest.fixture(scope="module")
+def reports(folder: Path) -> dict[str, bluefin.Report]:
+    return {build: bluefin.laws(build, 5_000, folder=folder) for build in bluefin.builds()}
+
+
+def test_what_breaks_the_laws_is_known(build: str, reports: dict[str, bluefin.Report]) -> None:
+    broken = reports[build].broken
+    assert {(entry.law, entry.rule, entry.verdict) for entry in broken} == KNOWN[build]
+
+
+def test_every_break_has_a_short_story(build: str, reports: dict[str, bluefin.Report]) -> None:
+    for entry in reports[build].broken:
+        assert 2 <= len(entry.story) <= 12, entry
+        assert entry.detail
+        assert entry.times >= 1
+
+
+def test_conservation_and_the_sum_of_tokens_never_break(
+    build: str, reports: dict[str, bluefin.Report]
+) -> None:
+    assert all(entry.law != "conservation" for entry in reports[build].broken)
+
+
+def test_the_report_survives_json(build: str, reports: dict[str, bluefin.Report]) -> None:
+    plain = reports[build].as_json()
+    assert json.loads(json.dumps(plain)) == plain
+    assert plain["search"] == "laws"
+
+
+def test_whoever_liquidates_himself_is_paid_by_the_others(build: str, folder: Path) -> None:
+    """The published package pays, again and again; the position stays (BF-LIQ-11)."""
+    play = Play(build, folder, table_terms(build))
+    play.fund(("alice", "bob"), 2_000_000)
+    play.trade("alice", "bob", 10, 100, 4)
+    play.tell(c.SetOracle(78 * ONE))
+    before = play.seen
+    play.tell(c.Liquidate("alice", "alice", 10 * ONE, 4 * ONE, True))
+    after = play.seen
+    assert after.accounts["alice"].bank - before.accounts["alice"].bank == 27 * ONE
+    assert after.insurance_pool - before.insurance_pool == 3 * ONE
+    assert before.perpetual - after.perpetual == 30 * ONE
+    assert after.accounts["alice"].quantity == before.accounts["alice"].quantity == 10 * ONE
+    assert after.accounts["alice"].margin == before.accounts["alice"].margin
+
+
+def test_scenarios_end_as_they_are_meant_to(build: str, folder: Path) -> None:
+    """How much of what backed claims each scenario costs the perpetual, in whole quanta."""
+    lost = {}
+    for scenario in all_scenarios(build):
+        court = Court(bluefin.open_engine(build, folder, scenario.terms), scenario.terms)
+        for command in scenario.commands:
+            court.hear(command)
+        lost[scenario.name] = court.lost()
+    money = {name: amount for name, amount in lost.items() if abs(amount) > 10**9}
+    forgiven = 549_999_999_999_998_000_000
+    expected = {
+        "liquidating oneself": 60 * ONE,
+        "liquidating oneself under the published terms": 12_600 * ONE,
+        "funding beyond margin and entry value, then deleveraging": forgiven,
+        "a position without entry value at delisting": forgiven,
+    }
+    if build == "arbitrum":
+        expected["the tolerance of deleveraging"] = 9 * ONE // 10
+    assert money == expected
+    assert lost["rounding, harvested"] <= 0
+    assert 0 < lost["rounding, harvested in large fills"] < 10**7
+
+
+def test_deleveraging_and_liquidation_in_order_cost_nobody_anything(
+    build: str, folder: Path
+) -> None:
+    for scenario in all_scenarios(build):
+        if scenario.name.startswith(("a gap", "a liquidation", "funding beyond margin, delev")):
+            court = Court(bluefin.open_engine(build, folder, scenario.terms), scenario.terms)
+            for command in scenario.commands:
+                assert court.hear(command) == []
+                assert not court.refused
+            assert court.lost() == 0
+
+
+def test_the_judge_sees_each_law_broken(folder: Path) -> None:
+    play = Play("arbitrum", folder, table_terms("arbitrum"))
+    play.fund(("alice", "bob"), 2_000)
+    play.trade("alice", "bob", 10, 100, 4)
+    view, command = play.seen, c.SetOracle(ONE)
+    assert surplus(view) == 0
+    assert equity(view, "alice") == 250 * ONE
+    assert judge(view, view, command, True, ()) == []
+
+    stolen = evolve(view, perpetual=view.perpetual - ONE)
+    laws = {found.law for found in judge(view, stolen, command, True, ())}
+    assert laws == {"conservation", "backing"}
+
+    alice = evolve(view.accounts["alice"], quantity=11 * ONE)
+    tilted = evolve(view, accounts={**view.accounts, "alice": alice})
+    assert [found.law for found in judge(view, tilted, command, True, ())] == ["balance"]
+
+    given = evolve(view.accounts["alice"], margin=view.accounts["alice"].margin + ONE)
+    lent = evolve(view, accounts={**view.accounts, "alice": given})
+    (found,) = judge(view, lent, command, True, ())
+    assert (found.law, found.amount, found.verdict) == ("backing", ONE, UNBACKED)
+    (found,) = judge(lent, view, command, True, ())
+    assert found.verdict == LEFT_OVER
+
+    emptied = evolve(
+        view, perpetual=view.accrued_fees - 1, fee_pool=view.perpetual - view.accrued_fees + 1
+    )
+    assert "custody of fees" in {x.law for x in judge(view, emptied, command, True, ())}
