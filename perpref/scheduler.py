@@ -15,7 +15,7 @@ from attrs import evolve, frozen
 from perpref.outcome import Cancelled, Event, Outcome
 from perpref.rule_registry import Refusal, require, rule
 from perpref.rules import adl, book, funding, liquidation, loss, margin, mark, vault
-from perpref.state import VAULT, Exchange, Kind, Order, Side, Stage
+from perpref.state import VAULT, Exchange, Kind, Order, Stage
 from perpref.units import AccountId, MarketId, OrderId
 
 P = ParamSpec("P")

@@ -116,8 +116,8 @@ class Rulebook:
 
     Rates are in parts per million; `vault_boundary` is the equity, in quanta, below which a
     takeover may not bring the vault. `counterparty` and `price` say who picks the next account to
-    deleverage (ADL-2) and the price of a fill between two limits (BOOK-3). The last stage of the waterfall is RESIDUAL: it is the one
-    that cannot fail (LIQ-5).
+    deleverage (ADL-5) and the price of a fill between two limits (BOOK-3). The last stage of the
+    waterfall is RESIDUAL: it is the one that cannot fail (LIQ-7).
     """
 
     name: str

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from perpref.rule_registry import Refusal
 from perpref.rules import adl
 from perpref.rules.adl import Standing
+from perpref.rules.liquidation import bankruptcy_price
 from perpref.rules.margin import equity, position_of
 from perpref.rules.vault import transfer_position
 from perpref.units import AccountId, MarketId
@@ -49,7 +51,7 @@ def what_is_bearable_is_never_refused() -> None:
     accepted = True
     try:
         adl.deleverage(exchange, account, counterparty, market, lots)
-    except adl.Refusal:
+    except Refusal:
         accepted = False
     claim("accepted", accepted)
 
@@ -65,7 +67,7 @@ def what_is_more_than_bearable_would_ruin_the_counterparty() -> None:
     assume(implies(size < 0, other > 0))
     lots = adl.bearable(exchange, account, counterparty, market) + 1
     assume(all_of(lots <= abs(size), lots <= abs(other), equity(exchange, counterparty) >= 0))
-    price = adl.bankruptcy_price(exchange, account, market)
+    price = bankruptcy_price(exchange, account, market)
     closed = transfer_position(exchange, account, counterparty, market, lots, price, "ADL-3")
     claim("insolvent", equity(closed.exchange, counterparty) < 0)
 
@@ -148,7 +150,7 @@ def an_unguarded_deleveraging_never_bankrupts_the_counterparty() -> None:
     exchange, account, market = any_due()
     counterparty, lots = any_account("counterparty"), fresh_int("lots")
     adl.require_opposite(exchange, account, counterparty, market, lots)
-    price = adl.bankruptcy_price(exchange, account, market)
+    price = bankruptcy_price(exchange, account, market)
     closed = transfer_position(exchange, account, counterparty, market, lots, price, "ADL-3")
     was, now = equity(exchange, counterparty), equity(closed.exchange, counterparty)
     claim("solvent", implies(was >= 0, now >= 0))

@@ -1,4 +1,4 @@
-"""BOOK: priority is a total order, and a fill between two orders hurts nobody who cannot bear it."""
+"""BOOK: priority is a total order, and a fill hurts nobody who cannot bear it."""
 
 from __future__ import annotations
 

@@ -95,4 +95,4 @@ def the_liquidation_fee_is_within_its_rate_the_improvement_and_what_is_left() ->
         after.accounts[VAULT].collateral == exchange.accounts[VAULT].collateral + paid,
     )
     claim("bounds", all_of(paid >= 0, paid <= full, paid <= better, paid <= max(left, 0)))
-    claim("the least of them", (paid == full) | (paid == better) | (paid == max(left, 0)))  # type: ignore[operator]
+    claim("the least of them", (paid == full) | (paid == better) | (paid == max(left, 0)))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from perpref.rules import liquidation
+from perpref.rules import liquidation, margin
 from perpref.rules.margin import equity, health, position_of
 from perpref.rules.vault import transfer_position
 from perpref.state import TREASURY, VAULT, Exchange, Side
-from perpref.units import MAX_PRICE, AccountId, MarketId, sign
+from perpref.units import MAX_PRICE, AccountId, MarketId, floor_div, sign
 from proofs.contracts import ALL_CONTRACTS
 from proofs.executor import all_of, any_of, assume, claim, fresh_int, implies
 from proofs.laws import SOLVENCY, Step, action, take
@@ -50,7 +50,7 @@ def the_equity_behind_a_position_is_part_of_the_equity() -> None:
     claim("part of it", implies(now >= 0, all_of(share >= 0, share <= now)))
     claim("a loss", implies(now < 0, all_of(share < 0, share >= now)))
     position = position_of(exchange, account, market)
-    weight = liquidation.maintenance_margin(position, exchange.markets[market])
+    weight = margin.maintenance_margin(position, exchange.markets[market])
     only = weight == health(exchange, account).maintenance
     claim("the only position", implies(only, share == now))
 
@@ -119,7 +119,7 @@ def a_long_that_is_due_never_meets_the_lowest_price() -> None:
     size = position_of(exchange, account, market).size
     assume(size > 0)
     share = liquidation.share_of_equity(exchange, account, market)
-    distance = liquidation.floor_div(share, size)
+    distance = floor_div(share, size)
     claim("not clamped", exchange.markets[market].mark - distance >= 1)
 
 

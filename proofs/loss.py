@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from perpref.rules import loss
 from perpref.rules.margin import equity, position_of
-from perpref.units import MarketId
+from perpref.state import Exchange
+from perpref.units import AccountId, MarketId
 from proofs.contracts import CLOSING
 from proofs.executor import all_of, assume, claim, fresh_int
 from proofs.laws import SOLVENCY, Step, action, take
@@ -22,9 +23,16 @@ def close_out() -> Step:
     return Step(exchange, after, (account, counterparty), market)
 
 
+def any_sharing() -> tuple[Exchange, AccountId, AccountId]:
+    """Any debtor and any payer; the debtor may hold a position, and then it is not flat."""
+    exchange, debtor, payer = any_exchange(), any_account("debtor"), any_account("payer")
+    position_of(exchange, debtor, MarketId(fresh_int("market")))
+    return exchange, debtor, payer
+
+
 @action("LOSS-2", "LOSS-3", "LOSS-4", keeps=SOLVENCY)
 def socialise() -> Step:
-    exchange, debtor, payer = any_exchange(), any_account("debtor"), any_account("payer")
+    exchange, debtor, payer = any_sharing()
     after = take(loss.socialise, exchange, debtor, payer, fresh_int("weights"))
     return Step(exchange, after, (debtor, payer))
 
@@ -85,7 +93,7 @@ def a_larger_weight_never_pays_less() -> None:
 @theorem("T-PRO", "LOSS-2", "LOSS-3", "LOSS-4", subject="socialise")
 def a_payer_never_pays_more_than_it_has_or_than_is_owed() -> None:
     """The debtor ends at 0 or below, never above, and the payer stays solvent."""
-    exchange, debtor, payer = any_exchange(), any_account("debtor"), any_account("payer")
+    exchange, debtor, payer = any_sharing()
     after = loss.socialise(exchange, debtor, payer, fresh_int("weights")).exchange
     claim("the debtor", equity(after, debtor) <= 0)
     claim("no worse", equity(after, debtor) >= equity(exchange, debtor))

@@ -48,7 +48,7 @@ def a_margin_is_its_rate_of_notional_rounded_up() -> None:
 
 @theorem("T-MRG", "MRG-3", "MRG-4", subject="maintenance_margin")
 def a_margin_depends_on_size_mark_and_rates_alone() -> None:
-    """Two positions of one size have one margin, whatever they cost and whatever rests on the book."""
+    """Two positions of one size have one margin, whatever they cost or rests on the book."""
     exchange, one = any_exchange(), any_position("one")
     market, other = exchange.markets[MarketId(fresh_int("market"))], any_position("other")
     elsewhere = evolve(
@@ -128,5 +128,5 @@ def reducing_is_fewer_lots_on_the_same_side() -> None:
     else:
         claim(
             "not fewer, or another side",
-            (abs(after.size) >= abs(before.size)) | (after.size * before.size < 0),  # type: ignore[operator]
+            (abs(after.size) >= abs(before.size)) | (after.size * before.size < 0),
         )

@@ -40,7 +40,7 @@ def closing_realises_the_average_profit_rounded_down() -> None:
 
 @theorem("T-POS", "POS-3", subject="traded")
 def a_fill_never_leaves_two_sides_open() -> None:
-    """A fill against a position first closes it: profit is realised, or lots are added, not both."""
+    """A fill against a position first closes it: profit is realised or lots are added."""
     position, lots = any_position("position"), fresh_int("lots")
     after, profit = traded(position, lots, between("price", 1, MAX_PRICE))
     adds = abs(after.size) == abs(position.size) + abs(lots)

@@ -7,6 +7,7 @@ that take the same path through the real code and end in the same state or the s
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import nullcontext
@@ -15,7 +16,7 @@ from multiprocessing import get_context
 from time import perf_counter
 from typing import Any
 
-import z3
+import z3  # type: ignore[import-untyped]
 from attrs import evolve, field, frozen
 
 from perpref.rule_registry import Refusal
@@ -30,12 +31,14 @@ from proofs.executor import (
     counterexample,
     explore,
     prove,
+    replay,
     witness,
 )
 from proofs.executor.explore import running
 from proofs.executor.prove import Answer
-from proofs.laws import Attempt, Step, attempt
+from proofs.laws import Attempt, attempt
 from proofs.registry import Strength, Theorem, theorems
+from proofs.world import given, worlds
 
 SECONDS = 10.0
 """How long z3 may think about one obligation."""
@@ -87,6 +90,7 @@ class Trial:
     refusal: str
     claims: tuple[str, ...]
     exact: tuple[Any, ...]
+    worlds: tuple[Any, ...]
 
 
 def prove_all(
@@ -162,7 +166,7 @@ def prove_group(group: list[Theorem], replay: bool = True) -> list[Row]:
     )
     rows = [_judged(theorem, paths, verdicts, first) for theorem in group]
     if replay:
-        replayed, problem = _replay(paths)
+        replayed, problem = _replay(group, paths)
         rows = [evolve(row, replayed=replayed, problem=row.problem or problem) for row in rows]
     share = (perf_counter() - start) / len(rows)
     return [evolve(row, seconds=share) for row in rows]
@@ -205,7 +209,7 @@ def _trial_of(group: list[Theorem]) -> Callable[[], Trial]:
                     _owned(owners, theorem.name)
             exact = calls()
         tried = attempt() if first.law else None
-        return Trial(tried, step, refusal, tuple(owners), exact)
+        return Trial(tried, step, refusal, tuple(owners), exact, worlds())
 
     return trial
 
@@ -247,13 +251,14 @@ def _judged(
         ),
     )
     if theorem.strength is Strength.REFUTED:
-        problem = "" if refuted else "the counterexample is gone"
-        return evolve(row, witness=_counterexample(refuted), problem=problem)
+        shown, real = _counterexample(theorem, refuted)
+        problem = "" if real else "there is no counterexample that the real code confirms"
+        return evolve(row, witness=shown, problem=problem)
     if not mine:
         return evolve(row, problem="nothing is claimed on any path")
     if refuted:
         problem = f"refuted: {refuted[0].name.partition('|')[2]}"
-        return evolve(row, problem=problem, witness=_counterexample(refuted))
+        return evolve(row, problem=problem, witness=_counterexample(theorem, refuted)[0])
     if row.disagree:
         return evolve(row, problem="the solvers disagree")
     if open_ones:
@@ -261,18 +266,22 @@ def _judged(
     return row
 
 
-def _counterexample(refuted: list[Verdict]) -> str:
-    """The numbers of a counterexample, the smallest that the solver finds."""
+def _counterexample(theorem: Theorem, refuted: list[Verdict]) -> tuple[str, bool]:
+    """The numbers of a counterexample, and whether the real code confirms it."""
+    shown = ""
     for verdict in refuted:
         model = counterexample(verdict.obligation) or verdict.model
-        if model is not None:
-            shown = {
-                name: value
-                for name, value in model.values.items()
-                if value and not name.startswith(("quotient", "rest of")) and "any key" not in name
-            }
-            return ", ".join(f"{name} = {value}" for name, value in shown.items())
-    return ""
+        if model is None:
+            continue
+        numbers = {
+            name: value
+            for name, value in model.values.items()
+            if value and not name.startswith(("quotient", "rest of")) and "any key" not in name
+        }
+        shown = ", ".join(f"{name} = {value}" for name, value in numbers.items())
+        if _breaks(theorem, verdict.obligation, model):
+            return shown, True
+    return shown, False
 
 
 # -- witnesses ------------------------------------------------------------------------------------
@@ -304,35 +313,66 @@ def _witness(path: Path[Trial], really: list[Any]) -> Model | None:
     return None
 
 
-def _replay(paths: list[Path[Trial]]) -> tuple[int, str]:
+def _replay(group: list[Theorem], paths: list[Path[Trial]]) -> tuple[int, str]:
     """How many paths were replayed on the real code, and what went wrong with the first bad one.
 
-    A path of an action that no integers take is one that only its contracts allow; it is not
-    counted, and there must be others that end the same way.
+    A path that no integers take is one that only contracts allow; it is not counted, and there
+    must be others that end the same way.
     """
-    ends: dict[str, int] = {}
+    ends: Counter[str] = Counter()
     impossible: set[str] = set()
     for path in paths:
         trial = path.result
         assert trial is not None
-        if trial.attempt is None:
-            continue
         found = _witness(path, [exactly(call) for call in trial.exact])
-        if found is None:
+        if found is None or not found.closed:
             impossible.add(trial.refusal)
             continue
-        tried = concretise(trial.attempt.exchange, found)
-        args = concretise(trial.attempt.args, found)
-        expected = trial.refusal or concretise(trial.step.after, found)
-        try:
-            got = trial.attempt.action(tried, *args).exchange
-        except Refusal as refused:
-            got = refused.code.code
-        if found.closed and got != expected:
-            return sum(ends.values()), f"a witness took another path: {got} is not {expected}"
-        ends[trial.refusal] = ends.get(trial.refusal, 0) + 1
+        again = _replay_action if trial.attempt is not None else _replay_program
+        problem = again(group[0], trial, found)
+        if problem:
+            return ends.total(), problem
+        ends[trial.refusal] += 1
     unreached = impossible - set(ends)
     if unreached:
         names = ", ".join(sorted(end or "accepted" for end in unreached))
-        return sum(ends.values()), f"no integers reach: {names}"
-    return sum(ends.values()), ""
+        return ends.total(), f"no integers reach: {names}"
+    return ends.total(), ""
+
+
+def _replay_action(_: Theorem, trial: Trial, found: Model) -> str:
+    """Take the action with plain integers and compare with what the path says of its end."""
+    assert trial.attempt is not None
+    tried = concretise(trial.attempt.exchange, found)
+    args = concretise(trial.attempt.args, found)
+    expected: object = trial.refusal or concretise(trial.step.after, found)
+    got: object
+    try:
+        got = trial.attempt.action(tried, *args).exchange
+    except Refusal as refused:
+        got = refused.code.code
+    return "" if got == expected else f"a witness took another path: {got} is not {expected}"
+
+
+def _replay_program(theorem: Theorem, trial: Trial, found: Model) -> str:
+    """Run the whole program with plain integers: it must end the same way, its claims be true."""
+    assert theorem.program is not None
+    with given([concretise(exchange, found) for exchange in trial.worlds]):
+        plain = replay(theorem.program, found, refusals=(Refusal,))
+    refusal = plain.refusal.code.code if isinstance(plain.refusal, Refusal) else ""
+    if refusal != trial.refusal:
+        return f"a witness ended with {refusal or 'acceptance'}, not {trial.refusal}"
+    false = [name for name, true in plain.claims if not true]
+    if false and theorem.strength is not Strength.REFUTED:
+        return f"a witness makes false: {false[0]}"
+    return ""
+
+
+def _breaks(theorem: Theorem, obligation: Obligation, found: Model) -> bool:
+    """Whether a counterexample makes a claim false with plain integers on the real code."""
+    trial = obligation.path.result
+    if trial is None or not found.closed or theorem.program is None or theorem.law is not None:
+        return False
+    with given([concretise(exchange, found) for exchange in trial.worlds]):
+        plain = replay(theorem.program, found, refusals=(Refusal,))
+    return any(not true for _, true in plain.claims)

@@ -46,8 +46,8 @@ class Theorem:
     `property` is the id of DESIGN.md's list (T-ZERO ...), `name` the requirement as a sentence,
     `subject` the action or function that it is about, `program` what the executor runs, and
     `law` what is claimed of its result when the program claims nothing itself; `assumes` names
-    the functions that run as their proved contracts (`proofs.contracts`). For REFUTED the claim must fail,
-    with a witness. For TESTED, `where` names the test.
+    the functions that run as their proved contracts (`proofs.contracts`). For REFUTED the claim
+    must fail, with a witness. For TESTED, `where` names the test.
     """
 
     property: str
@@ -61,10 +61,6 @@ class Theorem:
     where: str = ""
     law: Callable[[Any], None] | None = None
     assumes: tuple[str, ...] = ()
-
-    @property
-    def function(self) -> Callable[[], object] | None:
-        return self.program
 
 
 _theorems: list[Theorem] = []

@@ -11,7 +11,7 @@ from itertools import count
 from typing import Any
 
 import attrs
-import z3
+import z3  # type: ignore[import-untyped]
 from attrs import frozen
 
 from proofs.executor import SymBool, SymInt, assume, explore

@@ -6,8 +6,11 @@ What is assumed here is what every reachable state satisfies, and the theorem
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
+from weakref import WeakKeyDictionary
 
 from perpref.rules import margin
 from perpref.state import (
@@ -31,6 +34,7 @@ from perpref.units import (
     OrderId,
 )
 from proofs.executor import Additive, SymTable, all_of, assume, fresh_bool, fresh_int, implies
+from proofs.executor.explore import Run, running
 
 
 @cache
@@ -90,8 +94,36 @@ def any_order(name: str, side: Side | None = None) -> Order:
     )
 
 
+_made: WeakKeyDictionary[Run, list[Exchange]] = WeakKeyDictionary()
+_given: ContextVar[Iterator[Exchange] | None] = ContextVar("given", default=None)
+
+
+def worlds() -> tuple[Exchange, ...]:
+    """The exchanges that the run which is going on has made, in order."""
+    return tuple(_made.get(running(), ()))
+
+
+@contextmanager
+def given(exchanges: Sequence[Exchange]) -> Iterator[None]:
+    """For a replay: `any_exchange` gives these plain exchanges, in order."""
+    token = _given.set(iter(exchanges))
+    try:
+        yield
+    finally:
+        _given.reset(token)
+
+
 def any_exchange(*, missing: bool = False) -> Exchange:
     """Any exchange. With `missing`, accounts and markets that are looked up may not exist."""
+    plain = _given.get()
+    if plain is not None:
+        return next(plain)
+    exchange = _any_exchange(missing)
+    _made.setdefault(running(), []).append(exchange)
+    return exchange
+
+
+def _any_exchange(missing: bool) -> Exchange:
 
     def any_market(market: MarketId) -> Market:
         name = f"market {market}"

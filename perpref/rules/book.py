@@ -179,7 +179,7 @@ def require_maker_bears(
     taken: Position,
     before: Health,
 ) -> None:
-    """Refuse a fill that the maker's account cannot bear; its order is checked only now (BOOK-5)."""
+    """Refuse a fill that the maker's account cannot bear; its order is checked only now."""
     reducing = reduces(taken, position_of(after, maker, market))
     now = health(after, maker)
     require(bears_fill(before, now, reducing), MAKER_CANNOT_BEAR, now.equity, now.initial)

@@ -26,6 +26,7 @@ from proofs.executor.prove import (
     obligations,
     prove,
 )
+from proofs.executor.replay import NotReplayedError, Replayed, replay
 from proofs.executor.tables import (
     ABSENT,
     Additive,
@@ -60,8 +61,10 @@ __all__ = [
     "ExecutorError",
     "Model",
     "NoRunError",
+    "NotReplayedError",
     "Obligation",
     "Path",
+    "Replayed",
     "Status",
     "SymBool",
     "SymInt",
@@ -90,6 +93,7 @@ __all__ = [
     "obligation",
     "obligations",
     "prove",
+    "replay",
     "touched",
     "witness",
 ]
