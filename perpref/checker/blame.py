@@ -439,6 +439,8 @@ def other_events(parting: Parting) -> str | None:
         case event, None:
             assert event is not None
             return _of_missing(event)
+        case _, Paid() if not isinstance(ours, Paid):
+            return _extra_payment(parting, theirs)
         case Cancelled(), Filled():
             later = ours in parting.theirs_after
             return "BOOK-2" if later and ours.rule in OF_MAKERS else ours.rule
@@ -466,6 +468,15 @@ def _only_reduces(parting: Parting, cancelled: Cancelled) -> bool:
     return cancelled.order in orders and orders[cancelled.order].reduce_only
 
 
+def _extra_payment(parting: Parting, theirs: Paid) -> str:
+    """The engine pays where the reference pays nothing, or where it pays an amount of zero."""
+    for traced in parting.clues.traced:
+        ours = traced.event
+        if isinstance(ours, Paid) and ours.rule == theirs.rule and ours.amount == 0:
+            return SAME_RULE.get((theirs.rule, "amount"), theirs.rule)
+    return _of_missing(theirs)
+
+
 def _engine_cancels(parting: Parting, ours: Filled, theirs: Cancelled) -> str:
     """Where the reference fills, the engine cancels an order: a maker's, or what is left."""
     if theirs.rule in OF_MAKERS:
@@ -478,6 +489,8 @@ def _engine_cancels(parting: Parting, ours: Filled, theirs: Cancelled) -> str:
         return theirs.rule
     at_limit = taker.price == ours.price
     did_nothing = len(parting.ours_after) == len(parting.clues.traced)
+    if _reduce_only(parting, ours):
+        return "BOOK-7"
     return "BOOK-3" if at_limit or did_nothing else "BOOK-4"
 
 

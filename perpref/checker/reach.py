@@ -143,7 +143,6 @@ class Reach:
         self.examples = 0
         self._sampling = False
         self._said_no: Counter[str] = Counter()
-        self._carried = _carried()
 
     def begin(self, example: int) -> None:
         """Another example starts; of every so many one is sampled."""
@@ -177,8 +176,8 @@ class Reach:
         code = frame.f_code
         if code is _REFUSAL:
             self._said_no[frame.f_locals["code"].rule] += 1
-        elif code in self._carried:
-            self.asked.update(self._carried[code])
+        elif code in _CARRIED:
+            self.asked.update(_CARRIED[code])
 
     def rows(self) -> list[Row]:
         """One row per rule, in the order of chapters."""
@@ -232,14 +231,22 @@ def _carried() -> dict[CodeType, tuple[str, ...]]:
     return carried
 
 
+_CARRIED = _carried()
+
+
 def title(rule_id: str) -> str:
-    """What a rule says: the first line of the function that carries it, or of its refusal."""
+    """What a rule says: the first line of the function that carries it alone, or its refusal, or
+    the first line of a function that carries it with others."""
     carriers: tuple[Callable[..., Any], ...] = functions().get(rule_id, ())
-    for carrier in carriers:
-        if carrier.__doc__:
-            return carrier.__doc__.strip().splitlines()[0]
-    said = [code.says for code in refusals().values() if code.rule == rule_id]
-    return said[0] if said else ""
+    documented = [carrier for carrier in carriers if carrier.__doc__]
+    first_lines = {c.__code__: (c.__doc__ or "").strip().splitlines()[0] for c in documented}
+    alone = [line for code, line in first_lines.items() if _CARRIED[code] == (rule_id,)]
+    refused = [
+        code.says.format(value="…", limit="…")
+        for code in refusals().values()
+        if code.rule == rule_id
+    ]
+    return next(iter((*alone, *refused, *first_lines.values())), "")
 
 
 # Deep states.
