@@ -1,0 +1,1 @@
+"""Files that people write: rulebooks and scenarios, read with the line of every value."""
