@@ -19,7 +19,7 @@ from attrs import frozen
 
 from perpref.checker.wire import MarketTerms, Terms
 from perpref.files.shipped import located
-from perpref.files.source import BadFile, Entry, listed, nearest, read_toml
+from perpref.files.source import Entry, listed, nearest, read_toml
 from perpref.state import Chooser, Rulebook, Stage
 from perpref.units import MAX_CASH, MAX_ID, MAX_LOTS, MAX_PRICE, PARTS, MarketId
 
@@ -189,6 +189,3 @@ def load_rulebook(path_or_name: str | Path) -> tuple[Terms, dict[str, MarketId]]
 def find_rulebook(said: str, beside: Path | None = None) -> RulebookFile:
     """The rulebook that is meant by a path (looked for `beside`) or by a shipped name."""
     return read_rulebook(*located("rulebook", said, beside))
-
-
-__all__ = ["BadFile", "RulebookFile", "Value", "find_rulebook", "load_rulebook", "overridden"]

@@ -1,0 +1,1 @@
+"""Scenarios carried out, told, and accounted for."""
