@@ -568,42 +568,83 @@ def _position_rule(before: Exchange, fill: Filled, difference: Difference) -> st
 
 
 def no_events(clues: Clues) -> str | None:
-    """The reference's last event that touched what differs first."""
+    """What differs, and which of the reference's events can have touched it."""
     if clues.shows_events or not clues.differences:
         return None
-    first = clues.differences[0]
-    if first.field == "mark":
+    fields = {difference.field for difference in clues.differences}
+    if "size" in fields:
+        return _other_sizes(clues)
+    if "cost" in fields:
+        return _other_costs(clues)
+    if "collateral" in fields:
+        return _other_cash(clues)
+    if "mark" in fields:
         return "MARK-1"
-    last = _last_touching(clues, first)
-    if last is None:
-        liquidating = isinstance(clues.command, machine.SetMark | machine.SettleFunding)
-        return "LIQ-1" if liquidating else _rule_of_command(clues.command)
-    event = last.event
-    if not isinstance(event, Filled):
-        return COMPUTES.get(event.rule, event.rule)
-    if first.field == "size":
-        return _size_rule(clues, last, event)
-    if event.rule in ("VLT-1", "ADL-3"):
-        return "LIQ-5"
-    fees = {t.event.rule for t in clues.traced if isinstance(t.event, Paid)}
-    if first.field == "collateral" and fees:
-        return "FEE-4" if "FEE-5" in fees else "FEE-1"
-    return _position_rule(last.before, event, first)
+    filled = any(isinstance(traced.event, Filled) for traced in clues.traced)
+    return "BOOK-2" if filled else _book_rule(clues)
 
 
-def _size_rule(clues: Clues, last: Traced, event: Filled) -> str:
-    """A size differs: by whom the lots were taken, and whether a guard forbids so many."""
-    if event.rule in ("ADL-3", "LOSS-1"):
-        return "ADL-2"
-    if event.rule in ("BOOK-3", "LIQ-6"):
-        return "BOOK-2"
-    took = next((d for d in clues.differences if d.account == VAULT and d.field == "size"), None)
+def _other_sizes(clues: Clues) -> str:
+    """Lots went to others, or not at all: the last fill that touched a size that differs."""
+    sizes = [difference for difference in clues.differences if difference.field == "size"]
+    took = next((d for d in sizes if d.account == VAULT), None)
     if took is not None:
-        lots = abs(int(took.engine) - position_of(last.before, VAULT, event.market).size)
-        try:
-            vault.take_over(last.before, _victim(last.before, event)[0], event.market, lots)
-        except Refusal as refused:
-            return refused.code.rule
+        for traced in clues.traced:
+            if isinstance(traced.event, Filled) and traced.event.rule in FORCED:
+                return _takeover_rule(traced.before, traced.event, int(took.engine))
+    for difference in sizes:
+        last = _last_touching(clues, difference)
+        if last is not None and isinstance(last.event, Filled):
+            if last.event.rule == "VLT-1":
+                return "VLT-1"
+            return "BOOK-2" if last.event.rule in ("BOOK-3", "LIQ-6") else "ADL-2"
+    liquidating = isinstance(clues.command, machine.SetMark | machine.SettleFunding)
+    return "LIQ-1" if liquidating else _rule_of_command(clues.command)
+
+
+def _other_costs(clues: Clues) -> str:
+    """The same lots at another price; or what was released was rounded otherwise (POS-2)."""
+    moved: dict[AccountId | None, int] = {}
+    for d in clues.differences:
+        if d.field in ("cost", "collateral"):
+            change = int(d.engine) - int(d.reference)
+            moved[d.account] = moved.get(d.account, 0) + (-change if d.field == "cost" else change)
+    if not any(moved.values()):
+        return "POS-2"
+    forced = any(traced.event.rule in FORCED for traced in clues.traced)
+    return "LIQ-5" if forced else "BOOK-3"
+
+
+def _other_cash(clues: Clues) -> str:
+    """Only cash differs: the payment that is most particular to what happened."""
+    rules = {traced.event.rule for traced in clues.traced}
+    for happened, rule in CASH:
+        if happened in rules:
+            return rule
+    return _rule_of_command(clues.command)
+
+
+CASH = (
+    ("LOSS-3", "LOSS-3"),
+    ("LIQ-6", "FEE-4"),
+    ("VLT-1", "LIQ-5"),
+    ("ADL-3", "LIQ-5"),
+    ("FUND-3", "FUND-2"),
+    ("FEE-3", "FEE-1"),
+    ("LED-8", "LED-8"),
+    ("LED-7", "LED-7"),
+    ("LED-5", "LED-5"),
+)
+"""Only cash differs, and this happened: the rule to blame, the first that applies."""
+
+
+def _takeover_rule(now: Exchange, forced: Filled, vault_size: int) -> str:
+    """The guard that forbids the vault to take over until it holds so many lots."""
+    lots = abs(vault_size - position_of(now, VAULT, forced.market).size)
+    try:
+        vault.take_over(now, _victim(now, forced)[0], forced.market, lots)
+    except Refusal as refused:
+        return refused.code.rule
     return "VLT-1"
 
 

@@ -15,7 +15,6 @@ from perpref.checker.stopwatch import Part
 from perpref.checker.story import Story
 from perpref.checker.wire import Comparison, Hello, to_wire
 
-
 NUMBERS_WIDTH = 36
 """What the first columns of the table of rules take."""
 

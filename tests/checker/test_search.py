@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from attrs import evolve
 
@@ -15,7 +17,8 @@ from perpref.checker.reference_engine import Fault, Manners, ReferenceEngine
 from perpref.checker.search import Budget, Search
 from perpref.checker.stopwatch import Stopwatch
 from perpref.checker.variants import base_terms
-from perpref.checker.wire import COMMANDS, Choice, Comparison, Hello, Observable, Refusals
+from perpref.checker.wire import COMMANDS, Choice, Comparison, Hello, Observable, Refusals, Result
+from perpref.machine import Command
 from tests.checker.engines import REFERENCE, RULES, faulty, mannered, misbehaving
 from tests.checker.faults import BEARING, FAULTS, UNGUARDED, Planted
 from tests.checker.test_compare import Backwards
@@ -90,13 +93,23 @@ def test_a_planted_fault_is_found_and_blamed(fault: Planted) -> None:
     assert result.note == ""
 
 
+@pytest.mark.parametrize("rule", ["POS-2", "FEE-1", "FEE-4", "LED-6", "LIQ-5", "BOOK-2", "VLT-2"])
+def test_a_fault_is_found_and_blamed_without_events(rule: str) -> None:
+    fault = next(fault for fault in FAULTS if fault.rule == rule)
+    shows = tuple(part for part in Observable if part is not Observable.EVENTS)
+    manners = Manners(Fault(fault.original, fault.instead), Comparison(observe=shows))
+    result = checked(InProcess(lambda: ReferenceEngine(manners)), Budget(1_000))
+    assert result.found is not None
+    assert result.found[1].rule == rule
+
+
 def test_a_counterparty_that_is_bankrupted_is_found() -> None:
     """The guard and what bears on it are both gone: a counterparty ends below zero."""
     outer = Fault(BEARING.original, BEARING.instead)
     inner = Fault(UNGUARDED.original, UNGUARDED.instead)
 
     class Ruthless(ReferenceEngine):
-        def apply(self, commands):  # type: ignore[no-untyped-def]
+        def apply(self, commands: Sequence[Command]) -> list[Result]:
             with outer.active(), inner.active():
                 return super().apply(commands)
 
