@@ -1,0 +1,1 @@
+"""Everything that holds an exchange, the reference or another, against the rules."""

@@ -1,0 +1,233 @@
+"""A rulebook as a file: what a venue chose, and where one can read that it did.
+
+name = "textbook"
+title = "The waterfall as the book tells it"
+maker_fee = { value = 200, source = "…", status = "published" }
+…
+[market.BTC]
+id = 1
+initial_rate = { value = 100_000, source = "…", status = "published" }
+…
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from attrs import evolve, frozen
+
+from perpref.checker.files import BadInput, Document, Value, find, one_of, read_document, shipped
+from perpref.checker.wire import MarketTerms, Terms
+from perpref.state import Chooser, Rulebook, Stage
+from perpref.units import MAX_CASH, MAX_ID, MAX_LOTS, MAX_PRICE, PARTS, MarketId
+
+STATUSES = {
+    "published": "the venue says so",
+    "inferred": "seen in what the venue does",
+    "unpublished": "not known; a value of ours stands for it",
+    "chosen": "ours: the rulebook is not a venue's",
+}
+"""How far a value can be relied on."""
+
+MAX_FEE = 100_000
+"""The highest fee: a tenth of the notional."""
+
+MAX_FUNDING = PARTS
+"""The highest funding cap: all of the notional."""
+
+Reader = Callable[[Value], Any]
+
+
+def _waterfall(value: Value) -> tuple[Stage, ...]:
+    """The stages, of which each but the last may be left out; their order is fixed."""
+    known = {stage.value: stage for stage in Stage}
+    order = list(Stage)
+    allowed = f"some of {', '.join(known)}, in this order, residual last"
+    stages: list[Stage] = []
+    for item in value.items():
+        stage = item.one_of(known, "a stage", "LIQ-7")
+        if stage in stages:
+            raise item.bad("a stage that is there already", allowed, "LIQ-7")
+        if stages and order.index(stage) < order.index(stages[-1]):
+            raise item.bad(f"a stage after {stages[-1].value}", allowed, "LIQ-7")
+        stages.append(stage)
+    if not stages or stages[-1] is not Stage.RESIDUAL:
+        wrong = "does not end with residual" if stages else "no stages"
+        raise value.bad(wrong, allowed, "LIQ-7")
+    return tuple(stages)
+
+
+def _integer(lowest: int, highest: int, rule: str) -> Reader:
+    return lambda value: value.integer(lowest, highest, rule)
+
+
+def _chooser(rule: str) -> Reader:
+    choosers = {chooser.value: chooser for chooser in Chooser}
+    return lambda value: value.one_of(choosers, "a chooser", rule)
+
+
+RULES: Mapping[str, Reader] = {
+    "maker_fee": _integer(0, MAX_FEE, "FEE-2"),
+    "taker_fee": _integer(0, MAX_FEE, "FEE-3"),
+    "liquidation_fee": _integer(0, MAX_FEE, "FEE-4"),
+    "funding_cap": _integer(0, MAX_FUNDING, "FUND-1"),
+    "vault_boundary": _integer(0, MAX_CASH, "VLT-4"),
+    "waterfall": _waterfall,
+    "counterparty": _chooser("ADL-5"),
+    "price": _chooser("BOOK-3"),
+}
+"""The keys of a rulebook besides its name."""
+
+MARKET: Mapping[str, Reader] = {
+    "initial_rate": _integer(1, PARTS, "MRG-4"),
+    "maintenance_rate": _integer(1, PARTS, "MRG-3"),
+    "vault_cap": _integer(0, MAX_LOTS, "VLT-2"),
+    "mark": _integer(1, MAX_PRICE, "UNIT-2"),
+}
+"""The keys of a market besides its identifier."""
+
+
+@frozen
+class Source:
+    """Where a value comes from, and how far it can be relied on."""
+
+    source: str
+    status: str
+
+
+@frozen
+class Venue:
+    """A rulebook with its markets by name, and the sources of its values by key."""
+
+    title: str
+    rulebook: Rulebook
+    markets: Mapping[str, MarketId]
+    terms: Mapping[MarketId, MarketTerms]
+    sources: Mapping[str, Source]
+
+    @property
+    def as_terms(self) -> Terms:
+        """The same for an engine, to which names mean nothing."""
+        return Terms(self.rulebook, dict(self.terms))
+
+
+def load_rulebook(name: str) -> Rulebook:
+    """The rulebook of a shipped name or a path, without markets. Raises BadInput."""
+    return load_venue(name).rulebook
+
+
+def load_venue(name: str, near: Path | None = None) -> Venue:
+    """The rulebook of a shipped name, or of a path from `near`, with its markets.
+
+    Raises:
+        BadInput: there is no such file, or something in it is not allowed.
+    """
+    return read_venue(read_document(find("rulebooks", name, near)))
+
+
+def rulebook_names() -> list[str]:
+    """The shipped rulebooks that the reference can play, without those of an engine's own model."""
+    return [name for name, path in shipped("rulebooks").items() if _is_rulebook(path)]
+
+
+def _is_rulebook(path: Path) -> bool:
+    try:
+        return "waterfall" in read_document(path).content
+    except BadInput:
+        return False
+
+
+def read_venue(document: Document) -> Venue:
+    """The venue in a document. Raises BadInput."""
+    root = document.root
+    root.allow("name", "title", *RULES, "market")
+    name, title = root.need("name").text(), root.need("title").text()
+    sources: dict[str, Source] = {}
+    rules = {key: _sourced(root.need(key), reader, sources) for key, reader in RULES.items()}
+    markets: dict[str, MarketId] = {}
+    terms: dict[MarketId, MarketTerms] = {}
+    for market in root.need("market", "a table [market.NAME] for each market").entries():
+        identifier = _market_id(market, markets)
+        markets[market.name] = identifier
+        terms[identifier] = _market_terms(market, sources)
+    if not markets:
+        raise root.need("market").bad("no markets", "a table [market.NAME] for each market")
+    return Venue(title, Rulebook(name, **rules), markets, terms, sources)
+
+
+def _market_id(market: Value, known: Mapping[str, MarketId]) -> MarketId:
+    market.allow("id", *MARKET)
+    given = market.need("id", "the identifier of the market")
+    identifier = MarketId(given.integer(0, MAX_ID, "UNIT-4"))
+    for name, other in known.items():
+        if other == identifier:
+            raise given.bad(f"the identifier of {name}", "one of its own", "UNIT-4")
+    return identifier
+
+
+def _market_terms(market: Value, sources: dict[str, Source]) -> MarketTerms:
+    terms = MarketTerms(
+        **{key: _sourced(market.need(key), reader, sources) for key, reader in MARKET.items()}
+    )
+    require_rates(market.need("maintenance_rate"), terms)
+    return terms
+
+
+def require_rates(maintenance: Value, terms: MarketTerms) -> None:
+    """Refuse a maintenance rate above the initial rate (MRG-4)."""
+    if terms.maintenance_rate > terms.initial_rate:
+        raise maintenance.bad(
+            f"more than the initial rate of {terms.initial_rate:_}",
+            f"an integer from 1 to {terms.initial_rate:_}",
+            "MRG-4",
+        )
+
+
+def _sourced(value: Value, reader: Reader, sources: dict[str, Source]) -> Any:
+    """A value and its source; both must be there."""
+    if not isinstance(value.raw, dict):
+        allowed = f'{{ value = …, source = "…", status = {one_of(STATUSES)} }}'
+        raise value.bad("a value without its source", allowed)
+    value.allow("value", "source", "status")
+    read = reader(value.need("value"))
+    source = value.need("source", "where the value can be read").text()
+    status = value.need("status", one_of(STATUSES))
+    status.one_of(STATUSES, "a status")
+    sources[value.key] = Source(source, status.text())
+    return read
+
+
+def overridden(venue: Venue, changes: Value) -> Venue:
+    """The venue with plain values of a scenario in place of its own; it may add markets.
+
+    Raises:
+        BadInput: a value is not allowed.
+    """
+    changes.allow(*RULES, "market")
+    rules = {
+        key: reader(value)
+        for key, reader in RULES.items()
+        if (value := changes.get(key)) is not None
+    }
+    markets, terms = dict(venue.markets), dict(venue.terms)
+    given = changes.get("market")
+    for market in given.entries() if given is not None else ():
+        known = market.name in markets
+        identifier = markets[market.name] if known else _market_id(market, markets)
+        markets[market.name] = identifier
+        terms[identifier] = _changed(market, terms[identifier] if known else None)
+    return evolve(venue, rulebook=evolve(venue.rulebook, **rules), markets=markets, terms=terms)
+
+
+def _changed(market: Value, terms: MarketTerms | None) -> MarketTerms:
+    """A market's terms after the changes; a new market needs all of them."""
+    market.allow(*MARKET, *(() if terms is not None else ("id",)))
+    values = {}
+    for key, reader in MARKET.items():
+        value = market.get(key) if terms is not None else market.need(key)
+        values[key] = reader(value) if value is not None else getattr(terms, key)
+    changed = MarketTerms(**values)
+    require_rates(market.get("maintenance_rate") or market.get("initial_rate") or market, changed)
+    return changed
