@@ -47,7 +47,30 @@ EXTRA = {"scheduler": "scheduler.py"}
 SECONDS = 60
 """After so long a test run is taken to hang, which is a way of noticing."""
 
-EQUIVALENT: dict[str, str] = {}
+EQUIVALENT = {
+    "adl.outranks: ours * their_base > theirs * our_base -> "
+    "ours * their_base >= theirs * our_base": "asked only when the two products differ",
+    "adl.outranks: first.size > second.size -> first.size >= second.size": (
+        "asked only when the two sizes differ"
+    ),
+    "book.match: parties(taker, maker) -> parties(maker, taker)": (
+        "the sides are opposite (the scheduler takes the maker from the other side of the book), "
+        "and with a maker that sells, (its taker, its maker) reversed twice is the same pair"
+    ),
+    "liquidation.share_of_equity: part_of_equity(now.equity, weight, now.maintenance) -> "
+    "part_of_equity(weight, now.equity, now.maintenance)": "equity * weight = weight * equity",
+    "liquidation.closing_side: size > 0 -> size >= 0": (
+        "never asked of size 0: require_due, closable and unwind refuse it before"
+    ),
+    "loss.socialise: share_of_loss(deficit, weight, weights) -> "
+    "share_of_loss(weight, deficit, weights)": "deficit * weight = weight * deficit",
+    "margin.reduces: before.size > 0 -> before.size >= 0": (
+        "for size 0 both branches are false: 0 <= a < 0, and 0 < a <= 0"
+    ),
+    "vault.transfer_position: size > 0 -> size >= 0": (
+        "for size 0 the guard before asks for 1 <= lots <= 0"
+    ),
+}
 """Mutants that nothing can notice, each with the arithmetic that says so."""
 
 

@@ -87,7 +87,10 @@ def test_ties_go_to_the_larger_position_then_to_the_lower_account() -> None:
     large, small = Standing(DAN, 4, 2, 1, 1, 2), Standing(CY, 2, 1, 1, 1, 1)
     assert outranks(large, small)
     assert not outranks(small, large)
-    lower, upper = Standing(BOB, 2, 1, 1, 1, 1), Standing(CY, 2, 1, 1, 1, 1)
+    # the same score, 2/1 and 4/2, however it is written
+    assert outranks(Standing(DAN, 2, 1, 1, 1, 5), Standing(CY, 4, 2, 1, 1, 2))
+    assert not outranks(Standing(CY, 4, 2, 1, 1, 2), Standing(DAN, 2, 1, 1, 1, 5))
+    lower, upper = Standing(BOB, 2, 7, 1, 1, 1), Standing(CY, 2, 7, 1, 1, 1)
     assert outranks(lower, upper)
     assert not outranks(upper, lower)
     assert not outranks(lower, lower)

@@ -89,6 +89,13 @@ def test_a_fill_realises_profit_into_collateral_and_keeps_no_flat_position() -> 
     assert position(after, BOB) == (3, 15)
 
 
+def test_a_position_that_cost_nothing_is_kept() -> None:
+    # one lot that cost -100 and one for 100
+    before = exchange({ANN: holds(10, (1, -100)), BOB: holds(5)})
+    after = fill(before, ANN, BOB, GOLD, 1, 100, "BOOK-3").exchange
+    assert after.accounts[ANN].positions[GOLD] == Position(2, 0)
+
+
 def test_a_fill_leaves_other_markets_alone() -> None:
     before = exchange({ANN: holds(10, (3, 10), (2, 8)), BOB: holds(5)})
     after = fill(before, BOB, ANN, GOLD, 3, 5, "BOOK-3").exchange

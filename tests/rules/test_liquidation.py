@@ -67,6 +67,11 @@ def test_only_what_is_there_can_be_closed() -> None:
         require_due(before, ANN, OIL)
 
 
+def test_what_cost_nothing_can_be_closed_too() -> None:
+    # 1,000 up, and 960 in debt
+    require_due(exchange({ANN: holds(-960, (10, 0))}), ANN, GOLD)
+
+
 def test_nobody_without_positions_is_due_unless_in_debt() -> None:
     before = exchange({ANN: holds(0), BOB: holds(-1)})
     assert not is_due(before, ANN)
@@ -191,6 +196,20 @@ def test_a_short_is_bought_back() -> None:
     assert outcome.events[0] == Filled(ANN, BOB, GOLD, 10, 103, "LIQ-6")
     assert collateral(outcome.exchange, ANN) == 10
     assert position(outcome.exchange, BOB) == (-10, -1_030)
+
+
+def test_the_side_follows_from_the_size_and_not_from_the_cost() -> None:
+    # 10 lots that cost -50 are 1,050 up, and 1,010 are owed: 40 stand behind them
+    maker = buys(1, BOB, 12, 97)
+    before = exchange(
+        {ANN: holds(-1_010, (10, -50)), BOB: holds(10_000)},
+        market(100, maker),
+        rulebook=rules(liquidation=20_000),
+    )
+    outcome = liquidate(before, ANN, GOLD, maker)
+    assert outcome.events[0] == Filled(BOB, ANN, GOLD, 10, 97, "LIQ-6")
+    # 19.4 of the 10 that the book gave beyond 96
+    assert outcome.events[-1] == Paid(ANN, VAULT, 10, "FEE-5")
 
 
 def test_a_small_order_takes_a_part() -> None:

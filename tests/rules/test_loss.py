@@ -55,6 +55,9 @@ def test_what_may_not_be_closed_at_the_mark() -> None:
         close_out(before, ANN, CY, GOLD, 1)
     with refuses(vault.MORE_THAN_THERE_IS, 5, 4):
         close_out(before, ANN, BOB, GOLD, 5)
+    large = exchange({ANN: holds(-30, (10, 1_000)), BOB: holds(9, (-40, -4_000))})
+    with refuses(vault.MORE_THAN_THERE_IS, 11, 10):
+        close_out(large, ANN, BOB, GOLD, 11)
     with refuses(liquidation.NO_POSITION, OIL):
         close_out(before, ANN, BOB, OIL, 1)
     well = exchange({ANN: holds(50, (10, 1_000)), BOB: holds(9, (-4, -400))})
