@@ -25,7 +25,9 @@ from perpref.units import MAX_CASH, MAX_ID, MAX_LOTS, MAX_PRICE, PARTS, MarketId
 
 Read = Callable[[Entry], Any]
 
-STATUSES = ("published", "inferred", "unpublished")
+STATUSES = ("published", "inferred", "unpublished", "chosen")
+"""How sure a value is: the venue says so, it was seen in what the venue does, it is not known and
+ours stands for it, or the rulebook is no venue's and it is ours altogether."""
 
 
 def within(low: int, high: int, rule: str) -> Read:

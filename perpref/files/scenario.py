@@ -243,7 +243,7 @@ class Reader:
 
     def settle_funding(self, entry: Entry) -> machine.Command:
         fields = entry.fields(("market", "rate"))
-        rate = fields["rate"].integer(-PARTS, PARTS, "UNIT-3")
+        rate = fields["rate"].integer(-PARTS, PARTS, "FUND-1")
         return machine.SettleFunding(self.market(fields["market"]), rate)
 
     def unwind(self, entry: Entry) -> machine.Command:
