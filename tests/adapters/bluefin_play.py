@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from attrs import evolve
 
@@ -62,14 +63,14 @@ class Play:
         return self.engine.observe()
 
 
-def table_terms(build: str, **changes: object) -> Terms:
+def table_terms(build: str, **changes: Any) -> Terms:
     """The terms of the published tables, with some changes."""
-    return evolve(wild_terms(build), **changes)  # type: ignore[arg-type]
+    return evolve(wild_terms(build), **changes)
 
 
 def published(amount: int, places: int) -> int:
     """An amount as a table prints it: rounded half up to some decimals, in that unit."""
-    unit = 10 ** (18 - places)
+    unit: int = 10 ** (18 - places)
     return (amount + unit // 2) // unit
 
 

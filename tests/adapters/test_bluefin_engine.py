@@ -8,6 +8,8 @@ import pytest
 
 pytest.importorskip("pyrevm", reason="pyrevm is not installed")
 
+from eth_abi.abi import encode
+
 from perpref.adapters import bluefin
 from perpref.adapters.bluefin import chain
 from perpref.adapters.bluefin import commands as c
@@ -31,7 +33,7 @@ def test_both_builds_open_and_no_other(folder: Path) -> None:
 
 def test_a_revert_is_reduced_to_what_the_contract_said() -> None:
     text = "Insufficient account funds: 0x15d34aaf...0a2c6a65"
-    said = chain.ERROR_STRING + bytes(chain.encode(["string"], [text]))
+    said = chain.ERROR_STRING + bytes(encode(["string"], [text]))
     assert chain.reason_of(said) == "Insufficient account funds"
     assert chain.reason_of(chain.PANIC + (0x12).to_bytes(32, "big")) == "Panic(0x12)"
     assert chain.reason_of(bytes.fromhex("deadbeef")) == "0xdeadbeef"

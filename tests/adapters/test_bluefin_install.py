@@ -14,13 +14,11 @@ from perpref.adapters.bluefin import install as installer
 PINNED = {
     "@firefly-exchange/library": (
         "1.2.23",
-        "sha512-LCZVQhHmh1rwiue4ROcG3H1RKxyZ8nqoFKikQMo1TYXnfDrQvex"
-        "/sQN9kPIPREPRIwMjTrCbhPb68lgl1mHxkg==",
+        "LCZVQhHmh1rwiue4ROcG3H1RKxyZ8nqoFKikQMo1TYXnfDrQvex/sQN9kPIPREPRIwMjTrCbhPb68lgl1mHxkg==",
     ),
     "@openzeppelin/contracts": (
         "4.9.6",
-        "sha512-xSmezSupL+y9VkHZJGDoCBpmnB2ogM13ccaYDWqJTfS3dbuHkgjuwDFUmaFauBCboQMGB"
-        "/S5UqUl2y54X99BmA==",
+        "xSmezSupL+y9VkHZJGDoCBpmnB2ogM13ccaYDWqJTfS3dbuHkgjuwDFUmaFauBCboQMGB/S5UqUl2y54X99BmA==",
     ),
 }
 
@@ -34,9 +32,9 @@ def lock() -> dict[str, dict[str, str]]:
 def test_the_lock_pins_both_packages_by_hash_and_names_no_address() -> None:
     packages = lock()
     assert set(packages) == {""} | {f"node_modules/{name}" for name in PINNED}
-    for name, (version, integrity) in PINNED.items():
+    for name, (version, sha512) in PINNED.items():
         entry = packages[f"node_modules/{name}"]
-        assert (entry["version"], entry["integrity"]) == (version, integrity)
+        assert (entry["version"], entry["integrity"]) == (version, f"sha512-{sha512}")
         assert "resolved" not in entry
 
 
@@ -80,7 +78,7 @@ def test_another_package_is_noticed(folder: Path, tmp_path: Path) -> None:
 
 
 def test_without_npm_the_reason_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(installer.shutil, "which", lambda _name: None)
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
     with pytest.raises(BluefinUnavailable, match="npm is not installed") as caught:
         installer.install(tmp_path)
     assert caught.value.why == str(caught.value)
@@ -92,7 +90,7 @@ def test_when_npm_fails_the_reason_is_said_and_nothing_is_left(
     failing = tmp_path / "npm"
     failing.write_text("#!/bin/sh\necho 'the network is down' >&2\nexit 1\n", "utf-8")
     failing.chmod(0o755)
-    monkeypatch.setattr(installer.shutil, "which", lambda _name: str(failing))
+    monkeypatch.setattr(shutil, "which", lambda _name: str(failing))
     place = tmp_path / "engine"
     with pytest.raises(BluefinUnavailable, match="the network is down"):
         installer.install(place)
@@ -104,7 +102,7 @@ def test_a_spoilt_installation_is_replaced(
 ) -> None:
     spoilt = copy_of(folder, tmp_path / "engine")
     (spoilt / installer.factory("boba", "Guardian")).write_text("spoilt", "utf-8")
-    monkeypatch.setattr(installer.shutil, "which", lambda _name: "npm")
+    monkeypatch.setattr(shutil, "which", lambda _name: "npm")
 
     def fetch(_npm: str, stage: Path) -> None:
         copy_of(folder, stage)

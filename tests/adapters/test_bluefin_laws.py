@@ -25,6 +25,7 @@ from perpref.adapters.bluefin.law_search import (
     surplus,
 )
 from perpref.adapters.bluefin.scenarios import all_scenarios
+from perpref.adapters.bluefin.terms import published_terms
 from tests.adapters.bluefin_play import Play, table_terms
 
 ON_BOTH = {
@@ -41,7 +42,8 @@ KNOWN = {
     "arbitrum": ON_BOTH
     | {
         ("backing", "BF-ADL-7", DELIBERATE),
-        ("custody of fees", "", UNBACKED),
+        ("custody of fees", "BF-BANK-5", LOCKED),
+        ("custody of fees", "BF-POS-1", LOCKED),
         ("exit", "BF-ARI-2", LOCKED),
     },
     "boba": ON_BOTH | {("balance", "BF-ORD-10", UNBACKED), ("closing", "BF-POS-3", LOCKED)},
@@ -61,7 +63,7 @@ def test_what_breaks_the_laws_is_known(build: str, reports: dict[str, bluefin.Re
 
 def test_every_break_has_a_short_story(build: str, reports: dict[str, bluefin.Report]) -> None:
     for entry in reports[build].broken:
-        assert 2 <= len(entry.story) <= 12, entry
+        assert 2 <= len(entry.story) <= 16, entry
         assert entry.detail
         assert entry.times >= 1
 
@@ -92,6 +94,26 @@ def test_whoever_liquidates_himself_is_paid_by_the_others(build: str, folder: Pa
     assert before.perpetual - after.perpetual == 30 * ONE
     assert after.accounts["alice"].quantity == before.accounts["alice"].quantity == 10 * ONE
     assert after.accounts["alice"].margin == before.accounts["alice"].margin
+
+
+def test_a_margin_of_7_500_empties_the_perpetual(build: str, folder: Path) -> None:
+    """Under the terms of a published deployment, by liquidating oneself until nothing is left."""
+    play = Play(build, folder, published_terms(build))
+    play.fund(("alice", "bob"), 200_000)
+    play.trade("alice", "bob", 100, 1_500, 1)
+    play.tell(c.AdjustLeverage("alice", 20 * ONE), c.SetOracle(1_467 * ONE))
+    before = play.seen
+    assert before.accounts["alice"].margin < 11_000 * ONE
+    command = c.Liquidate("alice", "alice", 30 * ONE, 20 * ONE, True)
+    times = 0
+    while play.refusal(command) is None:
+        times += 1
+        assert times < 200
+    after = play.seen
+    gained = after.accounts["alice"].bank - before.accounts["alice"].bank
+    assert gained * 10 >= 6 * before.perpetual
+    assert after.perpetual * 50 < before.perpetual
+    play.tell(c.Withdraw("alice", gained // 10**12 * 10**12))
 
 
 def test_scenarios_end_as_they_are_meant_to(build: str, folder: Path) -> None:

@@ -118,6 +118,25 @@ class SetFunding:
 
 
 @frozen
+class SetFundingSource:
+    """The guardian says whether the rate comes from the operator or from trades on the chain."""
+
+    on_chain: bool
+
+    def __str__(self) -> str:
+        source = "trades on the chain" if self.on_chain else "the operator"
+        return f"the funding rate comes from {source}"
+
+
+@frozen
+class SampleFunding:
+    """Anybody accrues funding and sets the rate from the trades of the window."""
+
+    def __str__(self) -> str:
+        return "funding accrues; the rate is taken from the trades since the last time"
+
+
+@frozen
 class Advance:
     seconds: int
 
@@ -241,6 +260,8 @@ Command = (
     | CancelOrder
     | SetOracle
     | SetFunding
+    | SetFundingSource
+    | SampleFunding
     | Advance
     | Liquidate
     | Deleverage

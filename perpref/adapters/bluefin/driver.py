@@ -56,6 +56,7 @@ class Driver:
             (2, self.close),
             (1, self.out_of_season),
             (3, self.owing),
+            (2, self.funding_source),
         ):
             self._choices += [choice] * weight
 
@@ -221,17 +222,26 @@ class Driver:
     def hour(self, state: State) -> Plan:
         """Time passes and the funding rate is set, sometimes too early."""
         seconds = self._random.choice((1, 60, HOUR - 1, HOUR, HOUR + 7, 2 * HOUR))
-        return [c.Advance(seconds), c.SetFunding(self._rate())]
+        return [c.Advance(seconds), self._new_rate(state)]
+
+    def _new_rate(self, state: State) -> c.Command:
+        """The rate is set in the way that is open, nearly always."""
+        on_chain = state.sampling if self._random.randrange(25) else not state.sampling
+        return c.SampleFunding() if on_chain else c.SetFunding(self._rate())
+
+    def funding_source(self, state: State) -> Plan:
+        """The rate comes from the other source; mostly the operator sets it."""
+        away = not state.sampling and self._random.randrange(2) == 0
+        return [c.SetFundingSource(away), *self.hour(state)]
 
     def long_wait(self, state: State) -> Plan:
         """Funding grows large, for both sides."""
-        del state
         seconds = self._random.choice((HOUR, 24 * HOUR, 40 * 24 * HOUR))
         return [
             c.Advance(HOUR),
-            c.SetFunding(self._rate()),
+            self._new_rate(state),
             c.Advance(seconds),
-            c.SetFunding(self._rate()),
+            self._new_rate(state),
         ]
 
     def owing(self, state: State) -> Plan:
@@ -245,7 +255,8 @@ class Driver:
         per_unit = margin * ONE // position.quantity * times // 100 + 1
         rate = per_unit * ONE // state.oracle
         rate = min(rate, self._terms.max_funding_rate) * (1 if position.is_long else -1)
-        plan: Plan = [c.Advance(HOUR), c.SetFunding(rate), c.Advance(HOUR), c.SetFunding(0)]
+        plan: Plan = [c.SetFundingSource(False)] if state.sampling else []
+        plan += [c.Advance(HOUR), c.SetFunding(rate), c.Advance(HOUR), c.SetFunding(0)]
         follow = self._random.choice(
             (self.deleveraging, self.liquidation, self.fill, self.adjust_leverage, self.flip)
         )

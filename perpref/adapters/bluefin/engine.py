@@ -197,7 +197,7 @@ class Engine:
             self._operate(bank, "setBankOperator", contract.address, True)
         self._operate(perpetual, "setSettlementOperator", OPERATOR, True)
         self._operate(self._funding, "setFundingRateProvider", perpetual.address)
-        self._operate(self._guardian, "setFundingRateStatus", self._funding.address, 1)
+        self.set_funding_source(False)
         if self.terms.gasless_order_value:
             value = self.terms.gasless_order_value
             self._operate(self._trader, "setGaslessOrderValue", value)
@@ -348,6 +348,15 @@ class Engine:
         """Accrue funding at the old rate up to now and set the rate per hour from now on."""
         self._operate(self._perpetual, "setOffChainFundingRate", rate)
 
+    def set_funding_source(self, on_chain: bool) -> None:
+        """Say where the funding rate comes from, as the guardian."""
+        status = 0 if on_chain else 1
+        self._operate(self._guardian, "setFundingRateStatus", self._funding.address, status)
+
+    def sample_funding(self) -> None:
+        """Accrue funding and set the rate from the trades since the last time, as anybody."""
+        self._operate(self._perpetual, "setFundingRate")
+
     def advance(self, seconds: int) -> None:
         """Let time pass."""
         self._chain.advance(seconds)
@@ -422,6 +431,10 @@ class Engine:
                 self.set_oracle(price)
             case c.SetFunding(rate):
                 self.set_funding(rate)
+            case c.SetFundingSource(on_chain):
+                self.set_funding_source(on_chain)
+            case c.SampleFunding():
+                self.sample_funding()
             case c.Advance(seconds):
                 self.advance(seconds)
             case c.Liquidate():
@@ -489,6 +502,7 @@ class Engine:
         """Everything that the contracts show."""
         perpetual = self._perpetual
         index_time, index = self._numbers(perpetual, "globalIndex")
+        _, _, sampled_sum, sampled_ratio = self._numbers(self._funding, "currentFundingWindow")
         pooled = self.build == "arbitrum"
         custody = self._numbers(self._token, "balanceOf", word(int(self._bank.address, 16)))[0]
         return View(
@@ -502,6 +516,8 @@ class Engine:
             custody=custody * self.terms.deposit_quantum,
             index=index,
             index_time=index_time,
+            sampled_sum=sampled_sum,
+            sampled_ratio=sampled_ratio,
             rate=self._numbers(self._funding, "getFundingRate")[0],
             oracle=self._oracle_price(),
             delisted=bool(self._numbers(perpetual, "delisted")[0]),

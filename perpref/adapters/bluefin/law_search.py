@@ -142,7 +142,8 @@ def judge(
     if now.perpetual < accrued and was.perpetual >= was.accrued_fees + was.accrued_gas:
         missing = accrued - now.perpetual
         detail = f"{shown(missing)} of the accrued charges is gone"
-        found.append(Break("custody of fees", "", missing, detail))
+        rule = "BF-POS-1" if missing <= DUST else "BF-BANK-5"
+        found.append(Break("custody of fees", rule, missing, detail))
     if isinstance(command, c.ClosePosition):
         found += _judge_exit(was, now, command)
     return found
@@ -245,19 +246,20 @@ class Court:
         self.state: State = genesis(terms, engine.accounts)
         self._seen = engine.observe()
         self.refused = False
+        self.rules: tuple[str, ...] = ()
 
     def hear(self, command: c.Command) -> list[Break]:
         """Carry a command out and judge it."""
         reason = self._engine.apply(command)
         outcome = model.step(self.state, command)
         if isinstance(outcome, Refused):
-            rules: tuple[str, ...] = (outcome.rule,)
+            self.rules = (outcome.rule,)
         else:
-            rules = (*outcome.rules, *(entry.rule for entry in outcome.entries))
+            self.rules = (*outcome.rules, *(entry.rule for entry in outcome.entries))
             self.state = outcome
         self.refused = reason is not None
         was, self._seen = self._seen, self._engine.observe()
-        return judge(was, self._seen, command, reason is None, rules)
+        return judge(was, self._seen, command, reason is None, self.rules)
 
     def lost(self) -> int:
         """What the perpetual is short of, all equities together."""
@@ -306,6 +308,7 @@ class Search:
         self.first: dict[tuple[str, str], Found] = {}
         self.times: Counter[tuple[str, str]] = Counter()
         self.counts: Counter[str] = Counter()
+        self.reach: Counter[str] = Counter()
         self.told = self.refused = self.episodes = 0
 
     def play(self, scenario: Scenario) -> None:
@@ -339,6 +342,7 @@ class Search:
         found = court.hear(command)
         self.told += 1
         self.refused += court.refused
+        self.reach.update(set(court.rules))
         for broken in found:
             self.times[broken.key] += 1
             if broken.key not in self.first:
@@ -374,6 +378,7 @@ def laws(build: str, commands: int = 5_000, seed: int = 0, folder: Path | None =
         episodes=search.episodes,
         milliseconds=(perf_counter_ns() - began) // 1_000_000,
         tolerance=f"{DUST} quanta of 10^-18 in one command",
+        reach=dict(sorted(search.reach.items())),
         counts=dict(sorted(search.counts.items())),
         broken=broken,
     )

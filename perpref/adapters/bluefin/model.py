@@ -33,6 +33,7 @@ from perpref.adapters.bluefin.state import (
     Position,
     Refusal,
     Refused,
+    Samples,
     State,
     bank,
     margin_of,
@@ -239,31 +240,93 @@ def set_funding(state: State, command: c.SetFunding) -> State:
     """Accrue at the old rate and set the rate per hour.
 
     BF-FND-9: the rate is bounded. FundingOracle.sol, setOffChainFundingRate.
-    BF-FND-10: it can be set from the second window on, an hour after the start. FundingOracle.sol,
-    _validateFundingWindow.
-    BF-FND-11: and once in a window. FundingOracle.sol, _validateFundingWindow.
     BF-FND-12: the rate per second is the rate per hour over 3600, towards zero. FundingOracle.sol,
     setOffChainFundingRate.
     """
     state = accrue(state)
+    reason = "FundingOracle: off-chain funding rate cannot be set while on-chain allowed"
+    require(not state.sampling, "BF-FND-15", reason)
     require(
         abs(command.rate) <= state.terms.max_funding_rate,
         "BF-FND-9",
         "FundingOracle: off-chain funding rate exceeds max funding rate",
     )
+    state = begin_window(state)
+    return reach(evolve(state, rate=per_second(state, command.rate)), "BF-FND-12")
+
+
+def per_second(state: State, rate: int) -> int:
+    """A rate per second from one per hour (BF-FND-12)."""
+    return towards_zero(rate, state.terms.funding_window)
+
+
+def begin_window(state: State) -> State:
+    """Let the rate be set, if it may be set now.
+
+    BF-FND-10: it can be set from the second window on, an hour after the start. FundingOracle.sol,
+    _validateFundingWindow.
+    BF-FND-11: and once in a window. FundingOracle.sol, _validateFundingWindow.
+    """
     window = (state.time - state.funding_start) // state.terms.funding_window + 1
-    require(
-        window > 1,
-        "BF-FND-10",
-        "FundingOracle: funding rate is not settable for 0th window",
-    )
-    require(
-        state.window_set < window - 1,
-        "BF-FND-11",
-        "FundingOracle: funding rate for current window is already set",
-    )
-    rate = towards_zero(command.rate, state.terms.funding_window)
-    return reach(evolve(state, rate=rate, window_set=window - 1), "BF-FND-12")
+    reason = "FundingOracle: funding rate is not settable for 0th window"
+    require(window > 1, "BF-FND-10", reason)
+    reason = "FundingOracle: funding rate for current window is already set"
+    require(state.window_set < window - 1, "BF-FND-11", reason)
+    return evolve(state, window_set=window - 1)
+
+
+def set_funding_source(state: State, command: c.SetFundingSource) -> State:
+    """Take the funding rate from trades on the chain, or from the operator.
+
+    BF-FND-13: sampling begins anew when it is switched on. FundingOracle.sol,
+    setFundingRateStatus.
+    """
+    if command.on_chain:
+        state = evolve(state, samples=Samples(state.time, state.time))
+    return reach(evolve(state, sampling=command.on_chain), "BF-FND-13")
+
+
+def counted(samples: Samples, now: int) -> int:
+    """The sum of the ratios, each weighted with the seconds that it was the last one."""
+    return samples.total + samples.ratio * (now - samples.last)
+
+
+def sample(state: State, price: int) -> State:
+    """Note how far a trade was from the oracle price.
+
+    BF-FND-14: in the `boba` build every trade that the operator sends, deleveragings too, is
+    sampled as (price - oracle) / oracle, towards zero; the `arbitrum` build samples none, so that
+    its rate is zero while it comes from trades. FundingOracle.sol, recordTrade; Perpetual.sol,
+    trade; observed on the bytecode.
+    """
+    if not (state.sampling and state.terms.samples_trades):
+        return state
+    ratio = over(price - state.oracle, state.oracle)
+    total = counted(state.samples, state.time)
+    samples = Samples(state.samples.first, state.time, total, ratio)
+    return reach(evolve(state, samples=samples), "BF-FND-14")
+
+
+def sample_funding(state: State, _command: c.SampleFunding) -> State:
+    """Accrue at the old rate and take the new one from the samples.
+
+    BF-FND-15: only while the rate comes from trades; the operator sets it only while it does not.
+    FundingOracle.sol, setFundingRate, setOffChainFundingRate.
+    BF-FND-16: the rate per hour is the average of the ratios over 24, and bounded;
+    the last ratio counts on in the next window. FundingOracle.sol, setFundingRate.
+    """
+    state = accrue(state)
+    reason = "FundingOracle: on-chain funding rate cannot be applied at the moment"
+    require(state.sampling, "BF-FND-15", reason)
+    state = begin_window(state)
+    seconds = state.time - state.samples.first
+    require(seconds != 0, "BF-ARI-1", DIVISION_BY_ZERO)
+    average = towards_zero(counted(state.samples, state.time), seconds)
+    daily = towards_zero(average, 24)
+    bounded = min(abs(daily), state.terms.max_funding_rate) * (1 if daily > 0 else -1)
+    samples = Samples(state.time, state.time, 0, state.samples.ratio)
+    after = evolve(state, rate=per_second(state, bounded), samples=samples)
+    return reach(after, "BF-FND-16")
 
 
 # What a trade does to one side ------------------------------------------------------------------
@@ -645,6 +708,7 @@ def fill(state: State, command: c.Fill) -> State:
     state, ours, theirs = agree(state, command)
     if maker == taker:
         return end_trade(reach(state, "BF-TRD-3"), was, ORDERS)
+    state = sample(state, command.price)
     charges = gas_charges(state, command)
     if command.gas and state.terms.charges_gas and not charges[0]:
         state = reach(state, "BF-GAS-2")
@@ -844,6 +908,7 @@ def deleverage(state: State, command: c.Deleverage) -> State:
     bankruptcy = bankruptcy_price(maker, state.margin(command.maker))
     ours = close_by_force(state, command.maker, bankruptcy, quantity)
     theirs = close_by_force(state, command.taker, bankruptcy, quantity)
+    state = sample(state, bankruptcy)
     flows = (command.maker, ours.flow), (command.taker, theirs.flow)
     state = exchange_money(state, *flows, "BF-ADL-8")
     state = take_effect(state, command.maker, ours, "BF-ADL-8")
@@ -1022,8 +1087,8 @@ def close_position(state: State, command: c.ClosePosition) -> State:
     require(state.position(account).quantity > 0, "BF-END-5", "P18")
     state = settle_funding(touch(state), account, ACCOUNT, account)
     position = state.position(account)
-    owed = final_value(position, state.margin(account), state.delisting_price)
     there = less(state.perpetual(), state.has(FEES) + state.has(GAS))
+    owed = final_value(position, state.margin(account), state.delisting_price)
     state = put(state, account, evolve(position, quantity=0))
     state = pay(state, POT, bank(account), min(owed, there), "BF-END-3")
     return reach(state, "BF-END-3", *(("BF-END-6",) if there < owed else ()))
@@ -1072,6 +1137,8 @@ ACTIONS: dict[type, Callable[[State, Any], State]] = {
     c.CancelOrder: cancel_order,
     c.SetOracle: set_oracle,
     c.SetFunding: set_funding,
+    c.SetFundingSource: set_funding_source,
+    c.SampleFunding: sample_funding,
     c.Advance: advance,
     c.Liquidate: liquidate,
     c.Deleverage: deleverage,
@@ -1096,6 +1163,7 @@ def genesis(terms: Terms, accounts: tuple[str, ...], start: int) -> State:
         funding_start=start,
         index_time=start - 10,
         oracle=terms.first_oracle,
+        samples=Samples(start, start),
     )
 
 
@@ -1117,6 +1185,7 @@ def applies(rule: str, terms: Terms) -> bool:
         "BF-ADL-1": terms.requires_positions,
         "BF-LIQ-2": terms.requires_positions,
         "BF-ORA-1": terms.oracle_bounded,
+        "BF-FND-14": terms.samples_trades,
         "BF-ORD-7": terms.honours_trigger,
         "BF-FEE-3": terms.pooled_fees,
         "BF-GAS-1": terms.charges_gas,

@@ -273,6 +273,22 @@ def all_scenarios(build: str) -> list[Scenario]:
         terms=published,
     )
     tell(
+        "too large for its leverage",
+        "How far may a position grow at 20x?",
+        *funded("alice", "bob"),
+        exactly("alice", "bob", 100 * ONE, 1_500 * ONE, (20, 1), 0),
+        exactly("alice", "bob", 100 * ONE, 1_500 * ONE, (20, 1), 1),
+        terms=published,
+    )
+    tell(
+        "everybody leaves",
+        "Can the last two accounts close, at the price at which they opened?",
+        *funded("alice", "bob"),
+        exactly("alice", "bob", 9_999 * ONE // 100, 15_007 * ONE // 10, (7, 13), 0),
+        exactly("bob", "alice", 9_999 * ONE // 100, 15_007 * ONE // 10, (13, 7), 1),
+        terms=published,
+    )
+    tell(
         "rounding, harvested",
         "Can somebody gain by rounding in many small fills without fees?",
         *funded("alice", "bob"),

@@ -78,6 +78,16 @@ class Refusal(Exception):
 
 
 @frozen
+class Samples:
+    """How far trades were from the oracle price: since when, until when, how much, the last one."""
+
+    first: int
+    last: int
+    total: int = 0
+    ratio: int = 0
+
+
+@frozen
 class State:
     """The exchange. `entries` and `rules` are what the last command moved and exercised."""
 
@@ -87,6 +97,7 @@ class State:
     funding_start: int
     index_time: int
     oracle: int
+    samples: Samples
     cash: Map[str, int] = field(factory=Map)
     positions: Map[str, Position] = field(factory=Map)
     settled: Map[str, tuple[int, int]] = field(factory=Map)
@@ -95,6 +106,7 @@ class State:
     index: int = 0
     rate: int = 0
     window_set: int = 0
+    sampling: bool = False
     delisted: bool = False
     delisting_price: int = 0
     trading: bool = True
@@ -190,6 +202,8 @@ def view_of(state: State) -> View:
         index=state.index,
         index_time=state.index_time,
         rate=state.rate,
+        sampled_sum=state.samples.total,
+        sampled_ratio=state.samples.ratio,
         oracle=state.oracle,
         delisted=state.delisted,
         delisting_price=state.delisting_price,

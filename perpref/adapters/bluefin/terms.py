@@ -52,6 +52,7 @@ class Terms:
     honours_trigger: bool
     oracle_bounded: bool
     lazy_index: bool
+    samples_trades: bool
     requires_positions: bool
     books_fill_first: bool
 

@@ -35,6 +35,8 @@ class View:
     index: int
     index_time: int
     rate: int
+    sampled_sum: int
+    sampled_ratio: int
     oracle: int
     delisted: bool
     delisting_price: int
