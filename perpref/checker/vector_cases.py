@@ -1,0 +1,1002 @@
+"""The definitions of the published vectors: one short story each, per chapter of the spec.
+
+A story says of each command whether it must be carried out or refused, and with which code; it
+is not written unless that is so, and unless the rules that it is about were put to use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from attrs import evolve
+
+from perpref import machine
+from perpref.checker.vectors import FORMAT, Vector, exercised, run
+from perpref.checker.wire import (
+    AccountView,
+    Done,
+    MarketTerms,
+    MarketView,
+    Terms,
+    View,
+    view,
+)
+from perpref.state import TREASURY, VAULT, Kind, Position, Rulebook, Side, Stage
+from perpref.units import MAX_CASH, MAX_ID, MAX_LOTS, MAX_PRICE, AccountId, MarketId, OrderId
+
+ANN, BOB, CY, DAN = (AccountId(number) for number in range(2, 6))
+GOLD, OIL, NOWHERE = MarketId(1), MarketId(2), MarketId(3)
+
+FREE = Rulebook(
+    "free of charge",
+    maker_fee=0,
+    taker_fee=0,
+    liquidation_fee=0,
+    funding_cap=20_000,
+    vault_boundary=0,
+    waterfall=(Stage.BOOK, Stage.VAULT, Stage.DELEVERAGE, Stage.RESIDUAL),
+)
+PLAIN = MarketTerms(initial_rate=100_000, maintenance_rate=50_000, vault_cap=1_000, mark=100)
+
+
+def terms(
+    gold: MarketTerms = PLAIN,
+    oil: MarketTerms = PLAIN,
+    *,
+    maker: int = 0,
+    taker: int = 0,
+    liquidation: int = 0,
+    boundary: int = 0,
+) -> Terms:
+    """Two markets at 100 with margins of ten and five per cent, and no fees, unless it is said."""
+    book = evolve(
+        FREE,
+        maker_fee=maker,
+        taker_fee=taker,
+        liquidation_fee=liquidation,
+        vault_boundary=boundary,
+    )
+    return Terms(book, {GOLD: gold, OIL: oil})
+
+
+def capped(lots: int) -> MarketTerms:
+    return evolve(PLAIN, vault_cap=lots)
+
+
+class Story:
+    """Commands in the making, and what each must lead to: a refusal code, or "" for none."""
+
+    def __init__(self, under: Terms, start: View | None = None) -> None:
+        self.terms = under
+        self.start = start
+        self.commands: list[machine.Command] = []
+        self.expected: list[str] = []
+        self._order = 0
+
+    def do(self, command: machine.Command, code: str = "") -> None:
+        self.commands.append(command)
+        self.expected.append(code)
+
+    def deposit(self, account: AccountId, amount: int, code: str = "") -> None:
+        self.do(machine.Deposit(account, amount), code)
+
+    def withdraw(self, account: AccountId, amount: int, code: str = "") -> None:
+        self.do(machine.Withdraw(account, amount), code)
+
+    def transfer(self, payer: AccountId, payee: AccountId, amount: int, code: str = "") -> None:
+        self.do(machine.Transfer(payer, payee, amount), code)
+
+    def mark(self, price: int, market: MarketId = GOLD, code: str = "") -> None:
+        self.do(machine.SetMark(market, price), code)
+
+    def fund(self, rate: int, market: MarketId = GOLD, code: str = "") -> None:
+        self.do(machine.SettleFunding(market, rate), code)
+
+    def buys(
+        self,
+        account: AccountId,
+        lots: int,
+        price: int = 1,
+        kind: Kind = Kind.LIMIT,
+        *,
+        market: MarketId = GOLD,
+        only: bool = False,
+        code: str = "",
+    ) -> OrderId:
+        return self._place(account, market, Side.BUY, kind, lots, price, only, code)
+
+    def sells(
+        self,
+        account: AccountId,
+        lots: int,
+        price: int = 1,
+        kind: Kind = Kind.LIMIT,
+        *,
+        market: MarketId = GOLD,
+        only: bool = False,
+        code: str = "",
+    ) -> OrderId:
+        return self._place(account, market, Side.SELL, kind, lots, price, only, code)
+
+    def _place(
+        self,
+        account: AccountId,
+        market: MarketId,
+        side: Side,
+        kind: Kind,
+        lots: int,
+        price: int,
+        only: bool,
+        code: str,
+    ) -> OrderId:
+        self._order += 1
+        order = OrderId(self._order)
+        self.do(machine.Place(order, account, market, side, kind, lots, price, only), code)
+        return order
+
+    def trade(
+        self,
+        buyer: AccountId,
+        seller: AccountId,
+        lots: int,
+        price: int = 100,
+        market: MarketId = GOLD,
+    ) -> None:
+        """Two accounts trade, the seller as the maker."""
+        self.sells(seller, lots, price, market=market)
+        self.buys(buyer, lots, price, Kind.IOC, market=market)
+
+    def cancel(
+        self, account: AccountId, order: int, market: MarketId = GOLD, code: str = ""
+    ) -> None:
+        self.do(machine.Cancel(account, market, OrderId(order)), code)
+
+    def unwind(self, market: MarketId = GOLD, code: str = "") -> None:
+        self._order += 1
+        self.do(machine.Unwind(market, OrderId(self._order)), code)
+
+
+Tell = Callable[[Story], None]
+_stories: list[tuple[str, tuple[str, ...], Terms, View | None, Tell]] = []
+
+
+def about(
+    chapter: str, *rules: str, under: Terms | None = None, start: View | None = None
+) -> Callable[[Tell], Tell]:
+    """Make a function a vector: its name is the vector's, its docstring says what it shows."""
+
+    def take(tell: Tell) -> Tell:
+        _stories.append((chapter, rules, under or terms(), start, tell))
+        return tell
+
+    return take
+
+
+def all_vectors() -> list[Vector]:
+    """Every vector, told, run, and found to be what its definition says."""
+    return [_told(*story) for story in _stories]
+
+
+def _told(
+    chapter: str, rules: tuple[str, ...], under: Terms, start: View | None, tell: Tell
+) -> Vector:
+    story = Story(under, start)
+    tell(story)
+    commands = tuple(story.commands)
+    results, end = run(under, start, commands)
+    for number, (result, code) in enumerate(zip(results, story.expected, strict=True)):
+        got = "" if isinstance(result, Done) else getattr(result, "code", "?")
+        if got != code:
+            raise ValueError(f"{tell.__name__}: command {number} ends with {got!r}, not {code!r}")
+    said = " ".join((tell.__doc__ or "").split())
+    vector = Vector(
+        FORMAT, chapter, tell.__name__, said, rules, under, start, commands, results, view(end)
+    )
+    idle = set(rules) - exercised(vector).rules
+    if idle:
+        raise ValueError(f"{tell.__name__}: {', '.join(sorted(idle))} had nothing to do")
+    return vector
+
+
+# LED.
+
+
+@about("ledger", "LED-1", "LED-5", "UNIT-2", "UNIT-4")
+def deposits_within_bounds(story: Story) -> None:
+    """Amounts from 1 to 10^24 and identifiers from 0 to 10^18 are taken, and nothing beyond."""
+    story.deposit(ANN, 1)
+    story.deposit(ANN, MAX_CASH)
+    story.deposit(AccountId(MAX_ID), 5)
+    story.deposit(VAULT, 5)
+    story.deposit(TREASURY, 5)
+    story.deposit(ANN, 0, "amount_out_of_bounds")
+    story.deposit(ANN, -1, "amount_out_of_bounds")
+    story.deposit(ANN, MAX_CASH + 1, "amount_out_of_bounds")
+    story.deposit(AccountId(-1), 5, "id_out_of_bounds")
+    story.deposit(AccountId(MAX_ID + 1), 5, "id_out_of_bounds")
+
+
+@about("ledger", "LED-4", "LED-6", "LED-7")
+def withdrawal_up_to_what_is_free(story: Story) -> None:
+    """5 lots at 100 need 50 of 1,000: 950 may leave and 951 may not."""
+    story.deposit(ANN, 1_000)
+    story.deposit(BOB, 1_000)
+    story.trade(ANN, BOB, 5)
+    story.withdraw(ANN, 951, "not_withdrawable")
+    story.withdraw(ANN, 0, "amount_out_of_bounds")
+    story.withdraw(CY, 1, "unknown_account")
+    story.withdraw(ANN, 950)
+    story.withdraw(ANN, 1, "not_withdrawable")
+
+
+@about("ledger", "LED-6")
+def unrealised_profit_does_not_leave_but_loss_stays(story: Story) -> None:
+    """At 110 Ann is 50 up and Bob 50 down; the initial margin of each is 55."""
+    story.deposit(ANN, 1_000)
+    story.deposit(BOB, 1_000)
+    story.trade(ANN, BOB, 5)
+    story.mark(110)
+    story.withdraw(ANN, 946, "not_withdrawable")
+    story.withdraw(ANN, 945)
+    story.withdraw(BOB, 896, "not_withdrawable")
+    story.withdraw(BOB, 895)
+
+
+@about("ledger", "LED-6", "MRG-4")
+def withdrawable_nets_markets_and_rounds_margin_up(story: Story) -> None:
+    """At 93 and 106: 7 down and 12 up is no loss; margins of 9.3 and 21.2 are 10 and 22."""
+    story.deposit(ANN, 1_000)
+    story.deposit(BOB, 1_000)
+    story.trade(ANN, BOB, 1)
+    story.trade(ANN, BOB, 2, market=OIL)
+    story.mark(93)
+    story.mark(106, OIL)
+    story.withdraw(ANN, 969, "not_withdrawable")
+    story.withdraw(ANN, 968)
+
+
+@about("ledger", "LED-2", "LED-8")
+def transfer_up_to_what_is_free(story: Story) -> None:
+    """A transfer opens the payee's account, and passes at most what is withdrawable."""
+    story.deposit(ANN, 100)
+    story.transfer(ANN, BOB, 101, "not_withdrawable")
+    story.transfer(ANN, BOB, 0, "amount_out_of_bounds")
+    story.transfer(CY, BOB, 1, "unknown_account")
+    story.transfer(ANN, AccountId(-1), 1, "id_out_of_bounds")
+    story.transfer(ANN, BOB, 60)
+    story.transfer(ANN, ANN, 40)
+    story.transfer(ANN, VAULT, 40)
+    story.transfer(ANN, BOB, 1, "not_withdrawable")
+
+
+@about(
+    "ledger",
+    "LED-7",
+    start=View(
+        60,
+        {BOB: AccountView(100), CY: AccountView(-40)},
+        {GOLD: MarketView(100), OIL: MarketView(100)},
+    ),
+)
+def the_pot_pays_what_it_holds(story: Story) -> None:
+    """Cy owes 40, so that of Bob's 100 only 60 are in the pot."""
+    story.withdraw(BOB, 61, "pot_too_small")
+    story.withdraw(BOB, 60)
+
+
+# POS.
+
+
+@about("position", "POS-1", "POS-3", "LED-3", under=terms(evolve(PLAIN, mark=4)))
+def cost_is_exact_and_its_release_rounded_up_for_a_long(story: Story) -> None:
+    """3 lots for 3 + 3 + 4 = 10; one sold at 5 releases 10/3, that is 4, and gains 1."""
+    for account in (ANN, BOB, CY):
+        story.deposit(account, 1_000)
+    story.trade(ANN, BOB, 2, 3)
+    story.trade(ANN, BOB, 1, 4)
+    story.trade(CY, ANN, 1, 5)
+    story.trade(CY, ANN, 2, 5)
+
+
+@about("position", "POS-2", under=terms(evolve(PLAIN, mark=4)))
+def release_is_rounded_up_for_a_short(story: Story) -> None:
+    """3 lots sold for 10; one bought back at 5 releases -10/3, that is -3, and loses 2."""
+    for account in (ANN, BOB, CY):
+        story.deposit(account, 1_000)
+    story.trade(BOB, ANN, 2, 3)
+    story.trade(BOB, ANN, 1, 4)
+    story.trade(ANN, CY, 1, 5)
+
+
+@about("position", "POS-2", "POS-3")
+def flips_from_long_to_short_and_back(story: Story) -> None:
+    """5 long at 100; 8 sold at 103 close 5 with a profit of 15 and open 3; and back."""
+    for account in (ANN, BOB):
+        story.deposit(account, 1_000)
+    story.trade(ANN, BOB, 5)
+    story.trade(BOB, ANN, 8, 103)
+    story.trade(ANN, BOB, 3, 101)
+    story.trade(ANN, BOB, 2, 100)
+
+
+# MRG.
+
+
+@about("margin", "MRG-1", "MRG-2", "MRG-4", "MRG-5")
+def initial_margin_to_the_quantum(story: Story) -> None:
+    """10 lots at 100 need 100: 99 are not enough for a taker, nor for a maker."""
+    story.deposit(ANN, 99)
+    story.deposit(BOB, 99)
+    story.deposit(CY, 1_000)
+    story.sells(CY, 10, 100)
+    story.buys(ANN, 10, 100, code="taker_cannot_bear")
+    story.deposit(ANN, 1)
+    story.buys(ANN, 10, 100)
+    story.sells(BOB, 10, 100)
+    story.buys(CY, 10, 100, Kind.IOC)
+    story.deposit(BOB, 1)
+    story.sells(BOB, 10, 100)
+    story.buys(CY, 10, 100, Kind.IOC)
+
+
+@about("margin", "MRG-3", "MRG-4", under=terms(evolve(PLAIN, mark=101)))
+def margins_are_rounded_up(story: Story) -> None:
+    """One lot at 101 needs 10.1, that is 11. At 95 it has 5 for 4.75, at 94 it has 4 for 4.7."""
+    story.deposit(ANN, 10)
+    story.deposit(BOB, 1_000)
+    story.sells(BOB, 1, 101)
+    story.buys(ANN, 1, 101, code="taker_cannot_bear")
+    story.deposit(ANN, 1)
+    story.buys(ANN, 1, 101, Kind.IOC)
+    story.mark(95)
+    story.mark(94)
+
+
+@about("margin", "MRG-5")
+def reducing_is_allowed_unless_cover_gets_worse(story: Story) -> None:
+    """At 95 Ann has 100 on 95; she may sell 4 of 20 at 90, which leaves 80 on 76, not at 89."""
+    story.deposit(ANN, 200)
+    story.deposit(BOB, 1_000)
+    story.trade(ANN, BOB, 20)
+    story.mark(95)
+    story.buys(BOB, 4, 89)
+    story.sells(ANN, 4, 89, Kind.IOC, code="taker_cannot_bear")
+    story.cancel(BOB, 3)
+    story.buys(BOB, 4, 90)
+    story.sells(ANN, 4, 90, Kind.IOC)
+
+
+@about("margin", "MRG-1", "MRG-3")
+def margin_is_over_all_markets(story: Story) -> None:
+    """Ann's profit in oil keeps her gold alive."""
+    story.deposit(ANN, 200)
+    story.deposit(BOB, 5_000)
+    story.trade(ANN, BOB, 10)
+    story.trade(ANN, BOB, 10, market=OIL)
+    story.mark(115, OIL)
+    story.mark(75)
+    story.mark(74)
+
+
+# MARK.
+
+
+@about("mark", "MARK-1", "UNIT-2")
+def a_mark_moves_value_and_no_cash(story: Story) -> None:
+    """Prices from 1 to 10^12, in markets that are listed."""
+    story.mark(0, code="price_out_of_bounds")
+    story.mark(-1, code="price_out_of_bounds")
+    story.mark(MAX_PRICE + 1, code="price_out_of_bounds")
+    story.mark(100, NOWHERE, "unknown_market")
+    story.mark(1)
+    story.mark(MAX_PRICE)
+
+
+# FEE.
+
+
+@about("fee", "FEE-1", "FEE-2", "FEE-3", under=terms(maker=1_000, taker=5_000))
+def fees_are_rounded_up_and_go_to_the_treasury(story: Story) -> None:
+    """10 at 101: a thousandth is 1.01, that is 2; five thousandths are 5.05, that is 6."""
+    story.deposit(ANN, 1_000)
+    story.deposit(BOB, 1_000)
+    story.trade(ANN, BOB, 10, 101)
+    story.trade(BOB, ANN, 10, 100)
+
+
+@about("fee", "FEE-3", "MRG-5", under=terms(taker=10_000))
+def the_fee_counts_for_margin(story: Story) -> None:
+    """10 lots at 100 need 100, and the fee is 10."""
+    story.deposit(ANN, 109)
+    story.deposit(BOB, 1_000)
+    story.sells(BOB, 10, 100)
+    story.buys(ANN, 10, 100, code="taker_cannot_bear")
+    story.deposit(ANN, 1)
+    story.buys(ANN, 10, 100)
+
+
+def fall(story: Story, bid: int) -> None:
+    """Ann holds 10 at 100 with 100; at 94 her 40 stand behind 4 each: the limit is 90."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 1_000)
+    story.deposit(CY, 1_000)
+    story.trade(ANN, BOB, 10)
+    story.buys(CY, 10, bid)
+    story.mark(94)
+
+
+@about("fee", "FEE-4", "FEE-5", under=terms(liquidation=10_000))
+def a_liquidation_fee_is_a_rate_of_notional(story: Story) -> None:
+    """A hundredth of 10 * 93 is 9.3, that is 10; the book gave 30 beyond the limit."""
+    fall(story, 93)
+
+
+@about("fee", "FEE-4", under=terms(liquidation=30_000))
+def a_liquidation_fee_is_at_most_what_the_book_gave(story: Story) -> None:
+    """Three hundredths of 10 * 91 are 27.3; the book gave 10 beyond the limit."""
+    fall(story, 91)
+
+
+@about("fee", "FEE-4", under=terms(liquidation=30_000))
+def without_a_better_price_there_is_no_liquidation_fee(story: Story) -> None:
+    """Filled at the limit."""
+    fall(story, 90)
+
+
+@about("fee", "FEE-4", under=terms(liquidation=100_000))
+def a_liquidation_fee_is_at_most_what_is_left(story: Story) -> None:
+    """At 87 Ann owes 30: the limit is 90. 6 at 93 beat it by 18 and leave 6, which is the fee."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 1_000)
+    story.deposit(CY, 1_000)
+    story.trade(ANN, BOB, 10)
+    story.buys(CY, 6, 93)
+    story.mark(87)
+
+
+# BOOK.
+
+
+def crowd(story: Story, cash: int = 1_000) -> None:
+    for account in (ANN, BOB, CY, DAN):
+        story.deposit(account, cash)
+
+
+@about("book", "BOOK-1", "BOOK-9", "UNIT-2")
+def orders_within_bounds(story: Story) -> None:
+    """Sizes, prices and identifiers have bounds, and an identifier is used once."""
+    story.deposit(ANN, 10)
+    place = machine.Place
+    for lots, price, code in (
+        (0, 100, "lots_out_of_bounds"),
+        (MAX_LOTS + 1, 100, "lots_out_of_bounds"),
+        (1, 0, "price_out_of_bounds"),
+        (1, MAX_PRICE + 1, "price_out_of_bounds"),
+    ):
+        story.do(place(OrderId(1), ANN, GOLD, Side.BUY, Kind.LIMIT, lots, price), code)
+    story.do(place(OrderId(1), BOB, GOLD, Side.BUY, Kind.LIMIT, 1, 100), "unknown_account")
+    story.do(place(OrderId(1), ANN, NOWHERE, Side.BUY, Kind.LIMIT, 1, 100), "unknown_market")
+    story.do(place(OrderId(0), ANN, GOLD, Side.BUY, Kind.LIMIT, 1, 100), "order_id_not_new")
+    story.do(place(OrderId(7), ANN, GOLD, Side.BUY, Kind.LIMIT, MAX_LOTS, 1))
+    story.do(place(OrderId(7), ANN, GOLD, Side.BUY, Kind.LIMIT, 1, 1), "order_id_not_new")
+    story.do(place(OrderId(6), ANN, OIL, Side.BUY, Kind.LIMIT, 1, 1), "order_id_not_new")
+    story.do(place(OrderId(MAX_ID), ANN, OIL, Side.SELL, Kind.LIMIT, 1, MAX_PRICE))
+    story.do(place(OrderId(MAX_ID + 1), ANN, OIL, Side.SELL, Kind.LIMIT, 1, 5), "id_out_of_bounds")
+
+
+@about("book", "BOOK-2", "BOOK-3")
+def price_then_time_among_asks(story: Story) -> None:
+    """The lowest ask is first, then the earlier of two; the fill is at the maker's price."""
+    crowd(story)
+    story.sells(BOB, 2, 100)
+    story.sells(CY, 2, 100)
+    story.sells(DAN, 2, 99)
+    story.buys(ANN, 5, 101)
+
+
+@about("book", "BOOK-2", "BOOK-3", "BOOK-6")
+def price_then_time_among_bids(story: Story) -> None:
+    """The highest bid is first, then the earlier of two."""
+    crowd(story)
+    story.buys(BOB, 2, 100)
+    story.buys(CY, 2, 100)
+    story.buys(DAN, 2, 101)
+    story.sells(ANN, 5, 100, Kind.IOC)
+
+
+@about("book", "BOOK-3", "BOOK-9")
+def what_a_limit_order_leaves_rests(story: Story) -> None:
+    """3 of 5 fill at 99, the limit being 100; an ask at 101 is not met."""
+    crowd(story)
+    story.sells(BOB, 3, 99)
+    story.sells(CY, 3, 101)
+    story.buys(ANN, 5, 100)
+
+
+@about("book", "BOOK-6")
+def what_an_ioc_and_a_market_order_leave_goes(story: Story) -> None:
+    """The rest is cancelled; a market order takes any price, and its own means nothing."""
+    crowd(story)
+    story.sells(BOB, 3, 99)
+    story.buys(ANN, 5, 100, Kind.IOC)
+    story.buys(BOB, 3, 90)
+    story.sells(ANN, 5, 0, Kind.MARKET)
+    story.buys(ANN, 5, 100, Kind.IOC)
+
+
+@about("book", "BOOK-8")
+def post_only(story: Story) -> None:
+    """A post-only order rests one tick away, and is refused where it would meet an order."""
+    crowd(story)
+    story.sells(BOB, 3, 100)
+    story.buys(ANN, 1, 101, Kind.POST_ONLY, code="post_only_would_cross")
+    story.buys(ANN, 1, 100, Kind.POST_ONLY, code="post_only_would_cross")
+    story.buys(ANN, 1, 99, Kind.POST_ONLY)
+    story.sells(CY, 1, 99, Kind.POST_ONLY, code="post_only_would_cross")
+    story.sells(CY, 1, 100, Kind.POST_ONLY)
+
+
+@about("book", "BOOK-7", "BOOK-6")
+def reduce_only_takers(story: Story) -> None:
+    """3 of 5 close the position and the rest goes; with nothing to close it is refused."""
+    crowd(story)
+    story.sells(ANN, 5, 100, Kind.IOC, only=True, code="nothing_to_reduce")
+    story.trade(ANN, BOB, 3)
+    story.buys(ANN, 5, 100, only=True, code="nothing_to_reduce")
+    story.buys(CY, 9, 100)
+    story.sells(ANN, 5, 100, only=True)
+    story.sells(ANN, 5, 100, only=True, code="nothing_to_reduce")
+
+
+@about("book", "BOOK-7")
+def reduce_only_makers(story: Story) -> None:
+    """A maker fills as far as it closes; what is left of its order goes when it is met."""
+    crowd(story)
+    story.trade(ANN, BOB, 3)
+    story.sells(ANN, 5, 100, only=True)
+    story.sells(DAN, 5, 101)
+    story.buys(CY, 6, 101)
+
+
+@about("book", "BOOK-11")
+def nobody_trades_with_oneself(story: Story) -> None:
+    """One's own resting order is cancelled, and the taker goes on."""
+    crowd(story)
+    story.sells(ANN, 2, 98)
+    story.sells(BOB, 2, 99)
+    story.buys(ANN, 3, 100)
+
+
+@about("book", "BOOK-5")
+def a_maker_that_cannot_bear_the_fill_is_cancelled(story: Story) -> None:
+    """Bob's 10 lots would need 100 of his 99; the taker goes on to Cy."""
+    crowd(story)
+    story.withdraw(BOB, 901)
+    story.sells(BOB, 10, 100)
+    story.sells(CY, 10, 101)
+    story.buys(ANN, 10, 101)
+
+
+@about("book", "BOOK-4", "BOOK-6")
+def a_taker_stops_at_the_fill_that_it_cannot_bear(story: Story) -> None:
+    """With 20 Ann can hold 2 lots; the first fill takes 1, the second would take 4."""
+    crowd(story)
+    story.withdraw(ANN, 980)
+    story.sells(BOB, 1, 100)
+    story.sells(CY, 4, 100)
+    story.buys(ANN, 9, 100)
+    story.buys(ANN, 9, 100, code="taker_cannot_bear")
+
+
+@about("book", "BOOK-10")
+def cancelling(story: Story) -> None:
+    """One's own order, while it rests."""
+    crowd(story)
+    story.sells(BOB, 4, 101)
+    story.cancel(ANN, 1, code="not_your_order")
+    story.cancel(BOB, 2, code="unknown_order")
+    story.cancel(BOB, 1, OIL, code="unknown_order")
+    story.cancel(BOB, 1, NOWHERE, code="unknown_market")
+    story.cancel(BOB, 1)
+    story.cancel(BOB, 1, code="unknown_order")
+
+
+# FUND.
+
+
+def three_holders(story: Story) -> None:
+    """Ann long 10, Bob short 7, Cy short 3, at 101."""
+    crowd(story)
+    story.deposit(VAULT, 100)
+    story.trade(ANN, BOB, 7)
+    story.trade(ANN, CY, 3)
+    story.mark(101)
+
+
+@about("funding", "FUND-2", "FUND-3")
+def longs_pay_and_the_dust_stays_with_the_vault(story: Story) -> None:
+    """10.1 is 11, -7.07 is -7, -3.03 is -3; a thousandth: 1.01 is 2, -0.707 and -0.303 are 0."""
+    three_holders(story)
+    story.fund(10_000)
+    story.fund(1_000)
+
+
+@about("funding", "FUND-2", "FUND-3")
+def shorts_pay_at_a_negative_rate(story: Story) -> None:
+    """-10.1 is -10, 7.07 is 8, 3.03 is 4."""
+    three_holders(story)
+    story.fund(-10_000)
+
+
+@about("funding", "FUND-1")
+def funding_within_the_cap(story: Story) -> None:
+    """The cap is 20,000 parts per million, either way."""
+    three_holders(story)
+    story.fund(20_001, code="funding_rate_out_of_bounds")
+    story.fund(-20_001, code="funding_rate_out_of_bounds")
+    story.fund(100, NOWHERE, "unknown_market")
+    story.fund(20_000)
+    story.fund(-20_000)
+    story.fund(0)
+
+
+@about("funding", "FUND-3", "LIQ-8")
+def funding_can_make_somebody_due(story: Story) -> None:
+    """At 96 Ann has 60 and needs 48: she can pay 12, but not 19.2 more, that is 20."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 1_000)
+    story.trade(ANN, BOB, 10)
+    story.mark(96)
+    story.fund(12_500)
+    story.fund(20_000)
+
+
+# LIQ.
+
+
+@about("liquidation", "LIQ-1", "LIQ-6", "LIQ-7", "LIQ-8")
+def the_book_takes_a_position_at_its_bankruptcy_price(story: Story) -> None:
+    """At 95 50 cover 47.5, that is 48; at 94 40 do not cover 47. The limit is 90; 89 is worse."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 1_000)
+    story.deposit(CY, 1_000)
+    story.trade(ANN, BOB, 10)
+    story.buys(CY, 4, 90)
+    story.buys(CY, 6, 89)
+    story.mark(95)
+    story.mark(94)
+
+
+@about("liquidation", "LIQ-5")
+def the_bankruptcy_price_of_a_long_is_rounded_up(story: Story) -> None:
+    """45 stand behind 10 lots at 94: 4.5 each, the limit is 89.5, that is 90."""
+    story.deposit(ANN, 105)
+    story.deposit(BOB, 1_000)
+    story.deposit(CY, 1_000)
+    story.trade(ANN, BOB, 10)
+    story.buys(CY, 10, 90)
+    story.buys(CY, 10, 89)
+    story.mark(94)
+
+
+@about("liquidation", "LIQ-5")
+def the_bankruptcy_price_of_a_short_is_rounded_down(story: Story) -> None:
+    """45 stand behind 10 lots at 106: 4.5 each, the limit is 110.5, that is 110."""
+    story.deposit(ANN, 105)
+    story.deposit(BOB, 1_000)
+    story.deposit(CY, 1_000)
+    story.trade(BOB, ANN, 10)
+    story.sells(CY, 10, 110)
+    story.sells(CY, 10, 111)
+    story.mark(106)
+
+
+TEN = evolve(PLAIN, mark=10)
+
+
+@about("liquidation", "LIQ-5", "LOSS-3", under=terms(TEN, TEN))
+def a_bankruptcy_price_is_never_below_one(story: Story) -> None:
+    """Ann is short of both; oil at 1,000 is closed at 21, and 94 are owed behind 10 of gold.
+
+    Gold at 10 would be bought back at 0 (9.4 each, rounded down); it is 1, and 4 are left.
+    """
+    story.deposit(ANN, 20)
+    story.deposit(BOB, 50_000)
+    story.trade(BOB, ANN, 10, 10)
+    story.trade(BOB, ANN, 10, 10, OIL)
+    story.fund(-20_000)
+    story.fund(-20_000, OIL)
+    story.mark(1_000, OIL)
+
+
+@about("liquidation", "LIQ-2", "LIQ-3", "LIQ-4")
+def orders_go_first_then_the_largest_position(story: Story) -> None:
+    """At 110 oil needs 55 and gold 20; 44 of the 60 stand behind oil, which is closed first."""
+    story.deposit(ANN, 160)
+    story.deposit(BOB, 9_000)
+    story.deposit(CY, 9_000)
+    story.trade(ANN, BOB, 4)
+    story.trade(BOB, ANN, 10, market=OIL)
+    story.buys(ANN, 3, 80)
+    story.sells(ANN, 2, 140, market=OIL)
+    story.buys(CY, 4, 60)
+    story.sells(CY, 3, 113, market=OIL)
+    story.mark(110, OIL)
+
+
+@about("liquidation", "LIQ-6", "BOOK-5", "BOOK-7")
+def makers_that_cannot_are_passed_over(story: Story) -> None:
+    """Cy may only reduce and holds nothing, Dan cannot bear the fill; Bob, who reduces, takes 2."""
+    story.deposit(ANN, 100)
+    for account in (BOB, CY, DAN):
+        story.deposit(account, 1_000)
+    story.trade(ANN, BOB, 10)
+    story.trade(BOB, CY, 1)
+    story.buys(CY, 10, 92, only=True)
+    story.trade(CY, BOB, 1)
+    story.buys(DAN, 10, 92)
+    story.withdraw(DAN, 950)
+    story.buys(BOB, 2, 91)
+    story.mark(94)
+
+
+@about("liquidation", "LIQ-8")
+def accounts_are_closed_in_account_order(story: Story) -> None:
+    """Two are due at once; the one bid goes to the lower account."""
+    for account in (ANN, BOB):
+        story.deposit(account, 100)
+    story.deposit(CY, 9_000)
+    story.deposit(DAN, 9_000)
+    story.trade(BOB, CY, 10)
+    story.trade(ANN, CY, 10)
+    story.buys(DAN, 10, 92)
+    story.mark(94)
+
+
+# VLT.
+
+
+def falls_to_the_vault(story: Story, vault: int, mark: int = 94) -> None:
+    """Ann holds 10 at 100 with 100; at 94 the price is 90, at 87 it is 90, and she owes 30."""
+    story.deposit(VAULT, vault)
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 5_000)
+    story.trade(ANN, BOB, 10)
+    story.mark(mark)
+
+
+@about("vault", "VLT-1", "VLT-6")
+def the_vault_takes_over_and_unwinds_at_a_profit(story: Story) -> None:
+    """Bought at 90 when the mark is 94; sold at the mark or better, never below."""
+    falls_to_the_vault(story, 500)
+    story.unwind()
+    story.mark(99)
+    story.deposit(CY, 1_000)
+    story.buys(CY, 4, 98)
+    story.unwind()
+    story.buys(CY, 4, 99)
+    story.buys(CY, 3, 101)
+    story.unwind()
+
+
+@about("vault", "VLT-6")
+def a_vault_without_a_position_does_not_unwind(story: Story) -> None:
+    """There is nothing to offer, and not in a market that is not there."""
+    story.deposit(VAULT, 500)
+    story.unwind(code="nothing_to_reduce")
+    story.unwind(NOWHERE, code="unknown_market")
+
+
+@about("vault", "VLT-2", under=terms(capped(7)))
+def the_vault_stops_at_its_cap(story: Story) -> None:
+    """It may hold 7 of the 10; the rest is deleveraged."""
+    falls_to_the_vault(story, 500)
+
+
+@about("vault", "VLT-2", under=terms(capped(0)))
+def a_cap_of_nothing_takes_nothing(story: Story) -> None:
+    """All 10 are deleveraged."""
+    falls_to_the_vault(story, 500)
+
+
+@about("vault", "VLT-3")
+def the_vault_stops_at_its_margin(story: Story) -> None:
+    """A lot at 94 needs 9.4 and brings 4: with 48 the vault takes 8, for 9 need 84.6 of 84."""
+    falls_to_the_vault(story, 48)
+
+
+@about("vault", "VLT-3")
+def a_vault_with_just_enough_margin(story: Story) -> None:
+    """10 lots need 94 and bring 40: 54 are enough."""
+    falls_to_the_vault(story, 54)
+
+
+@about("vault", "VLT-4", under=terms(boundary=500))
+def the_vault_stops_at_its_boundary(story: Story) -> None:
+    """At 87 a lot costs the vault 3; from 520 it can take 6 and stay at 502."""
+    falls_to_the_vault(story, 520, 87)
+
+
+@about("vault", "VLT-4", under=terms(boundary=500))
+def a_vault_at_its_boundary(story: Story) -> None:
+    """From 530 it can take all 10 and ends at 500."""
+    falls_to_the_vault(story, 530, 87)
+
+
+@about("vault", "VLT-5", "LIQ-8")
+def the_vault_is_liquidated_like_anyone(story: Story) -> None:
+    """It takes over 10 lots with little cash; the mark falls on, and its own turn has no vault."""
+    falls_to_the_vault(story, 60)
+    story.mark(86)
+    story.mark(84)
+
+
+# ADL.
+
+
+@about("adl", "ADL-1", "ADL-2", "ADL-3", "ADL-5")
+def the_highest_score_goes_first(story: Story) -> None:
+    """Cy and Dan hold the same; Dan has less equity, so more leverage, and is closed first."""
+    story.deposit(ANN, 100)
+    story.deposit(CY, 1_000)
+    story.deposit(DAN, 500)
+    story.trade(ANN, CY, 4)
+    story.trade(ANN, DAN, 4)
+    story.mark(90)
+
+
+@about("adl", "ADL-2", "ADL-5")
+def a_tie_goes_to_the_larger_position(story: Story) -> None:
+    """Twice the lots with twice the equity is the same score; Dan's 4 go first, and are enough."""
+    story.deposit(ANN, 65)
+    story.deposit(CY, 200)
+    story.deposit(DAN, 400)
+    story.trade(ANN, CY, 2)
+    story.trade(ANN, DAN, 4)
+    story.deposit(BOB, 900)
+    story.buys(BOB, 1, 92)
+    story.mark(92)
+
+
+@about("adl", "ADL-2", "ADL-5", under=terms(capped(1)))
+def a_tie_of_size_goes_to_the_lower_account(story: Story) -> None:
+    """Cy and Dan are the same in everything; the vault takes one lot, so Dan keeps one."""
+    story.deposit(VAULT, 100)
+    story.deposit(ANN, 65)
+    story.deposit(DAN, 200)
+    story.deposit(CY, 200)
+    story.trade(ANN, DAN, 3)
+    story.trade(ANN, CY, 3)
+    story.mark(92)
+
+
+@about("adl", "ADL-3", "ADL-5")
+def several_are_closed_and_the_last_in_part(story: Story) -> None:
+    """Ann's 10 close Cy's 4 and 6 of Bob's 8, who sold the 2 others to Dan."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 1_000)
+    story.deposit(CY, 100)
+    story.deposit(DAN, 1_000)
+    story.trade(ANN, CY, 4)
+    story.trade(ANN, BOB, 6)
+    story.trade(DAN, BOB, 2)
+    story.mark(92)
+
+
+def contagion(story: Story, dan: int) -> None:
+    """Ann is long 10 of gold and 10 of oil; gold falls to 60, and her debt of 200 falls on oil too.
+
+    The margins are 30 and 50, so oil bears floor(-200 * 50 / 80) = -125: its price is 113. Dan,
+    short of oil, gains nothing and loses 13 a lot.
+    """
+    story.deposit(ANN, 200)
+    story.deposit(BOB, 1_000)
+    story.deposit(DAN, dan)
+    story.trade(ANN, BOB, 10)
+    story.trade(ANN, DAN, 10, market=OIL)
+    story.mark(60)
+
+
+@about("adl", "ADL-4")
+def a_counterparty_is_closed_as_far_as_it_can_bear(story: Story) -> None:
+    """With 100 Dan bears 7 of the 10 lots; the other 3 close at the mark."""
+    contagion(story, 100)
+
+
+@about("adl", "ADL-4")
+def a_counterparty_that_can_just_bear_all(story: Story) -> None:
+    """With 130 Dan bears all 10 lots and ends at nothing."""
+    contagion(story, 130)
+
+
+@about("adl", "ADL-4")
+def a_counterparty_that_lacks_one_quantum(story: Story) -> None:
+    """With 129 Dan bears 9 lots."""
+    contagion(story, 129)
+
+
+# LOSS.
+
+
+def late_contagion(story: Story) -> None:
+    """Ann is long 10 of gold and 5 of oil; gold falls to 60, and she owes 250.
+
+    Gold needs 30 and is first: Bob's price is 74, and 110 are still owed behind 5 lots of oil.
+    Their price is 122; Dan with 60 bears 2 of them, 3 close at the mark, and 66 are left.
+    """
+    story.deposit(ANN, 150)
+    story.deposit(BOB, 1_000)
+    story.deposit(DAN, 60)
+    story.trade(ANN, BOB, 10)
+    story.trade(ANN, DAN, 5, market=OIL)
+    story.mark(60)
+
+
+@about("loss", "LOSS-1", "LOSS-2", "LOSS-3", "LOSS-4", "LOSS-5")
+def what_is_left_is_shared(story: Story) -> None:
+    """Dan bears a part; what closes at the mark leaves a debt, which all with equity share."""
+    story.deposit(VAULT, 7)
+    story.deposit(TREASURY, 30)
+    late_contagion(story)
+
+
+@about("loss", "LOSS-3", "LOSS-5")
+def shares_are_rounded_up_largest_first(story: Story) -> None:
+    """As before, with several that have the same."""
+    for account in (AccountId(20), AccountId(21), AccountId(22)):
+        story.deposit(account, 400)
+    late_contagion(story)
+
+
+def _state(accounts: dict[AccountId, AccountView]) -> View:
+    custody = sum(
+        account.collateral - sum(p.cost for p in account.positions.values())
+        for account in accounts.values()
+    )
+    return View(custody, accounts, {GOLD: MarketView(100), OIL: MarketView(100)})
+
+
+@about(
+    "loss",
+    "LOSS-2",
+    "LOSS-5",
+    start=_state(
+        {
+            VAULT: AccountView(2),
+            ANN: AccountView(-10),
+            BOB: AccountView(5),
+            CY: AccountView(8),
+            DAN: AccountView(5),
+        }
+    ),
+)
+def a_debt_without_positions_is_shared_at_once(story: Story) -> None:
+    """10 over 8, 5, 5, 2: 4, then 6 * 5/12 is 3, then 3 * 5/7 is 3, and the last pays nothing."""
+    story.mark(100)
+
+
+@about(
+    "loss",
+    "LOSS-4",
+    start=_state({ANN: AccountView(-10), BOB: AccountView(10), CY: AccountView(0)}),
+)
+def a_debt_may_take_all_there_is(story: Story) -> None:
+    """The deficit is the whole of what Bob has."""
+    story.mark(100)
+
+
+@about(
+    "loss",
+    "LOSS-1",
+    start=_state(
+        {
+            ANN: AccountView(-30, {GOLD: Position(10, 1_000)}),
+            BOB: AccountView(2, {GOLD: Position(-6, -600)}),
+            CY: AccountView(1, {GOLD: Position(-4, -400)}),
+            TREASURY: AccountView(30),
+        }
+    ),
+)
+def nobody_can_bear_a_lot(story: Story) -> None:
+    """The price is 103, and neither Bob nor Cy can bear 3: all closes at the mark, 100."""
+    story.mark(100)
