@@ -80,6 +80,17 @@ def a_reduce_only_order_never_fills_more_than_the_position() -> None:
             claim("all", lots == order.lots)
 
 
+@theorem("T-BOOK", "BOOK-3", subject="parties")
+def who_bids_buys_and_who_asks_sells() -> None:
+    """The buyer of a fill is the account whose order bids, be it the taker's or the maker's."""
+    for side in Side:
+        taker, maker = any_order("taker", side), any_order("maker", side.opposite)
+        bids, asks = (taker, maker) if side is Side.BUY else (maker, taker)
+        buyer, seller = book.parties(taker, maker)
+        claim("buyer", buyer == bids.account)
+        claim("seller", seller == asks.account)
+
+
 def any_match(side: Side) -> tuple[Exchange, MarketId, Order, Order, int]:
     exchange, market = any_exchange(), MarketId(fresh_int("market"))
     taker, maker = any_order("taker", side), any_order("maker", side.opposite)

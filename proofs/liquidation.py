@@ -144,3 +144,26 @@ def liquidate_long() -> Step:
 )
 def liquidate_short() -> Step:
     return _liquidate(Side.BUY)
+
+
+def _closes(side: Side) -> None:
+    exchange, account, market = any_target()
+    maker = any_order("maker", side.opposite)
+    size = position_of(exchange, account, market).size
+    assume(size > 0 if side is Side.SELL else size < 0)
+    after = liquidation.liquidate(exchange, account, market, maker).exchange
+    now = position_of(after, account, market).size
+    claim("fewer", abs(now) < abs(size))
+    claim("same side", all_of(implies(size > 0, now >= 0), implies(size < 0, now <= 0)))
+
+
+@theorem("T-LIQ", "LIQ-6", "LIQ-3", subject="liquidate_long", assumes=ALL_CONTRACTS)
+def liquidating_a_long_leaves_a_smaller_long_or_nothing() -> None:
+    """A liquidation fill closes lots of the position, and never turns it into a short."""
+    _closes(Side.SELL)
+
+
+@theorem("T-LIQ", "LIQ-6", "LIQ-3", subject="liquidate_short", assumes=ALL_CONTRACTS)
+def liquidating_a_short_leaves_a_smaller_short_or_nothing() -> None:
+    """A liquidation fill closes lots of the position, and never turns it into a long."""
+    _closes(Side.BUY)

@@ -39,6 +39,17 @@ def closing_realises_the_average_profit_rounded_down() -> None:
 
 
 @theorem("T-POS", "POS-3", subject="traded")
+def a_flip_costs_the_price_of_the_lots_that_it_opens() -> None:
+    """After a fill that changes sides, what is open was bought or sold at the price of the fill."""
+    held, lots, price = any_position("position"), fresh_int("lots"), between("price", 1, MAX_PRICE)
+    after, _ = traded(held, lots, price)
+    if (held.size > 0 and after.size < 0) or (held.size < 0 and after.size > 0):
+        claim("cost", after.cost == price * after.size)
+    if held.size == 0:
+        claim("opening cost", after.cost == price * lots)
+
+
+@theorem("T-POS", "POS-3", subject="traded")
 def a_fill_never_leaves_two_sides_open() -> None:
     """A fill against a position first closes it: profit is realised or lots are added."""
     position, lots = any_position("position"), fresh_int("lots")

@@ -98,6 +98,7 @@ def prove_all(
     *,
     workers: int = 2,
     replay: bool = True,
+    second_opinion: bool = True,
     done: Callable[[list[Row]], None] = lambda _: None,
 ) -> list[Row]:
     """The property ledger of all selected theorems, in the order of the chapters.
@@ -106,12 +107,13 @@ def prove_all(
         select: which theorems.
         workers: how many processes; theorems of one program share one exploration.
         replay: whether each path's witness is replayed on the real code.
+        second_opinion: whether cvc5 is asked.
         done: told of every finished group of rows.
     """
     stated = [theorem for theorem in theorems() if select(theorem)]
     groups = [list(group) for _, group in groupby(stated, key=_program)]
     finished: dict[int, list[Row]] = {}
-    for place, found in _run(groups, workers, replay):
+    for place, found in _run(groups, workers, (replay, second_opinion)):
         done(found)
         finished[place] = found
     return [row for place in sorted(finished) for row in finished[place]]
@@ -122,18 +124,18 @@ def _program(theorem: Theorem) -> object:
 
 
 def _run(
-    groups: list[list[Theorem]], workers: int, replay: bool
+    groups: list[list[Theorem]], workers: int, how: tuple[bool, bool]
 ) -> Iterator[tuple[int, list[Row]]]:
     """The rows of each group with its place, as they are finished, the longest first."""
     places = sorted(range(len(groups)), key=lambda place: -_length(groups[place]))
     if workers == 1:
-        yield from ((place, prove_group(groups[place], replay)) for place in places)
+        yield from ((place, prove_group(groups[place], *how)) for place in places)
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         jobs = {}
         for place in places:
             first = groups[place][0]
-            job = (first.chapter, first.subject, first.name, replay)
+            job = (first.chapter, first.subject, first.name, how)
             jobs[pool.submit(_in_worker, job)] = place
         for job_done in as_completed(jobs):
             yield jobs[job_done], job_done.result()
@@ -144,23 +146,25 @@ def _length(group: list[Theorem]) -> int:
     return len(group) * (1 + len(group[0].assumes))
 
 
-def _in_worker(job: tuple[str, str, str, bool]) -> list[Row]:
-    chapter, subject, name, replay = job
+def _in_worker(job: tuple[str, str, str, tuple[bool, bool]]) -> list[Row]:
+    chapter, subject, name, how = job
     stated = theorems()
     first = next(
         one for one in stated if (one.chapter, one.subject, one.name) == (chapter, subject, name)
     )
-    return prove_group([one for one in stated if _program(one) == _program(first)], replay)
+    return prove_group([one for one in stated if _program(one) == _program(first)], *how)
 
 
-def prove_group(group: list[Theorem], replay: bool = True) -> list[Row]:
+def prove_group(
+    group: list[Theorem], replay: bool = True, second_opinion: bool = True
+) -> list[Row]:
     """The rows of the theorems that share one program."""
     first = group[0]
     if first.program is None:
         return [_row(theorem) for theorem in group]
     start = perf_counter()
     paths = explore(_trial_of(group), limit=MOST_PATHS)
-    second = first.strength is not Strength.REFUTED
+    second = second_opinion and first.strength is not Strength.REFUTED
     verdicts = prove(
         _obligations(paths), SECONDS, second_opinion=second, second_timeout=SECOND_SECONDS
     )
@@ -258,7 +262,7 @@ def _judged(
         return evolve(row, problem="nothing is claimed on any path")
     if refuted:
         problem = f"refuted: {refuted[0].name.partition('|')[2]}"
-        return evolve(row, problem=problem, witness=_counterexample(theorem, refuted)[0])
+        return evolve(row, problem=problem, witness=_counterexample(theorem, refuted[:1])[0])
     if row.disagree:
         return evolve(row, problem="the solvers disagree")
     if open_ones:
