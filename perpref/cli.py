@@ -1,58 +1,68 @@
-"""The command line: one group, whose commands are imported when they are called."""
+"""The command line: one group, and each command in a module of its own.
+
+A command's module is imported when the command is asked for, so that `perpref run` does not wait
+for the solvers that only `perpref prove` needs.
+"""
 
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 
 import click
 
-HELP = """An executable specification of a perpetual-futures exchange.
-
-A perpetual market is a pot of cash and rules that share it out. perpref runs these rules, proves
-what is claimed of them, and holds other engines to them.
-
-\b
-Where to begin:
-  perpref run overbooked-flight     a story that ends in auto-deleveraging
-  perpref run --list                all stories that are shipped
-  perpref prove                     prove the rules, and print the property ledger
-  perpref check reference           hold an engine to the rules (here: the reference itself)
-
-\b
-Exit status of every command:
-  0  all is as it should be
-  1  something was found: an expectation, a theorem or a rule that does not hold
-  2  a misuse: no such command, option, file, or a file that is not what it should be
-"""
-
 COMMANDS = {
-    "run": ("perpref.cli_run", "Tell a scenario, and where the money went."),
+    "run": ("perpref.cli_run", "Carry out a scenario, and tell what happened."),
     "prove": ("perpref.cli_prove", "Prove the rules, and print how each property is held."),
     "check": ("perpref.cli_check", "Hold an engine to the rules."),
 }
-"""The module of each command, which holds it under its name, and what it does."""
+"""The module of each command, in which a function carries its name, and one line about it."""
+
+HELP = """The rules of a perpetual-futures exchange, as text, as code, and as proofs.
+
+A perpetual market holds no coin: it is a pot of cash, shared out by rules. perpref is these rules
+as a program that can be run, proved, and held against other engines.
+
+\b
+  run     see what the rules do: a story, step by step, and where the money went
+  prove   see why they can be trusted: theorems about the code that runs
+  check   hold an engine to them: the shortest story of what it does otherwise
+
+\b
+Begin with:
+  perpref run --list
+  perpref run overbooked-flight
+  perpref prove
+  perpref check 'python examples/engines/exchange.py'
+
+`perpref COMMAND --help` says more about each.
+"""
 
 
-class LazyGroup(click.Group):
-    """A group that imports a command only when it is needed: z3 and Hypothesis take their time."""
+class _Lazy(click.Group):
+    """A group whose commands are imported when they are needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [name for name, (module, _) in COMMANDS.items() if find_spec(module)]
+        return [*COMMANDS, *super().list_commands(ctx)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        command: click.Command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)
+        if cmd_name not in COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module, _ = COMMANDS[cmd_name]
+        command = getattr(import_module(module), cmd_name)
+        assert isinstance(command, click.Command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The commands in the order in which one learns them, without importing them."""
+        """The list of commands, without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
+            formatter.write_dl([(name, says) for name, (_, says) in COMMANDS.items()])
 
 
-@click.group(cls=LazyGroup, help=HELP)
+@click.group(cls=_Lazy, help=HELP)
 @click.version_option(package_name="perpref", message="%(prog)s %(version)s")
 def main() -> None:
     pass
+
+
+if __name__ == "__main__":
+    main()

@@ -33,6 +33,7 @@ def print_play(console: Console, play: Play, money: Money) -> None:
 
     say(play.scenario.title, style="bold")
     for paragraph in play.scenario.prose.split("\n\n"):
+        console.print()
         say(" ".join(paragraph.split()))
     for number, played in enumerate(play.steps, start=1):
         console.print()

@@ -61,9 +61,9 @@ class Teller:
             case machine.Deposit(account, amount):
                 return f"{self.who(account)} brings in {amount:,}"
             case machine.Withdraw(account, amount):
-                return f"{self.who(account)} takes out {amount:,}"
+                return f"{self.who(account)} wants to take out {amount:,}"
             case machine.Transfer(payer, payee, amount):
-                return f"{self.who(payer)} passes {amount:,} to {self.who(payee)}"
+                return f"{self.who(payer)} wants to pass {amount:,} to {self.who(payee)}"
             case machine.Place():
                 return self.placing(asked)
             case machine.Cancel(account, _, order):
