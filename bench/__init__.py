@@ -1,0 +1,1 @@
+"""How fast the reference and the checker are, side by side in one run: `python -m bench`."""
