@@ -36,6 +36,7 @@ from tests.exchanges import (
     EVE,
     GOLD,
     OIL,
+    REST,
     buys,
     collateral,
     done,
@@ -645,3 +646,57 @@ def test_funding_is_checked_before_anybody_pays() -> None:
     assert refused(before, SettleFunding(MarketId(7), 10)).code == "unknown_market"
     assert refused(before, SettleFunding(GOLD, 11)).code == "funding_rate_out_of_bounds"
     assert done(before, SettleFunding(GOLD, 10)).events == ()
+
+
+# From anywhere.
+
+ENTRIES = st.integers(60, 140)
+
+
+@given(
+    cash=st.lists(st.integers(-150, 200), min_size=4, max_size=4),
+    gold=st.lists(st.integers(-9, 9), min_size=3, max_size=3),
+    oil=st.lists(st.integers(-9, 9), min_size=3, max_size=3),
+    entries=st.lists(st.tuples(ENTRIES, ENTRIES), min_size=4, max_size=4),
+    vault=st.integers(0, 150),
+    cap=st.sampled_from([0, 4, 50]),
+    bid=st.integers(80, 110),
+    ask=st.integers(90, 120),
+)
+def test_the_waterfall_leaves_everybody_solvent_and_nobody_due(
+    cash: list[int],
+    gold: list[int],
+    oil: list[int],
+    entries: list[tuple[int, int]],
+    vault: int,
+    cap: int,
+    bid: int,
+    ask: int,
+) -> None:
+    """From any lawful state, however bad, over two markets, with some orders on the book."""
+    sizes = zip([*gold, -sum(gold)], [*oil, -sum(oil)], strict=True)
+    held = {VAULT: holds(vault)}
+    for who, money, (g, o), (entry, other) in zip(
+        [ANN, BOB, CY, DAN], cash, sizes, entries, strict=True
+    ):
+        held[who] = holds(money, (g, g * entry), (o, o * other))
+    before = exchange(
+        held,
+        market(100, buys(1, BOB, 5, bid), sells(2, CY, 5, max(ask, bid + 1)), cap=cap),
+        market(77, initial=150_000, maintenance=66_667, cap=cap),
+        rulebook=rules(maker=200, liquidation=10_000),
+    )
+    assume(before.custody >= 0)
+    assert all(account != REST for account in before.accounts)
+    run = Run(before)
+    liquidate_all_due(run)
+    require_lawful(run.exchange)
+    require_nobody_due(run.exchange)
+    assert run.exchange.custody == before.custody
+    for account in before.accounts:
+        if equity(before, account) >= 0:
+            continue
+        # a debtor ends with nothing, or with the dust of its rounding and what the book gave
+        assert equity(run.exchange, account) >= 0
+    shared = [event for event in run.events if event.rule == "LOSS-3"]
+    assert all(isinstance(event, Paid) and event.amount > 0 for event in shared)
