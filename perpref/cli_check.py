@@ -23,11 +23,10 @@ from perpref.checker.files import BadInput
 from perpref.checker.pipe import Pipe, argv_of
 from perpref.checker.reference_engine import ReferenceEngine
 from perpref.checker.report import print_report, to_json
-from perpref.checker.rulebook_file import load_rulebook
+from perpref.checker.rulebook_file import load_venue
 from perpref.checker.search import Budget
 from perpref.checker.stopwatch import Stopwatch
-from perpref.checker.variants import base_terms
-from perpref.state import Rulebook
+from perpref.checker.wire import Terms
 
 EXAMPLES, SECONDS, STEPS, RULEBOOK = 1_000, 60.0, 20, "textbook"
 
@@ -133,14 +132,14 @@ def check(
     watch = Stopwatch()
     try:
         connection = _connection(engine, timeout, watch)
-        rulebook = load_rulebook(rulebook_name)
+        terms = load_venue(rulebook_name).as_terms
         if replay is not None:
-            checked = _replayed(connection, replay, rulebook, watch)
+            checked = _replayed(connection, replay, terms, watch)
             again = _again(engine, ["--replay", str(replay)])
         else:
             budget = Budget(examples, seconds, steps)
             with _progress(console, quiet, budget) as progress:
-                checked = checking.check(connection, rulebook, seed, budget, watch, progress)
+                checked = checking.check(connection, terms, seed, budget, watch, progress)
             again = _again(engine, _options(seed, examples, steps, rulebook_name))
     except (CannotStart, BadInput, BadFile) as error:
         _misuse(str(error))
@@ -158,9 +157,9 @@ def _connection(engine: str, timeout: float, watch: Stopwatch) -> Connection:
     return Pipe(argv_of(engine), timeout, watch)
 
 
-def _replayed(connection: Connection, path: Path, rulebook: Rulebook, watch: Stopwatch) -> Checked:
+def _replayed(connection: Connection, path: Path, terms: Terms, watch: Stopwatch) -> Checked:
     case = read_case(path)
-    return checking.replay(connection, case, base_terms(rulebook), watch)
+    return checking.replay(connection, case, terms, watch)
 
 
 def _options(seed: int, examples: int, steps: int, rulebook: str) -> list[str]:

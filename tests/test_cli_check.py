@@ -146,7 +146,7 @@ def test_a_misuse_is_one_line_and_exit_code_2(arguments: list[str], says: str) -
     result = run(*arguments)
     assert result.exit_code == 2
     assert says in result.stderr
-    assert len(result.stderr.splitlines()) == 1
+    assert len(result.stderr.splitlines()) == 1, result.stderr
     assert result.stdout == ""
 
 

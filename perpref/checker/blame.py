@@ -96,8 +96,10 @@ class Clues:
     @property
     def traced(self) -> tuple[Traced, ...]:
         """The reference's events, and the state before each."""
-        chosen = self.result.choices if isinstance(self.result, Done) else ()
-        return trace(self.before, self.command, chosen)[0]
+        if isinstance(self.result, Done):
+            said = self.result
+            return trace(self.before, self.command, said.choices, said.events)[0]
+        return trace(self.before, self.command)[0]
 
 
 def blamed(clues: Clues) -> str:

@@ -17,7 +17,6 @@ from perpref.checker.smoke import AdapterFault, smoke_test
 from perpref.checker.stopwatch import Part, Stopwatch
 from perpref.checker.variants import base_terms
 from perpref.checker.wire import Hello, Terms
-from perpref.state import Rulebook
 
 SHORT = 8
 """A finding with more commands than this is also looked for among short examples."""
@@ -62,21 +61,20 @@ class Checked:
 
 def check(
     connection: Connection,
-    rulebook: Rulebook,
+    plain: Terms,
     seed: int,
     budget: Budget,
     watch: Stopwatch,
     progress: Progress | None = None,
 ) -> Checked:
-    """Check an engine. Raises CannotStart when there is none."""
+    """Check an engine under these terms and their neighbours. Raises CannotStart."""
     tell = progress or (lambda _what, _done, _commands: None)
     tell("smoke test", 0, 0)
-    plain = base_terms(rulebook)
     fault = smoke_test(connection, plain)
     if fault is not None:
         return Checked(None, plain, seed, budget, fault=fault)
     hello = connection.hello()
-    base = base_terms(rulebook, hello.chooses)
+    base = base_terms(plain, hello.chooses)
     reach = Reach()
     judge = Judge(hello.compare, watch=watch, watcher=reach.watch)
     search = Search(

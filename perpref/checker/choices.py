@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from perpref import machine
 from perpref.checker.wire import Chosen, ChosenCounterparty, ChosenPrice
-from perpref.outcome import Outcome, Refused
+from perpref.outcome import Event, Filled, Outcome, Refused
 from perpref.rule_registry import Refusal
 from perpref.rules import adl, margin
 from perpref.scheduler import BY_RULEBOOK, Choices, Run, closable, queue
@@ -26,7 +26,9 @@ class IllegalChoice(Exception):
 class Reported:
     """`Choices` as an engine reported them, in its order."""
 
-    def __init__(self, exchange: Exchange, chosen: Iterable[Chosen]) -> None:
+    def __init__(
+        self, exchange: Exchange, chosen: Iterable[Chosen], events: Iterable[Event] = ()
+    ) -> None:
         self.run = Run(exchange, self)
         rulebook = exchange.rulebook
         self._prices_open = rulebook.price is Chooser.ENGINE
@@ -34,6 +36,7 @@ class Reported:
         self._pairs = [made for made in chosen if isinstance(made, ChosenCounterparty)]
         self._prices = [made for made in chosen if isinstance(made, ChosenPrice)]
         self._asking = [s for s in rulebook.waterfall if s in (Stage.DELEVERAGE, Stage.RESIDUAL)]
+        self._fills = [event for event in events if isinstance(event, Filled)]
         self._stage: dict[tuple[AccountId, MarketId], int] = {}
 
     def price(self, taker: Order, maker: Order) -> int:
@@ -57,8 +60,9 @@ class Reported:
         at = self._stage.get(place, 0)
         stage = self._asking[at]
         used: set[AccountId] = set()
+        unable: set[AccountId] = set()
         while closable(self.run.exchange, account, market):
-            if stage is Stage.DELEVERAGE and not self._somebody_can_bear(account, market, used):
+            if stage is Stage.DELEVERAGE and self._ends(account, market, used, unable):
                 self._stage[place] = (at + 1) % len(self._asking)
                 return
             counterparty = self._next(account, market)
@@ -67,14 +71,33 @@ class Reported:
             yield counterparty
         self._stage[place] = 0
 
-    def _somebody_can_bear(
-        self, account: AccountId, market: MarketId, used: set[AccountId]
+    def _ends(
+        self, account: AccountId, market: MarketId, used: set[AccountId], unable: set[AccountId]
     ) -> bool:
+        """Whether deleveraging ends here: nobody is left who could bear a lot all the time.
+
+        Who once could bear nothing may be passed over, though a later closing can move the
+        bankruptcy price so that it could: then the engine's events tell what it did.
+        """
         now = self.run.exchange
+        others = [other for other in queue(now, account, market) if other not in used]
+        able = {other for other in others if adl.bearable(now, account, other, market) > 0}
+        unable.update(other for other in others if other not in able)
+        if able - unable or not able:
+            return not able
+        following = next(
+            (m.counterparty for m in self._pairs if (m.account, m.market) == (account, market)),
+            None,
+        )
+        return following not in able or not self._was_deleveraged(account, following, market)
+
+    def _was_deleveraged(
+        self, account: AccountId, counterparty: AccountId | None, market: MarketId
+    ) -> bool:
+        parties = {account, counterparty}
         return any(
-            adl.bearable(now, account, other, market) > 0
-            for other in queue(now, account, market)
-            if other not in used
+            (fill.rule, fill.market) == ("ADL-3", market) and {fill.buyer, fill.seller} == parties
+            for fill in self._fills
         )
 
     def _next(self, account: AccountId, market: MarketId) -> AccountId:
@@ -133,7 +156,10 @@ def leaves_choice(exchange: Exchange) -> bool:
 
 
 def apply_chosen(
-    exchange: Exchange, command: machine.Command, chosen: Iterable[Chosen]
+    exchange: Exchange,
+    command: machine.Command,
+    chosen: Iterable[Chosen],
+    events: Iterable[Event] = (),
 ) -> Outcome | Refused:
     """What a command makes of an exchange when the engine chooses.
 
@@ -145,7 +171,7 @@ def apply_chosen(
         if chosen:
             raise IllegalChoice("", "it reports a choice, but the rulebook leaves none")
         return machine.apply(exchange, command)
-    reported = Reported(exchange, chosen)
+    reported = Reported(exchange, chosen, events)
     try:
         machine.take(reported.run, command)
     except Refusal as refused:
@@ -187,9 +213,9 @@ class Recording:
     def _used(self, outcome: Outcome) -> Iterator[Chosen]:
         asked = iter(self._asked)
         for event in outcome.events:
-            if getattr(event, "rule", "") in ("ADL-3", "LOSS-1"):
-                parties = {event.buyer, event.seller}  # type: ignore[union-attr]
+            if isinstance(event, Filled) and event.rule in ("ADL-3", "LOSS-1"):
+                parties = {event.buyer, event.seller}
                 for pair in asked:
-                    if {pair.account, pair.counterparty} == parties:
+                    if pair.market == event.market and {pair.account, pair.counterparty} == parties:
                         yield pair
                         break

@@ -137,10 +137,10 @@ class Judge:
         if isinstance(result, Skipped):
             yield Candidate(None, world)
             return
-        chosen = result.choices if isinstance(result, Done) else ()
+        chosen, events = (result.choices, result.events) if isinstance(result, Done) else ((), ())
         try:
             with self.watch.on(Part.REFERENCE):
-                expected = apply_chosen(world, command, chosen)
+                expected = apply_chosen(world, command, chosen, events)
         except IllegalChoice as illegal:
             yield from self._unjudged(world, result, illegal)
             return

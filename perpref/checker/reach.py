@@ -235,8 +235,11 @@ _CARRIED = _carried()
 
 
 def title(rule_id: str) -> str:
-    """What a rule says: the first line of the function that carries it alone, or its refusal, or
-    the first line of a function that carries it with others."""
+    """What a rule says, in one line.
+
+    The last function that carries it alone says it best, for it stands on the others; then its
+    refusal; then a function that carries it with other rules.
+    """
     carriers: tuple[Callable[..., Any], ...] = functions().get(rule_id, ())
     documented = [carrier for carrier in carriers if carrier.__doc__]
     first_lines = {c.__code__: (c.__doc__ or "").strip().splitlines()[0] for c in documented}
@@ -246,7 +249,7 @@ def title(rule_id: str) -> str:
         for code in refusals().values()
         if code.rule == rule_id
     ]
-    return next(iter((*alone, *refused, *first_lines.values())), "")
+    return next(iter((*reversed(alone), *refused, *first_lines.values())), "")
 
 
 # Deep states.

@@ -48,13 +48,16 @@ class _TracingRun(Run):
 
 
 def trace(
-    exchange: Exchange, command: machine.Command, chosen: tuple[Chosen, ...] = ()
+    exchange: Exchange,
+    command: machine.Command,
+    chosen: tuple[Chosen, ...] = (),
+    shown: tuple[Event, ...] = (),
 ) -> tuple[tuple[Traced, ...], Exchange]:
     """Every event of a command with the state before it, and the state in the end.
 
     When the command is refused, this is how far it came.
     """
-    run = _TracingRun(exchange, Reported(exchange, chosen))
+    run = _TracingRun(exchange, Reported(exchange, chosen, shown))
     with suppress(Refusal, IllegalChoice):
         machine.take(run, command)
     run.pad(run.exchange)

@@ -21,14 +21,14 @@ RATES = (
     (500_000, 62_501),
     (77_777, 77_777),
 )
+MOST_MARKETS = 3
+
 CAPS = (1_000, 100, 10, 7, 3, 1, 0)
 
-STANDARD = MarketTerms(initial_rate=100_000, maintenance_rate=50_000, vault_cap=100, mark=1_000)
 
-
-def base_terms(rulebook: Rulebook, chooses: tuple[Choice, ...] = ()) -> Terms:
-    """The given rulebook with one plain market."""
-    return Terms(_chosen(rulebook, chooses), {MarketId(1): STANDARD})
+def base_terms(terms: Terms, chooses: tuple[Choice, ...] = ()) -> Terms:
+    """The given terms, with the choices left open that the engine makes itself."""
+    return evolve(terms, rulebook=_chosen(terms.rulebook, chooses))
 
 
 def _chosen(rulebook: Rulebook, chooses: tuple[Choice, ...]) -> Rulebook:
@@ -57,10 +57,16 @@ def varied(base: Terms, dice: Dice) -> Terms:
         funding_cap=dice.pick((rulebook.funding_cap, *FUNDING_CAPS)),
         vault_boundary=dice.pick(BOUNDARIES),
     )
-    markets = {MarketId(1 + index): _market(dice) for index in range(dice.pick((1, 2, 2, 3)))}
+    given = sorted(base.markets)
+    spare = [MarketId(given[-1] + 1 + index) for index in range(MOST_MARKETS)]
+    listed = [*given, *spare][: dice.pick((1, 2, 2, MOST_MARKETS))]
+    plain = base.markets[given[0]]
+    markets = {market: _market(base.markets.get(market, plain), dice) for market in listed}
     return Terms(rulebook, markets)
 
 
-def _market(dice: Dice) -> MarketTerms:
-    initial, maintenance = dice.pick(RATES)
-    return MarketTerms(initial, maintenance, dice.pick(CAPS), dice.pick(MARKS))
+def _market(plain: MarketTerms, dice: Dice) -> MarketTerms:
+    rates = (plain.initial_rate, plain.maintenance_rate)
+    initial, maintenance = dice.pick((rates, *RATES))
+    cap, mark = dice.pick((plain.vault_cap, *CAPS)), dice.pick((plain.mark, *MARKS))
+    return MarketTerms(initial, maintenance, cap, mark)

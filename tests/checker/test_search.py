@@ -19,13 +19,13 @@ from perpref.checker.stopwatch import Stopwatch
 from perpref.checker.variants import base_terms
 from perpref.checker.wire import COMMANDS, Choice, Comparison, Hello, Observable, Refusals, Result
 from perpref.machine import Command
-from tests.checker.engines import REFERENCE, RULES, faulty, mannered, misbehaving
+from tests.checker.engines import REFERENCE, TERMS, faulty, mannered, misbehaving
 from tests.checker.faults import BEARING, FAULTS, UNGUARDED, Planted
 from tests.checker.test_compare import Backwards
 
 
 def checked(connection: Connection, budget: Budget, seed: int = 1) -> Checked:
-    return check(connection, RULES, seed, budget, Stopwatch())
+    return check(connection, TERMS, seed, budget, Stopwatch())
 
 
 def test_the_reference_conforms_to_itself_and_everything_is_reached() -> None:
@@ -131,7 +131,7 @@ def test_a_seed_gives_the_same_search_again() -> None:
 
         connection = InProcess(ReferenceEngine)
         judge = Watching(connection.hello().compare)
-        Search(connection, judge, base_terms(RULES), Budget(20)).run(seed)
+        Search(connection, judge, base_terms(TERMS), Budget(20)).run(seed)
         return seen
 
     assert cases(5) == cases(5)
@@ -150,6 +150,6 @@ def test_an_engine_that_fails_deep_in_a_search_is_a_finding_with_its_last_words(
 
 def test_a_search_ends_in_time() -> None:
     watch = Stopwatch()
-    result = check(InProcess(ReferenceEngine), RULES, 1, Budget(10**6, seconds=1.0), watch)
+    result = check(InProcess(ReferenceEngine), TERMS, 1, Budget(10**6, seconds=1.0), watch)
     assert watch.total() < 5
     assert not result.insists_on_reach or result.examples > 100

@@ -58,7 +58,7 @@ def test_a_story_has_the_commands_the_parting_the_rule_and_the_money() -> None:
     flat = re.sub(r"\s+", " ", text)
     assert "result done done" in flat
     assert "event 2 account 2 buys 5 of market 1 from account" in flat
-    assert "LIQ-5: The price, in ticks, at which closing `size` lots uses up a share" in flat
+    assert "LIQ-5: The price at which closing a position uses up exactly the equity behind" in flat
     assert "at the reference's marks: account 2 gains 2, account 3 loses 2." in flat
     assert "Seed 7. Again: perpref check './engine' --seed 7" in text
     assert "Terms" not in text
