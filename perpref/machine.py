@@ -12,9 +12,18 @@ from perpref.rule_registry import Refusal
 from perpref.rules import book, ledger
 from perpref.rules.ledger import EMPTY
 from perpref.scheduler import BY_RULEBOOK, Choices, Run
-from perpref.state import TREASURY, VAULT, Exchange, Kind, Market, Order, Rulebook, Side
+from perpref.state import TREASURY, VAULT, Exchange, Kind, Market, Order, Rulebook, Side, Stage
 from perpref.table import Table
-from perpref.units import AccountId, MarketId, OrderId
+from perpref.units import (
+    MAX_CASH,
+    MAX_ID,
+    MAX_LOTS,
+    MAX_PRICE,
+    PARTS,
+    AccountId,
+    MarketId,
+    OrderId,
+)
 
 
 @frozen
@@ -92,8 +101,54 @@ class Unwind:
 Command = Deposit | Withdraw | Transfer | Place | Cancel | SetMark | SettleFunding | Unwind
 
 
+class InvalidTerms(ValueError):
+    """A rulebook or a market for which the rules make no sense; the text names the rule."""
+
+
+def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]) -> None:
+    """Refuse terms that no theorem is about.
+
+    Raises:
+        InvalidTerms: which value is wrong, what is allowed, and by which rule.
+    """
+    for name, rate, rule_id in (
+        ("maker_fee", rulebook.maker_fee, "FEE-1"),
+        ("taker_fee", rulebook.taker_fee, "FEE-1"),
+        ("liquidation_fee", rulebook.liquidation_fee, "FEE-4"),
+        ("funding_cap", rulebook.funding_cap, "FUND-1"),
+    ):
+        _require_between(name, rate, 0, PARTS, rule_id)
+    _require_between("vault_boundary", rulebook.vault_boundary, 0, MAX_CASH, "VLT-4")
+    stages = rulebook.waterfall
+    in_order = tuple(stage for stage in Stage if stage in stages)
+    if stages != in_order or stages[-1:] != (Stage.RESIDUAL,):
+        raise InvalidTerms(
+            "waterfall: stages are book, vault, deleverage, residual, each at most once, in this "
+            "order, and the last is residual (LIQ-7)"
+        )
+    for market_id, market in markets:
+        name = f"market {market_id}"
+        _require_between(f"{name}: its identifier", market_id, 0, MAX_ID, "UNIT-4")
+        _require_between(f"{name}: maintenance_rate", market.maintenance_rate, 1, PARTS, "MRG-3")
+        least = market.maintenance_rate
+        _require_between(f"{name}: initial_rate", market.initial_rate, least, PARTS, "MRG-4")
+        _require_between(f"{name}: vault_cap", market.vault_cap, 0, MAX_LOTS, "VLT-2")
+        _require_between(f"{name}: mark", market.mark, 1, MAX_PRICE, "UNIT-2")
+
+
+def _require_between(name: str, value: int, least: int, most: int, rule_id: str) -> None:
+    if not least <= value <= most:
+        raise InvalidTerms(f"{name}: {value} is not between {least} and {most} ({rule_id})")
+
+
 def opened(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]) -> Exchange:
-    """A new exchange: an empty pot, a vault and a treasury without cash."""
+    """A new exchange: an empty pot, a vault and a treasury without cash.
+
+    Raises:
+        InvalidTerms: the rules and their theorems do not hold under these terms.
+    """
+    markets = tuple(markets)
+    require_valid(rulebook, markets)
     accounts = Table([(VAULT, EMPTY), (TREASURY, EMPTY)])
     return Exchange(rulebook, Table(markets), accounts, custody=0, last_order=OrderId(0))
 

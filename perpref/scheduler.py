@@ -16,7 +16,7 @@ from perpref.outcome import Cancelled, Event, Outcome
 from perpref.rule_registry import Refusal, require, rule
 from perpref.rules import adl, book, funding, liquidation, loss, margin, mark, vault
 from perpref.state import VAULT, Exchange, Kind, Order, Stage
-from perpref.units import AccountId, MarketId, OrderId
+from perpref.units import MAX_LOTS, AccountId, MarketId, OrderId
 
 P = ParamSpec("P")
 
@@ -375,4 +375,5 @@ def unwind(run: Run, market: MarketId, order: OrderId) -> None:
     require(size != 0, book.NOTHING_TO_REDUCE, size)
     limit = run.exchange.markets[market].mark
     side = liquidation.closing_side(size)
-    place(run, market, Order(order, VAULT, side, limit, abs(size), reduce_only=True), Kind.IOC)
+    lots = min(abs(size), MAX_LOTS)
+    place(run, market, Order(order, VAULT, side, limit, lots, reduce_only=True), Kind.IOC)

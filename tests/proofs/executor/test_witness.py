@@ -116,8 +116,7 @@ def test_every_path_replays_on_real_code_and_real_tables() -> None:
             assert buy(shop, *order) == after
             ends.add("sold")
         except Refused as refused:
-            assert str(refused) == after
-            ends.add(str(refused))
+            ends.add(str(refused) if str(refused) == after else f"{refused}, not {after}")
     assert ends == {"sold", "count", "seller", "stock", "buyer", "cash"}
     assert closed > 10
 

@@ -1,0 +1,44 @@
+"""Arbitrary arguments for each contracted function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from perpref.rules.margin import Health
+from perpref.units import MarketId
+from proofs.adl import any_standing
+from proofs.executor import fresh_bool, fresh_int
+from proofs.world import any_exchange, any_order, any_position
+
+
+def _numbers(*names: str) -> tuple[int, ...]:
+    return tuple(fresh_int(name) for name in names)
+
+
+def _health(name: str) -> Health:
+    return Health(*_numbers(f"{name}.equity", f"{name}.maintenance", f"{name}.initial"))
+
+
+def _position_and_market() -> tuple[Any, ...]:
+    return any_position("held"), any_exchange().markets[MarketId(fresh_int("market"))]
+
+
+ARGUMENTS: dict[str, Callable[[], tuple[Any, ...]]] = {
+    "traded": lambda: (any_position("held"), *_numbers("lots", "price")),
+    "maintenance_margin": _position_and_market,
+    "initial_margin": _position_and_market,
+    "trading_fee": lambda: _numbers("lots", "price", "rate"),
+    "liquidation_fee": lambda: _numbers("lots", "price", "rate", "better", "left"),
+    "part_of_equity": lambda: _numbers("equity", "weight", "weights"),
+    "price_without": lambda: _numbers("mark", "size", "share"),
+    "reducible": lambda: (any_order("order"), any_position("held")),
+    "reduces": lambda: (any_position("before"), any_position("after")),
+    "bears_fill": lambda: (_health("before"), _health("after"), fresh_bool("reducing")),
+    "score": lambda: (any_standing("standing"),),
+}
+
+
+def arguments(name: str) -> tuple[Any, ...]:
+    """Arguments of which nothing is known but what their types promise."""
+    return ARGUMENTS[name]()
