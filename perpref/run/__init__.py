@@ -1,1 +1,0 @@
-"""Scenarios carried out, told, and accounted for."""
