@@ -275,6 +275,25 @@ def reduce_under_water(world: World, dice: Dice) -> None:
     return None
 
 
+def profit_tries_to_leave(world: World, dice: Dice) -> None:
+    """The mark moves in favour of a holder, who withdraws, or passes on, what is free and more."""
+    if not world.holders():
+        open_interest(world, dice)
+    holders = world.holders()
+    if not holders:
+        return
+    account, market = dice.pick(holders)
+    step = 1 + world.mark(market) // dice.pick((10, 20, 50))
+    towards = step if world.position(account, market).size > 0 else -step
+    world.set_mark(market, world.mark(market) + towards)
+    free, more = world.free(account), world.free_with_profit(account)
+    amount = dice.pick((more, free + 1, free, (free + more) >> 1))
+    if dice.one_in(3):
+        world.do(machine.Transfer(account, world.anybody(dice), amount))
+    else:
+        world.do(machine.Withdraw(account, amount))
+
+
 def flip(world: World, dice: Dice) -> None:
     """A holder trades more lots than it holds, the other way."""
     holders = world.holders()

@@ -178,6 +178,7 @@ SCENES = (
     scenes.orphaned_reduce_only,
     scenes.broke_maker,
     scenes.reduce_under_water,
+    scenes.profit_tries_to_leave,
     scenes.flip,
     scenes.funding_spell,
 )
