@@ -125,10 +125,10 @@ def _print(console: Console, played: Play, quiet: bool) -> None:
 
 def _print_head(console: Console, scenario: Scenario) -> None:
     console.print(Text(scenario.title, style="bold"))
-    for paragraph in scenario.prose.strip().split("\n\n"):
-        if paragraph:
-            console.print()
-            _say(console, Line(0, " ".join(paragraph.split())))
+    for paragraph in scenario.prose.split("\n\n"):
+        if paragraph.strip():
+            text = textwrap.fill(paragraph, console.width, break_on_hyphens=False)
+            console.print(Text(f"\n{text}"), soft_wrap=True)
     console.print()
     book = scenario.venue.rulebook.name
     changed = f", with {'; '.join(scenario.changes)}" if scenario.changes else ""

@@ -256,7 +256,18 @@ def shipped(kind: str) -> dict[str, Path]:
     """
     home = Path(__file__).parents[2].joinpath(*HOMES[kind])
     found = home.glob("*.toml") if home.is_dir() else _installed(kind)
-    return {path.stem: path for path in sorted(found)}
+    names = {path.stem: path for path in sorted(found)}
+    if kind == "rulebooks":
+        return {name: path for name, path in names.items() if _is_rulebook(path)}
+    return names
+
+
+def _is_rulebook(path: Path) -> bool:
+    """Whether the reference can play it; an engine with a model of its own has its own keys."""
+    try:
+        return "waterfall" in tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
 
 
 def _installed(kind: str) -> list[Path]:
@@ -269,18 +280,21 @@ def _installed(kind: str) -> list[Path]:
     return [Path(str(one.locate())) for one in ours if one.suffix == ".toml"]
 
 
+def is_path(name: str) -> bool:
+    """Whether this is meant as a path: it has a slash or ends with .toml."""
+    return name.endswith(".toml") or "/" in name
+
+
 def find(kind: str, name: str, near: Path | None = None) -> Path:
-    """The file that a name or a path stands for; a path has a slash or ends with .toml.
+    """The file that a name stands for, or a path from `near`.
 
     Raises:
         BadInput: no file of this kind comes under this name.
     """
-    if name.endswith(".toml") or "/" in name:
+    if is_path(name):
         return (near or Path()) / name
     known = shipped(kind)
     if name not in known:
-        singular = kind.removesuffix("s")
-        raise bad_input(
-            name, "", f"no such {singular}", "", f"{guess(name, known)}; or the path of a file"
-        )
+        allowed = f"{guess(name, known)}; or the path of a file"
+        raise bad_input(name or '""', "", f"no such {kind.removesuffix('s')}", "", allowed)
     return known[name]

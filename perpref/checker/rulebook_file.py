@@ -18,7 +18,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
-from perpref.checker.files import BadInput, Document, Value, find, one_of, read_document, shipped
+from perpref.checker.files import Document, Value, find, one_of, read_document
 from perpref.checker.wire import MarketTerms, Terms
 from perpref.state import Chooser, Rulebook, Stage
 from perpref.units import MAX_CASH, MAX_ID, MAX_LOTS, MAX_PRICE, PARTS, MarketId
@@ -125,18 +125,6 @@ def load_venue(name: str, near: Path | None = None) -> Venue:
         BadInput: there is no such file, or something in it is not allowed.
     """
     return read_venue(read_document(find("rulebooks", name, near)))
-
-
-def rulebook_names() -> list[str]:
-    """The shipped rulebooks that the reference can play, without those of an engine's own model."""
-    return [name for name, path in shipped("rulebooks").items() if _is_rulebook(path)]
-
-
-def _is_rulebook(path: Path) -> bool:
-    try:
-        return "waterfall" in read_document(path).content
-    except BadInput:
-        return False
 
 
 def read_venue(document: Document) -> Venue:
