@@ -1,0 +1,1076 @@
+"""A perpetual exchange in one file: an example of an engine that speaks the protocol.
+
+It was written from the pages of the specification alone, and in another style than the reference:
+objects that change in place, price levels, and a journal that takes back a fill that somebody
+cannot bear. Copy from it what you like.
+
+    perpref check 'python examples/engines/exchange.py'
+    perpref check 'python examples/engines/exchange.py --fault score-without-leverage'
+    python examples/engines/exchange.py --list-faults
+
+`Exchange` is the exchange: integers in, events out. `Engine` puts the protocol's JSON around it and
+can be used inside a process; `serve` puts an engine behind standard input and output. With
+`--fault` one of the rules is broken on purpose, which shows what the checker finds.
+"""
+
+import argparse
+import json
+import re
+import sys
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, NamedTuple, TextIO
+
+Json = dict[str, Any]
+
+MILLION = 10**6  # rates are in parts per million
+MAX_CASH = 10**24
+MAX_PRICE = 10**12
+MAX_LOTS = 10**12
+MAX_ID = 10**18
+
+VAULT = 0
+TREASURY = 1
+
+STAGES = ["book", "vault", "deleverage", "residual"]
+
+REFUSALS = {  # code: phase, rule
+    "id_out_of_bounds": ("validate", "UNIT-4"),
+    "amount_out_of_bounds": ("validate", "UNIT-2"),
+    "price_out_of_bounds": ("validate", "UNIT-2"),
+    "lots_out_of_bounds": ("validate", "UNIT-2"),
+    "unknown_account": ("validate", "LED-4"),
+    "unknown_market": ("validate", "MARK-1"),
+    "order_id_not_new": ("validate", "BOOK-1"),
+    "unknown_order": ("validate", "BOOK-10"),
+    "not_your_order": ("validate", "BOOK-10"),
+    "funding_rate_out_of_bounds": ("validate", "FUND-1"),
+    "not_withdrawable": ("margin", "LED-6"),
+    "taker_cannot_bear": ("margin", "BOOK-4"),
+    "nothing_to_reduce": ("match", "BOOK-7"),
+    "post_only_would_cross": ("match", "BOOK-8"),
+    "pot_too_small": ("settle", "LED-7"),
+}
+
+FAULTS = {  # name: the rule that it breaks, and how
+    "profit-withdrawable": ("LED-6", "Profit that is not realised may be withdrawn."),
+    "release-rounded-down": ("POS-2", "The cost that a close releases is rounded down."),
+    "maintenance-rounded-down": ("MRG-3", "The maintenance margin is rounded down."),
+    "reducing-always-allowed": ("MRG-5", "A fill that reduces is allowed whatever it costs."),
+    "maker-fee-at-taker-rate": ("FEE-2", "The maker pays the taker's rate."),
+    "liquidation-fee-uncapped": ("FEE-4", "The liquidation fee takes more than the fill gained."),
+    "fill-at-takers-price": ("BOOK-3", "Orders are filled at the newer order's price."),
+    "maker-not-judged": ("BOOK-5", "Nobody looks at the maker's margin when its order fills."),
+    "reduce-only-at-arrival": ("BOOK-7", "Reduce-only is looked at on arrival, not at the fill."),
+    "post-only-crosses-own": ("BOOK-8", "A post-only order may meet its own account's order."),
+    "partial-fill-requeues": ("BOOK-9", "A resting order that is filled in part goes to the back."),
+    "self-trade-fills": ("BOOK-11", "An account's order fills against its own resting order."),
+    "receiver-rounded-up": ("FUND-2", "Who receives funding gets a quantum for a part of one."),
+    "funding-ignores-side": ("FUND-2", "Shorts pay funding when longs do."),
+    "due-at-maintenance": ("LIQ-1", "An account is liquidated at its maintenance margin already."),
+    "orders-stay": ("LIQ-2", "The orders of a liquidated account stay on the book."),
+    "positions-in-market-order": ("LIQ-3", "Positions are closed in market order."),
+    "whole-equity-behind-each": ("LIQ-4", "All of the equity stands behind each position."),
+    "short-price-rounded-up": ("LIQ-5", "The bankruptcy price of a short is rounded up."),
+    "book-price-once": ("LIQ-6", "The limit on the book stays that of the first fill."),
+    "closed-beyond-need": ("LIQ-6", "The book closes a position although nobody is due any more."),
+    "visited-once": ("LIQ-8", "Who becomes due by a liquidation is not looked at again."),
+    "vault-all-or-nothing": ("VLT-1", "The vault takes the whole position, or none of it."),
+    "cap-before-takeover": ("VLT-2", "The vault's cap is looked at before the takeover."),
+    "vault-reduces-freely": (
+        "VLT-3",
+        "A takeover that reduces what the vault holds is always well.",
+    ),
+    "boundary-ignored": ("VLT-4", "The vault may fall below its boundary."),
+    "score-without-leverage": ("ADL-2", "The queue ranks by profit ratio only."),
+    "smaller-first": ("ADL-2", "At one score the smaller position is closed first."),
+    "ties-by-account-descending": (
+        "ADL-2",
+        "Of equal positions the larger account number is first.",
+    ),
+    "counterparty-unguarded": ("ADL-4", "Deleveraging may take more than a counterparty has."),
+    "shares-rounded-down": (
+        "LOSS-3",
+        "Shares of a loss are rounded down, the rest is on the last.",
+    ),
+    "loss-in-account-order": ("LOSS-5", "Who shares a loss is asked in account order."),
+}
+
+
+def ceil_div(a: int, b: int) -> int:
+    """`a / b`, rounded towards plus infinity (`//` rounds towards minus infinity)."""
+    return -(-a // b)
+
+
+def per_million(amount: int, rate: int) -> int:
+    """The part of an amount that a rate in parts per million is, rounded up."""
+    return ceil_div(amount * rate, MILLION)
+
+
+def sign(number: int) -> int:
+    return (number > 0) - (number < 0)
+
+
+class Refused(Exception):
+    """The command is refused; the state is as it was before."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Malformed(Exception):
+    """A request that is none."""
+
+
+# --- What an exchange keeps ------------------------------------------------------------------
+
+
+class Position(NamedTuple):
+    """Lots, and what they cost; both have the sign of the side."""
+
+    size: int
+    cost: int
+
+
+FLAT = Position(0, 0)
+
+
+@dataclass(slots=True)
+class Account:
+    number: int
+    cash: int = 0
+    positions: dict[int, Position] = field(default_factory=dict)  # by market; none is flat
+
+    def position(self, market: int) -> Position:
+        return self.positions.get(market, FLAT)
+
+
+@dataclass(slots=True)
+class Order:
+    number: int
+    account: int
+    side: int  # 1 buys, -1 sells
+    price: int
+    lots: int
+    reduce_only: bool
+
+    def meets(self, price: int) -> bool:
+        """Whether a price is within the limit of this order."""
+        return self.side * (self.price - price) >= 0
+
+
+class Half:
+    """The bids or the offers of a market: levels by price, and in each level orders by time."""
+
+    def __init__(self, side: int) -> None:
+        self.side = side
+        self.ranks: list[int] = []  # side * price, ascending: the best price is the last
+        self.levels: dict[int, dict[int, Order]] = {}  # by rank, then by order number
+
+    def best(self) -> Order | None:
+        if not self.ranks:
+            return None
+        return next(iter(self.levels[self.ranks[-1]].values()))
+
+    def add(self, order: Order) -> None:
+        """Put an order behind all that rest at its price."""
+        rank = self.side * order.price
+        if rank not in self.levels:
+            insort(self.ranks, rank)
+            self.levels[rank] = {}
+        self.levels[rank][order.number] = order
+
+    def remove(self, order: Order) -> None:
+        rank = self.side * order.price
+        del self.levels[rank][order.number]
+        if not self.levels[rank]:
+            del self.levels[rank]
+            del self.ranks[bisect_left(self.ranks, rank)]
+
+
+@dataclass(slots=True)
+class Market:
+    number: int
+    initial_rate: int
+    maintenance_rate: int
+    vault_cap: int
+    mark: int
+    orders: dict[int, Order] = field(default_factory=dict)
+    halves: dict[int, Half] = field(default_factory=lambda: {1: Half(1), -1: Half(-1)})
+
+    def add(self, order: Order) -> None:
+        self.orders[order.number] = order
+        self.halves[order.side].add(order)
+
+    def remove(self, order: Order) -> None:
+        del self.orders[order.number]
+        self.halves[order.side].remove(order)
+
+
+class MarketTerms(NamedTuple):
+    """How a market opens; the order of these fields is that of `Market`."""
+
+    initial_rate: int
+    maintenance_rate: int
+    vault_cap: int
+    mark: int
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The rulebook: what a venue chose, and how its markets open."""
+
+    maker_fee: int
+    taker_fee: int
+    liquidation_fee: int
+    funding_cap: int
+    vault_boundary: int
+    waterfall: list[str]
+    markets: dict[int, MarketTerms]
+
+
+class Standing(NamedTuple):
+    """What MRG-5 compares: an account before a fill with the same after it."""
+
+    size: int
+    equity: int
+    maintenance: int
+
+
+# --- The exchange ----------------------------------------------------------------------------
+
+
+class Exchange:
+    """An exchange. A command is a method: it returns when it is done and raises `Refused` when not.
+
+    What a command did is in `events`, which is cleared before the next by `begin`.
+    """
+
+    def __init__(self, terms: Terms, fault: str = "") -> None:
+        self.terms = terms
+        self.fault = fault
+        self.custody = 0
+        self.last_order = 0
+        self.accounts = {number: Account(number) for number in (VAULT, TREASURY)}
+        self.markets = {n: Market(n, *opening) for n, opening in sorted(terms.markets.items())}
+        self.events: list[Json] = []
+        self.journal: list[tuple[Account, int, dict[int, Position]]] = []
+
+    # The ledger: all that changes an account goes through `enter`, `pay` and `fill`.
+
+    def begin(self) -> None:
+        self.events = []
+        self.journal = []
+
+    def record(self, event: str, rule: str, **fields: int | Json) -> None:
+        shown = {k: str(v) if isinstance(v, int) else v for k, v in fields.items()}
+        self.events.append({event: {**shown, "rule": rule}})
+
+    def remember(self, account: Account) -> None:
+        self.journal.append((account, account.cash, dict(account.positions)))
+
+    def bookmark(self) -> tuple[int, int]:
+        return len(self.journal), len(self.events)
+
+    def take_back(self, bookmark: tuple[int, int]) -> None:
+        """Undo all fills and payments since the bookmark was put."""
+        written, recorded = bookmark
+        while len(self.journal) > written:
+            account, cash, positions = self.journal.pop()
+            account.cash, account.positions = cash, positions
+        del self.events[recorded:]
+
+    def enter(self, account: Account, amount: int, rule: str) -> None:
+        """LED-1: cash into the pot, or out of it."""
+        self.remember(account)
+        account.cash += amount
+        self.custody += amount
+        self.record("cash_moved", rule, account=account.number, amount=amount)
+
+    def pay(self, payer: Account, payee: Account, amount: int, rule: str) -> None:
+        """LED-2."""
+        self.remember(payer)
+        payer.cash -= amount
+        self.remember(payee)
+        payee.cash += amount
+        self.record("paid", rule, payer=payer.number, payee=payee.number, amount=amount)
+
+    def fill(
+        self, account: Account, other: Account, market: Market, lots: int, price: int, rule: str
+    ) -> None:
+        """LED-3: `account` buys lots from `other`, or sells them when they are negative."""
+        self.trade(account, market, lots, price)
+        self.trade(other, market, -lots, price)
+        buyer, seller = (account, other) if lots > 0 else (other, account)
+        self.record(
+            "filled",
+            rule,
+            buyer=buyer.number,
+            seller=seller.number,
+            market=market.number,
+            lots=abs(lots),
+            price=price,
+        )
+
+    def trade(self, account: Account, market: Market, lots: int, price: int) -> None:
+        """POS-3: lots of the other sign close first, what is left opens."""
+        self.remember(account)
+        size, cost = account.position(market.number)
+        if size * lots < 0:  # POS-2
+            closed = min(abs(size), abs(lots)) * sign(size)
+            released = ceil_div(cost * closed, size)
+            if self.fault == "release-rounded-down":
+                released = cost * closed // size
+            account.cash += closed * price - released
+            size, cost, lots = size - closed, cost - released, lots + closed
+        size, cost = size + lots, cost + lots * price  # POS-1
+        if size:
+            account.positions[market.number] = Position(size, cost)
+        else:
+            account.positions.pop(market.number, None)
+
+    # What an account is worth, and what it needs.
+
+    def profit(self, market: int, position: Position) -> int:
+        return position.size * self.markets[market].mark - position.cost
+
+    def unrealised(self, account: Account) -> int:
+        return sum(self.profit(market, held) for market, held in account.positions.items())
+
+    def equity(self, account: Account) -> int:
+        """MRG-1."""
+        return account.cash + self.unrealised(account)
+
+    def maintenance_of(self, market: Market, size: int) -> int:
+        """MRG-3, of one position."""
+        if self.fault == "maintenance-rounded-down":
+            return max(1, abs(size) * market.mark * market.maintenance_rate // MILLION)
+        return per_million(abs(size) * market.mark, market.maintenance_rate)
+
+    def initial_of(self, market: Market, size: int) -> int:
+        """MRG-4, of one position."""
+        return per_million(abs(size) * market.mark, market.initial_rate)
+
+    def maintenance(self, account: Account) -> int:
+        positions = account.positions.items()
+        return sum(
+            self.maintenance_of(self.markets[market], held.size) for market, held in positions
+        )
+
+    def initial(self, account: Account) -> int:
+        positions = account.positions.items()
+        return sum(self.initial_of(self.markets[market], held.size) for market, held in positions)
+
+    def withdrawable(self, account: Account) -> int:
+        """LED-6; negative when nothing is."""
+        unrealised = self.unrealised(account)
+        if self.fault != "profit-withdrawable":
+            unrealised = min(0, unrealised)
+        return account.cash + unrealised - self.initial(account)
+
+    def standing(self, account: Account, market: Market) -> Standing:
+        size = account.position(market.number).size
+        return Standing(size, self.equity(account), self.maintenance(account))
+
+    def bears(self, account: Account, market: Market, before: Standing) -> bool:
+        """MRG-5, after a fill."""
+        after = self.standing(account, market)
+        if after.equity >= self.initial(account):
+            return True
+        reduced = abs(after.size) < abs(before.size) and after.size * before.size >= 0
+        if self.fault == "reducing-always-allowed":
+            return reduced
+        return (
+            reduced
+            and after.equity >= 0
+            and after.equity * before.maintenance >= before.equity * after.maintenance
+        )
+
+    # Commands that move cash.
+
+    def account(self, number: int) -> Account:
+        if number not in self.accounts:
+            raise Refused("unknown_account")
+        return self.accounts[number]
+
+    def opened(self, number: int) -> Account:
+        """LED-4: the account, which the cash that it gets opens."""
+        return self.accounts.setdefault(number, Account(number))
+
+    def market(self, number: int) -> Market:
+        if number not in self.markets:
+            raise Refused("unknown_market")
+        return self.markets[number]
+
+    def deposit(self, account: int, amount: int) -> None:
+        """LED-5."""
+        check(0 <= account <= MAX_ID, "id_out_of_bounds")
+        check(1 <= amount <= MAX_CASH, "amount_out_of_bounds")
+        self.enter(self.opened(account), amount, "LED-5")
+
+    def withdraw(self, account: int, amount: int) -> None:
+        """LED-7."""
+        check(1 <= amount <= MAX_CASH, "amount_out_of_bounds")
+        owner = self.account(account)
+        check(amount <= self.withdrawable(owner), "not_withdrawable")
+        check(amount <= self.custody, "pot_too_small")
+        self.enter(owner, -amount, "LED-7")
+
+    def transfer(self, payer: int, payee: int, amount: int) -> None:
+        """LED-8."""
+        check(0 <= payee <= MAX_ID, "id_out_of_bounds")
+        check(1 <= amount <= MAX_CASH, "amount_out_of_bounds")
+        owner = self.account(payer)
+        check(amount <= self.withdrawable(owner), "not_withdrawable")
+        self.pay(owner, self.opened(payee), amount, "LED-8")
+
+    # The book.
+
+    def place(
+        self,
+        order: int,
+        account: int,
+        market: int,
+        side: int,
+        kind: str,
+        lots: int,
+        price: int = 1,
+        reduce_only: bool = False,
+    ) -> None:
+        """BOOK-6."""
+        there, taker = self.market(market), self.account(account)
+        if kind == "market":
+            price = MAX_PRICE if side > 0 else 1
+        check(1 <= price <= MAX_PRICE, "price_out_of_bounds")
+        check(1 <= lots <= MAX_LOTS, "lots_out_of_bounds")
+        check(order <= MAX_ID, "id_out_of_bounds")
+        check(order > self.last_order, "order_id_not_new")
+        new = Order(order, account, side, price, lots, reduce_only)
+        check(self.fillable(new, there) > 0, "nothing_to_reduce")
+        if kind == "post_only":  # BOOK-8
+            best = there.halves[-side].best()
+            crosses = best is not None and new.meets(best.price)
+            if self.fault == "post-only-crosses-own" and best is not None:
+                crosses = crosses and best.account != account
+            check(not crosses, "post_only_would_cross")
+        stopped_by = self.match(new, taker, there)
+        if stopped_by and not self.events:  # nothing has changed yet
+            raise Refused(stopped_by)
+        self.last_order = order
+        if new.lots and (stopped_by or kind in ("ioc", "market")):
+            self.cancelled(new, there, "BOOK-6")
+        elif new.lots:  # BOOK-9
+            there.add(new)
+            self.record("rested", "BOOK-9", market=market, order=show_order(new))
+
+    def match(self, new: Order, taker: Account, market: Market) -> str:
+        """Fill an order against what it meets; the refusal that stopped it, or ''."""
+        while new.lots:
+            resting = market.halves[-new.side].best()
+            if resting is None or not new.meets(resting.price):
+                return ""
+            if resting.account == new.account and self.fault != "self-trade-fills":  # BOOK-11
+                self.take_off(resting, market, "BOOK-11")
+                continue
+            offered = self.fillable(resting, market)
+            if self.fault == "reduce-only-at-arrival":
+                offered = resting.lots
+            if not offered:  # BOOK-7
+                self.take_off(resting, market, "BOOK-7")
+                continue
+            wanted = self.fillable(new, market)
+            if not wanted:
+                return "nothing_to_reduce"
+
+            lots = min(offered, wanted)
+            price = new.price if self.fault == "fill-at-takers-price" else resting.price  # BOOK-3
+            maker = self.accounts[resting.account]
+            before, maker_before = self.standing(taker, market), self.standing(maker, market)
+            bookmark = self.bookmark()
+            self.fill(taker, maker, market, new.side * lots, price, "BOOK-3")
+            taker_fee = per_million(lots * price, self.terms.taker_fee)  # FEE-1
+            self.pay(taker, self.accounts[TREASURY], taker_fee, "FEE-3")
+            self.pay_maker_fee(maker, lots, price)
+            if not self.bears(taker, market, before):  # BOOK-4
+                self.take_back(bookmark)
+                return "taker_cannot_bear"
+            if not self.maker_bears(maker, market, maker_before):
+                self.take_back(bookmark)
+                self.take_off(resting, market, "BOOK-5")
+                continue
+            new.lots -= lots
+            self.filled(resting, market, lots)
+        return ""
+
+    def fillable(self, order: Order, market: Market) -> int:
+        """BOOK-7: the lots of an order that may fill now."""
+        if not order.reduce_only:
+            return order.lots
+        held = self.accounts[order.account].position(market.number).size
+        return min(order.lots, max(0, -order.side * held))
+
+    def pay_maker_fee(self, maker: Account, lots: int, price: int) -> None:
+        """FEE-2."""
+        rate = self.terms.maker_fee
+        if self.fault == "maker-fee-at-taker-rate":
+            rate = self.terms.taker_fee
+        self.pay(maker, self.accounts[TREASURY], per_million(lots * price, rate), "FEE-2")
+
+    def maker_bears(self, maker: Account, market: Market, before: Standing) -> bool:
+        """BOOK-5."""
+        return self.fault == "maker-not-judged" or self.bears(maker, market, before)
+
+    def filled(self, resting: Order, market: Market, lots: int) -> None:
+        """A resting order has fewer lots now; without any it leaves the book."""
+        resting.lots -= lots
+        if not resting.lots:
+            market.remove(resting)
+        elif self.fault == "partial-fill-requeues":
+            market.remove(resting)
+            market.add(resting)
+
+    def take_off(self, order: Order, market: Market, rule: str) -> None:
+        market.remove(order)
+        self.cancelled(order, market, rule)
+
+    def cancelled(self, order: Order, market: Market, rule: str) -> None:
+        self.record(
+            "cancelled",
+            rule,
+            market=market.number,
+            order=order.number,
+            account=order.account,
+            lots=order.lots,
+        )
+
+    def cancel(self, account: int, market: int, order: int) -> None:
+        """BOOK-10."""
+        there = self.market(market)
+        check(order in there.orders, "unknown_order")
+        check(there.orders[order].account == account, "not_your_order")
+        self.take_off(there.orders[order], there, "BOOK-10")
+
+    def unwind(self, market: int, order: int) -> None:
+        """VLT-6."""
+        there = self.market(market)
+        size = self.accounts[VAULT].position(market).size
+        check(size != 0, "nothing_to_reduce")
+        self.place(order, VAULT, market, -sign(size), "ioc", abs(size), there.mark, True)
+
+    # The oracle.
+
+    def set_mark(self, market: int, price: int) -> None:
+        """MARK-1."""
+        there = self.market(market)
+        check(1 <= price <= MAX_PRICE, "price_out_of_bounds")
+        there.mark = price
+        self.record("marked", "MARK-1", market=market, price=price)
+        self.liquidate_all()
+
+    def settle_funding(self, market: int, rate: int) -> None:
+        """FUND-3."""
+        there = self.market(market)
+        check(abs(rate) <= self.terms.funding_cap, "funding_rate_out_of_bounds")
+        vault = self.accounts[VAULT]
+        for _, account in sorted(self.accounts.items()):
+            size = account.position(market).size
+            if size == 0 or account is vault:
+                continue
+            if self.fault == "funding-ignores-side":
+                size = abs(size)
+            amount = per_million(size * there.mark, rate)  # FUND-2
+            if self.fault == "receiver-rounded-up" and amount <= 0:
+                amount = size * there.mark * rate // MILLION
+            if amount >= 0:
+                self.pay(account, vault, amount, "FUND-3")
+            else:
+                self.pay(vault, account, -amount, "FUND-3")
+        self.liquidate_all()
+
+    # Liquidation.
+
+    def liquidate_all(self) -> None:
+        """LIQ-8: visit all, the vault last, until nobody is due."""
+        visit = [account for number, account in sorted(self.accounts.items()) if number != VAULT]
+        visit.append(self.accounts[VAULT])
+        somebody = True
+        while somebody:
+            somebody = False
+            for account in visit:
+                if self.due(account):
+                    self.liquidate(account)
+                    somebody = self.fault != "visited-once"
+
+    def due(self, account: Account) -> bool:
+        """LIQ-1."""
+        equity, maintenance = self.equity(account), self.maintenance(account)
+        if self.fault == "due-at-maintenance" and account.positions:
+            return equity <= maintenance
+        return equity < maintenance
+
+    def liquidate(self, account: Account) -> None:
+        for market in self.markets.values():  # LIQ-2
+            for _, order in sorted(market.orders.items()):
+                if order.account == account.number and self.fault != "orders-stay":
+                    self.take_off(order, market, "LIQ-2")
+
+        stages: dict[str, Callable[[Account, Market], None]] = {
+            "book": self.close_on_book,
+            "vault": self.hand_to_vault,
+            "deleverage": self.deleverage,
+            "residual": self.close_at_mark,
+        }
+        for market in self.positions_to_close(account):
+            for stage in self.terms.waterfall:  # LIQ-7
+                if self.to_close(account, market):
+                    stages[stage](account, market)
+        if self.equity(account) < 0:
+            self.share_deficit(account)
+
+    def positions_to_close(self, account: Account) -> list[Market]:
+        """LIQ-3: the largest maintenance margin first, then in market order."""
+        markets = [self.markets[number] for number in sorted(account.positions)]
+        if self.fault != "positions-in-market-order":
+            markets.sort(key=lambda m: -self.maintenance_of(m, account.positions[m.number].size))
+        return markets
+
+    def to_close(self, account: Account, market: Market) -> bool:
+        """Whether there is something left to be closed by force."""
+        return market.number in account.positions and self.due(account)
+
+    def bankruptcy_price(self, account: Account, market: Market) -> int:
+        """LIQ-5, of this moment."""
+        size = account.position(market.number).size
+        margin, margins = self.maintenance_of(market, size), self.maintenance(account)
+        behind = self.equity(account) * margin // margins  # LIQ-4
+        if self.fault == "whole-equity-behind-each":
+            behind = self.equity(account)
+        if size > 0:
+            return max(1, market.mark - behind // size)
+        if self.fault == "short-price-rounded-up":
+            return max(1, market.mark + ceil_div(behind, -size))
+        return max(1, market.mark + behind // -size)
+
+    def close_on_book(self, account: Account, market: Market) -> None:
+        """LIQ-6."""
+        size = account.position(market.number).size
+        side = sign(size)
+        first_limit = self.bankruptcy_price(account, market)
+        while self.to_close(account, market) or (
+            self.fault == "closed-beyond-need" and market.number in account.positions
+        ):
+            limit = self.bankruptcy_price(account, market)
+            if self.fault == "book-price-once":
+                limit = first_limit
+            resting = market.halves[side].best()
+            if resting is None or side * (resting.price - limit) < 0:
+                return
+            offered = self.fillable(resting, market)
+            if self.fault == "reduce-only-at-arrival":
+                offered = resting.lots
+            if not offered:
+                self.take_off(resting, market, "BOOK-7")
+                continue
+            lots = min(offered, abs(account.position(market.number).size))
+            maker = self.accounts[resting.account]
+            before = self.standing(maker, market)
+            bookmark = self.bookmark()
+            self.fill(account, maker, market, -side * lots, resting.price, "LIQ-6")
+            gained = side * (resting.price - limit) * lots
+            fee = self.liquidation_fee(account, lots, resting.price, gained)
+            self.pay_maker_fee(maker, lots, resting.price)
+            self.pay(account, self.accounts[VAULT], fee, "FEE-5")
+            if not self.maker_bears(maker, market, before):
+                self.take_back(bookmark)
+                self.take_off(resting, market, "BOOK-5")
+                continue
+            self.filled(resting, market, lots)
+
+    def liquidation_fee(self, account: Account, lots: int, price: int, gained: int) -> int:
+        """FEE-4, after the fill and before any fee."""
+        fee = per_million(lots * price, self.terms.liquidation_fee)
+        if self.fault == "liquidation-fee-uncapped":
+            return fee
+        return min(fee, gained, max(0, self.equity(account)))
+
+    def hand_to_vault(self, account: Account, market: Market) -> None:
+        """VLT-1: as many lots as the vault may take."""
+        vault = self.accounts[VAULT]
+        if account is vault:  # VLT-5
+            return
+        size = account.position(market.number).size
+        side = sign(size)
+        price = self.bankruptcy_price(account, market)
+        held = vault.position(market.number).size
+        gain = side * (market.mark - price)  # of the vault, for each lot
+        equity = self.equity(vault)
+        elsewhere = self.initial(vault) - self.initial_of(market, held)
+
+        def may_take(lots: int) -> bool:
+            after = held + side * lots
+            worth = equity + gain * lots
+            counted = held if self.fault == "cap-before-takeover" else after
+            within_cap = abs(counted) <= market.vault_cap  # VLT-2
+            margin_met = worth >= elsewhere + self.initial_of(market, after)  # VLT-3
+            if self.fault == "vault-reduces-freely":
+                margin_met = margin_met or abs(after) < abs(held)
+            above_boundary = worth >= self.terms.vault_boundary  # VLT-4
+            return (
+                within_cap and margin_met and (above_boundary or self.fault == "boundary-ignored")
+            )
+
+        low, high = 0, abs(size)  # it may take `low` lots, and not more than `high`
+        if not may_take(1) or (self.fault == "vault-all-or-nothing" and not may_take(high)):
+            return
+        while low < high:
+            middle = (low + high + 1) // 2
+            if may_take(middle):
+                low = middle
+            else:
+                high = middle - 1
+        self.fill(account, vault, market, -side * low, price, "VLT-1")
+
+    def queue(self, account: Account, market: Market) -> list[Account]:
+        """ADL-2: everybody on the other side, by rank."""
+        side = sign(account.position(market.number).size)
+
+        def rank(other: Account) -> tuple[Fraction, int, int]:
+            size, cost = held = other.positions[market.number]
+            profit = self.profit(market.number, held)
+            score = Fraction(
+                profit * abs(size) * market.mark, abs(cost) * max(self.equity(other), 1)
+            )
+            if self.fault == "score-without-leverage":
+                score = Fraction(profit, abs(cost))
+            lots = -abs(size) if self.fault == "smaller-first" else abs(size)
+            number = other.number
+            if self.fault == "ties-by-account-descending":
+                number = -number
+            return -score, -lots, number
+
+        others = self.accounts.values()
+        return sorted((a for a in others if a.position(market.number).size * side < 0), key=rank)
+
+    def deleverage(self, account: Account, market: Market) -> None:
+        """ADL-5."""
+        side = sign(account.position(market.number).size)
+        for other in self.queue(account, market):
+            if not self.to_close(account, market):
+                return
+            price = self.bankruptcy_price(account, market)  # ADL-3
+            left = abs(account.position(market.number).size)
+            lots = min(left, self.bearable(other, market, side * (price - market.mark)))
+            if lots:
+                self.fill(account, other, market, -side * lots, price, "ADL-3")
+
+    def bearable(self, other: Account, market: Market, loss: int) -> int:
+        """ADL-4: the lots that a counterparty can be closed by, at this loss on each."""
+        held = abs(other.position(market.number).size)
+        if loss <= 0 or self.fault == "counterparty-unguarded":
+            return held
+        return min(held, max(0, self.equity(other)) // loss)
+
+    def close_at_mark(self, account: Account, market: Market) -> None:
+        """LOSS-1."""
+        side = sign(account.position(market.number).size)
+        for other in self.queue(account, market):
+            if not self.to_close(account, market):
+                return
+            sizes = account.position(market.number).size, other.position(market.number).size
+            lots = min(abs(size) for size in sizes)
+            self.fill(account, other, market, -side * lots, market.mark, "LOSS-1")
+
+    def share_deficit(self, account: Account) -> None:
+        """LOSS-5: the largest equity first, then in account order."""
+        deficit = -self.equity(account)
+        shares = [(self.equity(other), other) for _, other in sorted(self.accounts.items())]
+        shares = [(equity, other) for equity, other in shares if equity > 0]
+        if self.fault != "loss-in-account-order":
+            shares.sort(key=lambda share: -share[0])
+        weights = sum(equity for equity, _ in shares)
+        for weight, other in shares:
+            if deficit == 0:
+                return
+            share = ceil_div(deficit * weight, weights)  # LOSS-3
+            if self.fault == "shares-rounded-down":
+                share = deficit * weight // weights
+            self.pay(other, account, share, "LOSS-3")
+            deficit -= share
+            weights -= weight
+
+
+def check(condition: bool, code: str) -> None:
+    if not condition:
+        raise Refused(code)
+
+
+# --- The protocol ----------------------------------------------------------------------------
+
+NUMBER = re.compile(r"0|-?[1-9][0-9]{0,39}")
+SIDES = {"buy": 1, "sell": -1}
+KINDS = {"limit": "limit", "post_only": "post_only", "ioc": "ioc", "market": "market"}
+
+
+def number(value: object) -> int:
+    """UNIT-1: a number is a string of decimal digits, never a JSON number."""
+    if not isinstance(value, str) or not NUMBER.fullmatch(value):
+        raise Malformed(f"{value!r} is not a number in decimal digits")
+    return int(value)
+
+
+def between(value: object, low: int, high: int, what: str) -> int:
+    result = number(value)
+    if not low <= result <= high:
+        raise Malformed(f"{what} is not between {low} and {high}")
+    return result
+
+
+def flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise Malformed(f"{value!r} is not true or false")
+    return value
+
+
+def one_of(meanings: dict[str, Any]) -> Callable[[object], Any]:
+    def read(value: object) -> Any:
+        if not isinstance(value, str) or value not in meanings:
+            raise Malformed(f"{value!r} is not one of {', '.join(meanings)}")
+        return meanings[value]
+
+    return read
+
+
+Fields = dict[str, Callable[[object], Any]]
+
+COMMANDS: dict[str, Fields] = {
+    "deposit": {"account": number, "amount": number},
+    "withdraw": {"account": number, "amount": number},
+    "transfer": {"payer": number, "payee": number, "amount": number},
+    "place": {
+        "order": number,
+        "account": number,
+        "market": number,
+        "side": one_of(SIDES),
+        "kind": one_of(KINDS),
+        "lots": number,
+        "price": number,
+        "reduce_only": flag,
+    },
+    "cancel": {"account": number, "market": number, "order": number},
+    "set_mark": {"market": number, "price": number},
+    "settle_funding": {"market": number, "rate": number},
+    "unwind": {"market": number, "order": number},
+}
+DEFAULTS: dict[str, Json] = {"place": {"price": "1", "reduce_only": False}}
+
+
+def read_fields(value: object, fields: Fields, defaults: Json) -> Json:
+    """An object that has these fields and no others."""
+    if not isinstance(value, dict):
+        raise Malformed(f"{value!r} is not an object")
+    value = {**defaults, **value}
+    if value.keys() != fields.keys():
+        wrong = ", ".join(sorted(value.keys() ^ fields.keys()))
+        raise Malformed(f"fields missing or unknown: {wrong}")
+    return {name: read(value[name]) for name, read in fields.items()}
+
+
+def read_terms(terms: Json) -> Terms:
+    book = terms["rulebook"]
+    for choice in ("counterparty", "price"):
+        if book.get(choice, "rulebook") != "rulebook":
+            raise Malformed(f"this engine does not choose: {choice}")
+    waterfall = book["waterfall"]
+    if waterfall != [s for s in STAGES if s in waterfall] or waterfall[-1:] != ["residual"]:
+        raise Malformed("the stages of the waterfall are unknown, or not in order")
+    markets = {}
+    for key, market in terms["markets"].items():
+        lower = between(market["maintenance_rate"], 1, MILLION, "a maintenance rate")
+        markets[between(key, 0, MAX_ID, "a market")] = MarketTerms(
+            initial_rate=between(market["initial_rate"], lower, MILLION, "an initial rate"),
+            maintenance_rate=lower,
+            vault_cap=between(market["vault_cap"], 0, MAX_LOTS, "a vault cap"),
+            mark=between(market["mark"], 1, MAX_PRICE, "a mark"),
+        )
+    return Terms(
+        maker_fee=between(book["maker_fee"], 0, MILLION, "the maker fee"),
+        taker_fee=between(book["taker_fee"], 0, MILLION, "the taker fee"),
+        liquidation_fee=between(book["liquidation_fee"], 0, MILLION, "the liquidation fee"),
+        funding_cap=between(book["funding_cap"], 0, MILLION, "the funding cap"),
+        vault_boundary=between(book["vault_boundary"], 0, MAX_CASH, "the vault boundary"),
+        waterfall=waterfall,
+        markets=markets,
+    )
+
+
+def show_order(order: Order) -> Json:
+    return {
+        "id": str(order.number),
+        "account": str(order.account),
+        "side": "buy" if order.side > 0 else "sell",
+        "price": str(order.price),
+        "lots": str(order.lots),
+        "reduce_only": order.reduce_only,
+    }
+
+
+class Engine:
+    """An exchange that is asked in the protocol's JSON. Every method takes a request."""
+
+    def __init__(self, fault: str = "") -> None:
+        if fault and fault not in FAULTS:
+            raise ValueError(f"no such fault: {fault}")
+        self.fault = fault
+        self.terms = Terms(0, 0, 0, 0, 0, ["residual"], {})
+        self.exchange = Exchange(self.terms)
+
+    def answer(self, request: Json) -> Json:
+        methods = {
+            "start": self.start,
+            "rulebook": self.rulebook,
+            "reset": self.reset,
+            "apply": self.apply,
+            "observe": self.observe,
+            "load": self.load,
+            "stop": self.stop,
+        }
+        return methods[request["cmd"]](request)
+
+    def start(self, request: Json) -> Json:
+        return {
+            "version": "1",
+            "engine": f"example with {self.fault}" if self.fault else "example",
+            "release": "1",
+            "commands": list(COMMANDS),
+            "load": True,
+            "chooses": [],
+            "compare": {
+                "refusals": "exact",
+                "within": "0",
+                "observe": ["custody", "collateral", "positions", "orders", "marks", "events"],
+            },
+        }
+
+    def rulebook(self, request: Json) -> Json:
+        try:
+            self.terms = read_terms(request["terms"])
+        except Malformed as why:
+            return {"ok": False, "why": str(why)}
+        return {"ok": True}
+
+    def reset(self, request: Json) -> Json:
+        self.exchange = Exchange(self.terms, self.fault)
+        return {"ok": True}
+
+    def apply(self, request: Json) -> Json:
+        return {"seq": request["seq"], "results": [self.carry_out(c) for c in request["commands"]]}
+
+    def carry_out(self, command: Json) -> Json:
+        ((name, value),) = command.items()
+        if name not in COMMANDS:
+            return {"skipped": {"why": f"no such command: {name}"}}
+        try:
+            fields = read_fields(value, COMMANDS[name], DEFAULTS.get(name, {}))
+        except Malformed as why:
+            return {"errored": {"why": str(why)}}
+        self.exchange.begin()
+        try:
+            getattr(self.exchange, name)(**fields)
+        except Refused as refused:
+            phase, rule = REFUSALS[refused.code]
+            return {"refused": {"code": refused.code, "phase": phase, "rule": rule}}
+        return {"done": {"events": self.exchange.events}}
+
+    def observe(self, request: Json) -> Json:
+        exchange = self.exchange
+        accounts = {}
+        for key, account in sorted(exchange.accounts.items()):
+            positions = {
+                str(market): {"size": str(held.size), "cost": str(held.cost)}
+                for market, held in sorted(account.positions.items())
+            }
+            accounts[str(key)] = {"collateral": str(account.cash), "positions": positions}
+        markets = {}
+        for key, market in exchange.markets.items():
+            orders = [show_order(order) for _, order in sorted(market.orders.items())]
+            markets[str(key)] = {"mark": str(market.mark), "orders": orders}
+        state = {
+            "custody": str(exchange.custody),
+            "accounts": accounts,
+            "markets": markets,
+            "last_order": str(exchange.last_order),
+        }
+        return {"seq": request["seq"], "state": state}
+
+    def load(self, request: Json) -> Json:
+        try:
+            loaded = self.read_state(request["state"])
+        except (Malformed, Refused) as why:
+            return {"seq": request["seq"], "ok": False, "why": str(why)}
+        self.exchange = loaded
+        return {"seq": request["seq"], "ok": True}
+
+    def read_state(self, state: Json) -> Exchange:
+        exchange = Exchange(self.terms, self.fault)
+        exchange.custody = number(state["custody"])
+        exchange.last_order = number(state.get("last_order", "0"))
+        for key, shown in state["accounts"].items():
+            account = exchange.opened(between(key, 0, MAX_ID, "an account"))
+            account.cash = number(shown["collateral"])
+            for market, held in shown.get("positions", {}).items():
+                position = Position(number(held["size"]), number(held["cost"]))
+                if position != FLAT:
+                    account.positions[exchange.market(number(market)).number] = position
+        for key, shown in state["markets"].items():
+            there = exchange.market(number(key))
+            there.mark = between(shown["mark"], 1, MAX_PRICE, "a mark")
+            orders = [self.read_order(order) for order in shown.get("orders", [])]
+            for order in sorted(orders, key=lambda order: order.number):
+                exchange.opened(order.account)
+                there.add(order)
+        return exchange
+
+    def read_order(self, shown: Json) -> Order:
+        return Order(
+            number=number(shown["id"]),
+            account=number(shown["account"]),
+            side=SIDES[shown["side"]],
+            price=number(shown["price"]),
+            lots=number(shown["lots"]),
+            reduce_only=flag(shown.get("reduce_only", False)),
+        )
+
+    def stop(self, request: Json) -> Json:
+        return {"ok": True}
+
+
+def serve(engine: Engine, requests: Iterable[str], replies: TextIO) -> None:
+    """One line, one reply, until `stop` or the end of the input."""
+    for line in requests:
+        request = json.loads(line)
+        print(json.dumps(engine.answer(request), separators=(",", ":")), file=replies, flush=True)
+        if request["cmd"] == "stop":
+            return
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="An example engine: a perpetual exchange.")
+    parser.add_argument("--fault", choices=FAULTS, metavar="NAME", help="break one rule")
+    parser.add_argument("--list-faults", action="store_true", help="print what --fault can break")
+    parser.add_argument("--json", action="store_true", help="... as JSON")
+    chosen = parser.parse_args()
+    if not chosen.list_faults:
+        serve(Engine(chosen.fault or ""), sys.stdin, sys.stdout)
+    elif chosen.json:
+        rows = [{"name": n, "does": does, "rule": rule} for n, (rule, does) in FAULTS.items()]
+        print(json.dumps(rows, indent=1))
+    else:
+        for name, (rule, does) in FAULTS.items():
+            print(f"{name:28} {rule:8} {does}")
+
+
+if __name__ == "__main__":
+    main()
