@@ -31,8 +31,6 @@ exclude_patterns = [
     "**/__pycache__",
 ]
 
-# While chapters are missing, what has no card yet is no mistake. Remove with the last chapter.
-perpref_complete = False
 
 myst_enable_extensions = [
     "amsmath",

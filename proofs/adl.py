@@ -14,7 +14,7 @@ from proofs.executor import all_of, assume, claim, fresh_int, implies
 from proofs.laws import SOLVENCY, Step, action, take
 from proofs.ledger import any_account
 from proofs.liquidation import any_due, any_target
-from proofs.registry import Strength, theorem
+from proofs.registry import Strength, tested, theorem
 from proofs.world import any_exchange
 
 
@@ -154,3 +154,13 @@ def an_unguarded_deleveraging_never_bankrupts_the_counterparty() -> None:
     closed = transfer_position(exchange, account, counterparty, market, lots, price, "ADL-3")
     was, now = equity(exchange, counterparty), equity(closed.exchange, counterparty)
     claim("solvent", implies(was >= 0, now >= 0))
+
+
+tested(
+    "T-ADL",
+    "winners_are_closed_in_order_each_as_far_as_it_can_bear",
+    "At most one counterparty is closed in part because no more was needed, and nobody before it.",
+    "ADL-5",
+    chapter="adl",
+    where="tests/test_scheduler.py::test_winners_are_closed_in_order_each_as_far_as_it_can_bear",
+)

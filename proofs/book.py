@@ -11,7 +11,7 @@ from perpref.units import MAX_PRICE, MarketId, OrderId
 from proofs.contracts import ALL_CONTRACTS
 from proofs.executor import all_of, assume, claim, fresh_int, implies
 from proofs.laws import QUIET, Step, action, take
-from proofs.registry import theorem
+from proofs.registry import tested, theorem
 from proofs.world import any_exchange, any_order, between
 
 
@@ -141,3 +141,23 @@ def accept() -> Step:
         order, lots=fresh_int("lots"), price=fresh_int("price"), id=OrderId(fresh_int("id"))
     )
     return Step(exchange, take(book.accept, exchange, market, loose), (), market)
+
+
+tested(
+    "T-BOOK",
+    "an_order_matches_by_priority_and_then_rests_or_goes",
+    "Placing an order matches it against the best while they meet; the rest rests, or goes.",
+    "BOOK-6",
+    "BOOK-8",
+    chapter="book",
+    where="tests/test_scheduler.py::test_the_better_price_fills_first_then_the_earlier_order",
+)
+tested(
+    "T-BOOK",
+    "a_command_that_changes_nothing_is_refused",
+    "A taker that cannot bear its first fill is refused, and the state is what it was.",
+    "BOOK-4",
+    "BOOK-6",
+    chapter="book",
+    where="tests/test_scheduler.py::test_a_taker_that_cannot_bear_its_first_fill_is_refused",
+)

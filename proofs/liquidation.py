@@ -11,7 +11,7 @@ from proofs.contracts import ALL_CONTRACTS
 from proofs.executor import all_of, any_of, assume, claim, fresh_int, implies
 from proofs.laws import SOLVENCY, Step, action, take
 from proofs.ledger import any_account
-from proofs.registry import theorem
+from proofs.registry import tested, theorem
 from proofs.world import any_exchange, any_order, between
 
 MARGINS = ("maintenance_margin", "initial_margin")
@@ -167,3 +167,42 @@ def liquidating_a_long_leaves_a_smaller_long_or_nothing() -> None:
 def liquidating_a_short_leaves_a_smaller_short_or_nothing() -> None:
     """A liquidation fill closes lots of the position, and never turns it into a long."""
     _closes(Side.BUY)
+
+
+tested(
+    "T-NEVER",
+    "the_waterfall_ends_with_everybody_solvent_and_nobody_due",
+    "From any lawful state the waterfall ends, with every equity at 0 or above and nobody due.",
+    "LIQ-7",
+    "LIQ-8",
+    chapter="liquidation",
+    where="tests/test_scheduler.py::test_the_waterfall_leaves_everybody_solvent_and_nobody_due",
+)
+tested(
+    "T-NEVER",
+    "the_law_holds_after_every_command",
+    "After any command equities sum to custody, sizes sum to zero, nobody is insolvent or due.",
+    "LIQ-8",
+    "LED-1",
+    "LED-2",
+    "LED-3",
+    chapter="liquidation",
+    where="tests/test_machine.py::test_the_law_holds_after_every_command",
+)
+tested(
+    "T-LIQ",
+    "all_orders_of_an_account_go_before_its_positions",
+    "A liquidation begins with the account's orders, and with the position that needs most margin.",
+    "LIQ-2",
+    "LIQ-3",
+    chapter="liquidation",
+    where="tests/test_scheduler.py::test_all_orders_of_the_account_go_first",
+)
+tested(
+    "T-LAST",
+    "the_stages_follow_one_another",
+    "Nothing goes to the vault that the book takes, and nobody is deleveraged before both.",
+    "LIQ-7",
+    chapter="liquidation",
+    where="tests/test_scheduler.py::test_the_stages_follow_one_another",
+)

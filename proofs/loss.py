@@ -11,7 +11,7 @@ from proofs.executor import all_of, assume, claim, fresh_int
 from proofs.laws import SOLVENCY, Step, action, take
 from proofs.ledger import any_account
 from proofs.liquidation import any_target
-from proofs.registry import theorem
+from proofs.registry import tested, theorem
 from proofs.world import any_exchange
 
 
@@ -98,3 +98,14 @@ def a_payer_never_pays_more_than_it_has_or_than_is_owed() -> None:
     claim("the debtor", equity(after, debtor) <= 0)
     claim("no worse", equity(after, debtor) >= equity(exchange, debtor))
     claim("the payer", equity(after, payer) >= 0)
+
+
+tested(
+    "T-PRO",
+    "a_shared_deficit_is_paid_exactly",
+    "After the largest equities were asked in turn the account with the deficit has exactly 0.",
+    "LOSS-5",
+    chapter="loss",
+    where="tests/test_scheduler.py::"
+    "test_what_nobody_can_bear_is_closed_at_the_mark_and_the_loss_is_shared",
+)

@@ -11,7 +11,7 @@ from proofs.executor import all_of, claim, fresh_int
 from proofs.laws import SOLVENCY, Step, action, take
 from proofs.ledger import any_account
 from proofs.liquidation import any_due, any_target
-from proofs.registry import theorem
+from proofs.registry import tested, theorem
 from proofs.world import any_exchange
 
 
@@ -53,3 +53,13 @@ def the_vault_takes_only_what_is_due_and_never_its_own() -> None:
     claim("lots", all_of(lots >= 1, abs(before) - abs(now) == lots))
     gained = position_of(after, VAULT, market).size - position_of(exchange, VAULT, market).size
     claim("gained", gained == before - now)
+
+
+tested(
+    "T-VAULT",
+    "the_vault_unwinds_at_the_mark_or_better",
+    "What the vault offers on command fills at the mark or better, and never opens a position.",
+    "VLT-6",
+    chapter="vault",
+    where="tests/test_scheduler.py::test_the_vault_unwinds_at_the_mark_or_better",
+)

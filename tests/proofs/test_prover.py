@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from perpref.cli_prove import prove as prove_command
 from perpref.outcome import Outcome
-from perpref.rule_registry import Refusal
+from perpref.rule_registry import Refusal, functions
 from perpref.rules import adl, ledger, margin
 from perpref.rules.liquidation import bankruptcy_price
 from perpref.rules.margin import equity
@@ -40,6 +40,9 @@ from proofs.laws import CONSERVATION, QUIET, Step, take
 from proofs.prover import Row, prove_all, prove_group
 from proofs.registry import CHAPTERS, Strength, Theorem, theorems
 from proofs.world import any_exchange, worlds
+
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def stated(
@@ -255,3 +258,16 @@ def test_all_of_nothing_is_true_and_any_of_nothing_is_false() -> None:
         claim("not any", not any_of())
 
     assert only(program).problem == ""
+
+
+def test_what_is_said_to_be_tested_names_a_test_that_exists() -> None:
+    said = [one for one in theorems() if one.strength is Strength.TESTED]
+    assert len(said) >= 8
+    for one in said:
+        file, _, name = one.where.partition("::")
+        assert f"def {name}(" in (ROOT / file).read_text(encoding="utf-8"), one.where
+
+
+def test_every_rule_that_a_function_carries_is_held_by_some_property() -> None:
+    held = {rule for one in theorems() for rule in one.rules}
+    assert set(functions()) - held <= {"LED-4", "UNIT-2"}
