@@ -41,7 +41,6 @@ from proofs.prover import Row, prove_all, prove_group
 from proofs.registry import CHAPTERS, Strength, Theorem, theorems
 from proofs.world import any_exchange, worlds
 
-
 ROOT = Path(__file__).resolve().parents[2]
 
 
