@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from perpref.adapters.bluefin import BluefinUnavailable
 from perpref.adapters.bluefin import install as installer
 
+ROOT = Path(__file__).parents[2]
 PINNED = {
     "@firefly-exchange/library": (
         "1.2.23",
@@ -82,6 +85,20 @@ def test_without_npm_the_reason_is_said(monkeypatch: pytest.MonkeyPatch, tmp_pat
     with pytest.raises(BluefinUnavailable, match="npm is not installed") as caught:
         installer.install(tmp_path)
     assert caught.value.why == str(caught.value)
+
+
+@pytest.mark.parametrize("package", ["pyrevm", "coincurve"])
+def test_without_a_python_package_the_reason_is_said(package: str) -> None:
+    program = (
+        f"import sys; sys.modules[{package!r}] = None\n"
+        "from perpref.adapters import bluefin\n"
+        "try: bluefin.open_engine('boba')\n"
+        "except bluefin.BluefinUnavailable as error: print(error.why)\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert said.stdout.startswith("a Python package is missing: ")
 
 
 def test_when_npm_fails_the_reason_is_said_and_nothing_is_left(

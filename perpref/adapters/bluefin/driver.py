@@ -76,6 +76,7 @@ class Driver:
         """Delist, and let everyone out, in some order and more than once."""
         plan: Plan = [c.Delist(0, 1), c.Delist(10**30, 10**31)]
         plan.append(c.Delist(state.oracle, state.oracle))
+        plan += [*self.add_margin(state), *self.remove_margin(state), *self.adjust_leverage(state)]
         for _ in range(12):
             account = self._random.choice(self._accounts)
             plan.append(c.ClosePosition(account))

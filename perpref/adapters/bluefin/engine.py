@@ -12,9 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import coincurve
-from eth_hash.auto import keccak
-
 from perpref.adapters.bluefin import commands as c
 from perpref.adapters.bluefin.chain import (
     CHAIN_ID,
@@ -25,9 +22,15 @@ from perpref.adapters.bluefin.chain import (
     proxy_artefact,
     published,
 )
-from perpref.adapters.bluefin.install import install
+from perpref.adapters.bluefin.install import BluefinUnavailable, install
 from perpref.adapters.bluefin.terms import Terms, published_terms
 from perpref.adapters.bluefin.view import Holding, View
+
+try:
+    import coincurve
+    from eth_hash.auto import keccak
+except ImportError as error:
+    raise BluefinUnavailable(f"a Python package is missing: {error.name}") from error
 
 ACCOUNTS = ("alice", "bob", "cat", "dog", "eve")
 GENESIS = 1_700_000_000

@@ -128,11 +128,12 @@ def judge(
     found = []
     if now.bank_total() != now.custody:
         found.append(Break("conservation", "", now.custody - now.bank_total(), "balances differ"))
-    tilt = sum(holding.quantity for holding in now.accounts.values())
+    tilt = _tilt(now)
     if tilt and not now.delisted:
-        detail = f"positions add up to {shown(tilt)}"
-        rule = "BF-ORD-10" if "BF-ORD-10" in rules else ""
-        found.append(Break("balance", rule, abs(tilt), detail))
+        if tilt != _tilt(was):
+            rule = "BF-ORD-10" if "BF-ORD-10" in rules else ""
+            detail = f"positions add up to {shown(tilt)}"
+            found.append(Break("balance", rule, abs(tilt), detail))
         return found
     lost = surplus(was) - surplus(now)
     if abs(lost) > DUST and not isinstance(command, c.ClosePosition):
@@ -147,6 +148,11 @@ def judge(
     if isinstance(command, c.ClosePosition):
         found += _judge_exit(was, now, command)
     return found
+
+
+def _tilt(view: View) -> int:
+    """What the signed positions add up to."""
+    return sum(holding.quantity for holding in view.accounts.values())
 
 
 def _backing(lost: int) -> str:

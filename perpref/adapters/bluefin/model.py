@@ -85,7 +85,7 @@ def margin_ratio(position: Position, margin: int, price: int) -> int:
     (entry value + margin) / value - 1, and that of nothing is 1; every division towards zero.
     PositionBalanceMath.sol, getMarginRatio.
     """
-    value = position.quantity * price // ONE
+    value = times(position.quantity, price)
     if value == 0:
         return ONE
     if position.is_long:
@@ -143,7 +143,7 @@ def check_open_interest(terms: Terms, position: Position) -> None:
     """
     leverage = divide(ONE, position.mro)
     step, rest = divmod(leverage, ONE)
-    number = step + (rest > ONE // 2)
+    number = step + (rest * 2 > ONE)
     limits = terms.max_open_interest
     bounded = 1 <= number <= len(limits) and limits[number - 1] > 0
     require(
@@ -267,7 +267,7 @@ def begin_window(state: State) -> State:
     _validateFundingWindow.
     BF-FND-11: and once in a window. FundingOracle.sol, _validateFundingWindow.
     """
-    window = (state.time - state.funding_start) // state.terms.funding_window + 1
+    window = towards_zero(state.time - state.funding_start, state.terms.funding_window) + 1
     reason = "FundingOracle: funding rate is not settable for 0th window"
     require(window > 1, "BF-FND-10", reason)
     reason = "FundingOracle: funding rate for current window is already set"

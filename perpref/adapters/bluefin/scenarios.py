@@ -28,7 +28,6 @@ class Scenario:
     asks: str
     commands: tuple[c.Command, ...]
     terms: Terms
-    builds: tuple[str, ...] = ("arbitrum", "boba")
 
 
 def wild_terms(build: str) -> Terms:
@@ -260,6 +259,7 @@ def all_scenarios(build: str) -> list[Scenario]:
         c.SetOracle(140 * ONE),
         meet("eve", "bob", 100, 140, (10, 10), 1),
         c.CollectFees(),
+        c.CollectGas(),
         c.Delist(0, 10**30),
         c.ClosePosition("eve"),
     )
@@ -302,7 +302,193 @@ def all_scenarios(build: str) -> list[Scenario]:
         *_harvest(39_999 * ONE + 7 * 10**14, 999 * ONE + 999_999 * 10**12 // 7),
         terms=evolve(free, max_open_interest=(), first_oracle=999 * ONE),
     )
-    return [scenario for scenario in told if build in scenario.builds]
+    told += _edges(wild, published) + _refusals(wild, published)
+    return told
+
+
+def _edges(wild: Terms, published: Terms) -> list[Scenario]:
+    """Stories that go exactly up to a bound, and over it."""
+    money = funded("alice", "bob", "cat", "dog")
+    cautious = (meet("alice", "bob", 10, 190, (2, 1)), c.SetOracle(200 * ONE))
+    return [
+        Scenario(
+            "exactly at maintenance margin",
+            "On which side of the bound is an account that is exactly on it?",
+            (
+                *money,
+                c.SetOracle(190 * ONE),
+                *cautious,
+                c.SetOracle(100 * ONE),
+                c.Liquidate("alice", "cat", ONE, ONE, True),
+                c.SetOracle(190 * ONE),
+                c.SetOracle(200 * ONE),
+                c.RemoveMargin("alice", 45 * ONE // 10),
+                c.SetOracle(100 * ONE),
+                exactly("alice", "dog", ONE // 10, 100 * ONE, (2, 1), 1),
+            ),
+            wild,
+        ),
+        Scenario(
+            "exactly bankrupt",
+            "Who may still trade, deleverage or be deleveraged with an equity of exactly nothing?",
+            (
+                *money,
+                meet("alice", "bob", 10, 100, (4, 1)),
+                c.SetOracle(60 * ONE),
+                meet("cat", "dog", 10, 60, (1, 4)),
+                c.SetOracle(75 * ONE),
+                c.Deleverage("alice", "dog", ONE, False),
+                meet("bob", "alice", 5, 75, (1, 4), 1),
+                c.Deleverage("alice", "bob", ONE, False),
+                c.Liquidate("alice", "cat", ONE, ONE, True),
+            ),
+            wild,
+        ),
+        Scenario(
+            "exactly at the bounds of price and size",
+            "Is a bound itself allowed?",
+            (
+                *funded("alice", "bob", amount=20 * RICH),
+                exactly("alice", "bob", ONE, 1_470 * ONE, (1, 1), 0),
+                exactly("alice", "bob", ONE, 14_699 * ONE // 10, (1, 1), 1),
+                c.Fill(
+                    Order("bob", False, ONE, 1_530 * ONE, ONE, salt=2),
+                    Order("alice", True, ONE, 1_530 * ONE, ONE, salt=2),
+                    ONE,
+                    1_530 * ONE,
+                ),
+                c.SetOracle(2_000 * ONE),
+                c.AdjustLeverage("alice", 20 * ONE),
+                exactly("alice", "bob", 98 * ONE - ONE // 2, 2_000 * ONE, (20, 1), 3),
+                exactly("alice", "bob", ONE // 10, 2_000 * ONE, (20, 1), 4),
+            ),
+            published,
+        ),
+        Scenario(
+            "exactly at the largest and the smallest price",
+            "How far do prices reach?",
+            (
+                *money,
+                *(c.SetOracle(price * ONE) for price in (190, 361, 650, 1_000)),
+                meet("alice", "bob", 1, 1_000),
+                *(c.SetOracle(price * ONE) for price in (100, 10, 1)),
+                meet("cat", "dog", 1, 1),
+            ),
+            wild,
+        ),
+        Scenario(
+            "too large at 1x",
+            "How far may a position grow without leverage?",
+            (
+                *funded("alice", "bob", amount=10 * RICH),
+                meet("alice", "bob", 40_000, 100),
+                meet("alice", "bob", 10_000, 100, salt=1),
+                exactly("alice", "bob", ONE // 10, 100 * ONE, (1, 1), 2),
+            ),
+            wild,
+        ),
+        Scenario(
+            "exactly at twenty times leverage",
+            "Is the bound on open interest itself allowed?",
+            (
+                *money,
+                c.SetOracle(2_000 * ONE),
+                exactly("alice", "bob", 100 * ONE, 2_000 * ONE, (20, 1), 0),
+                exactly("alice", "bob", ONE // 100, 2_000 * ONE, (20, 1), 1),
+            ),
+            published,
+        ),
+    ]
+
+
+def _refusals(wild: Terms, published: Terms) -> list[Scenario]:
+    """Stories that meet, for certain, refusals which random commands meet seldom."""
+    bid = Order("alice", True, ONE, 100 * ONE, ONE, salt=1)
+    ask = Order("bob", False, ONE, 100 * ONE, ONE, salt=1)
+
+    def fill(maker: Order, taker: Order = ask) -> c.Fill:
+        return c.Fill(maker, taker, ONE, 100 * ONE)
+
+    orders = (
+        fill(evolve(bid, salt=9), evolve(ask, account="alice", salt=9)),
+        fill(evolve(bid, forged=True)),
+        fill(evolve(bid, expires=1)),
+        fill(evolve(bid, leverage=0)),
+        fill(evolve(bid, reduce_only=True)),
+        fill(evolve(bid, trigger=200 * ONE)),
+        fill(evolve(bid, price=99 * ONE)),
+        fill(bid, evolve(ask, is_buy=True, leverage=2 * ONE)),
+        fill(evolve(bid, salt=2), evolve(ask, price=0, salt=2)),
+        fill(evolve(bid, salt=2), evolve(ask, salt=3)),
+        fill(evolve(bid, salt=4, leverage=3 * ONE), evolve(ask, salt=4)),
+        c.CancelOrder(evolve(bid, salt=5)),
+        fill(evolve(bid, salt=5), evolve(ask, salt=5)),
+    )
+    return [
+        Scenario(
+            "orders that are not in order",
+            "Which orders are not filled?",
+            (*funded("alice", "bob"), *orders),
+            wild,
+        ),
+        Scenario(
+            "liquidations and deleveragings that are not in order",
+            "Which are refused although they are due?",
+            (
+                *funded("alice", "bob", "cat", "dog", "eve"),
+                meet("alice", "bob", 10, 100, (4, 1)),
+                meet("cat", "dog", 10, 100, (1, 1)),
+                c.SetOracle(70 * ONE),
+                c.Liquidate("alice", "eve", 11 * ONE, ONE, True, True),
+                c.Liquidate("alice", "eve", ONE, ONE, False),
+                c.Liquidate("alice", "cat", ONE, 2 * ONE, True),
+                c.Liquidate("alice", "eve", ONE, 0, True),
+                c.Deleverage("alice", "bob", 11 * ONE, False, True),
+                c.Deleverage("alice", "cat", ONE, False),
+                c.Deleverage("alice", "bob", ONE, True),
+                c.Deleverage("bob", "alice", ONE, True),
+                c.Deleverage("alice", "eve", ONE, False),
+                exactly("dog", "alice", ONE, 76 * ONE, (1, 4), 7),
+            ),
+            wild,
+        ),
+        Scenario(
+            "funding that does not come out even",
+            "Who gets the rest of a quantum?",
+            (
+                *funded("alice", "bob"),
+                exactly("alice", "bob", 10_007 * 10**14, 100 * ONE, (3, 7), 0),
+                c.Advance(HOUR),
+                c.SetFunding(ONE // 777),
+                c.Advance(HOUR + 13),
+                c.SetFunding(0),
+                c.AddMargin("alice", ONE),
+                c.AddMargin("bob", ONE),
+            ),
+            wild,
+        ),
+        Scenario(
+            "a rate too early, too large, twice",
+            "When may the funding rate be set?",
+            (
+                c.SetFunding(0),
+                c.Advance(HOUR),
+                c.SetFunding(published.max_funding_rate + 1),
+                c.SetFunding(published.max_funding_rate),
+                c.SetFunding(0),
+                c.SampleFunding(),
+                c.SetFundingSource(True),
+                c.SetFunding(0),
+                c.SampleFunding(),
+                c.Advance(HOUR),
+                c.SampleFunding(),
+                c.Advance(HOUR),
+                c.SetFundingSource(True),
+                c.SampleFunding(),
+            ),
+            published,
+        ),
+    ]
 
 
 def _harvest(

@@ -11,7 +11,8 @@ from __future__ import annotations
 from attrs import evolve, field, frozen
 from immutables import Map
 
-from perpref.adapters.bluefin.commands import ONE, Order
+from perpref.adapters.bluefin.commands import Order
+from perpref.adapters.bluefin.fixed import over
 from perpref.adapters.bluefin.terms import Terms
 from perpref.adapters.bluefin.view import Holding, View
 
@@ -47,7 +48,7 @@ class Position:
     @property
     def entry_price(self) -> int:
         """The average price at which the position was opened, towards zero."""
-        return self.oi_open * ONE // self.quantity if self.oi_open and self.quantity else 0
+        return over(self.oi_open, self.quantity) if self.oi_open and self.quantity else 0
 
 
 @frozen
