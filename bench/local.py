@@ -243,8 +243,8 @@ def report() -> bool:
     worst = max(dearer, key=lambda action: dearer[action])
     together = small.rate / large.rate
     print(
-        f"With {large.size:,} accounts all local actions together are {together:.2f} times as dear as "
-        f"with {small.size:,}, the worst of them, {worst}, {dearer[worst]:.2f} times; 2 are allowed."
+        f"At {large.size:,} accounts local actions together are {together:.2f} times as dear as at "
+        f"{small.size:,}; the worst of them, {worst}, {dearer[worst]:.2f} times. 2 are allowed."
     )
     return together <= 2
 

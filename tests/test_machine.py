@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import pytest
+from attrs import evolve
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -31,8 +34,8 @@ from perpref.outcome import CashMoved, Filled, Marked, Outcome, Paid, Refused, R
 from perpref.rules.book import best
 from perpref.rules.ledger import EMPTY, withdrawable
 from perpref.scheduler import ByRulebook
-from perpref.state import TREASURY, VAULT, Chooser, Exchange, Kind, Market, Order, Side
-from perpref.units import AccountId, MarketId, OrderId
+from perpref.state import TREASURY, VAULT, Chooser, Exchange, Kind, Market, Order, Side, Stage
+from perpref.units import MAX_PRICE, AccountId, MarketId, OrderId
 from tests.exchanges import (
     ANN,
     BOB,
@@ -119,6 +122,53 @@ def test_a_refusal_half_way_changes_nothing() -> None:
         done(before, Place(OrderId(5), ANN, GOLD, Side.BUY, Kind.LIMIT, 1, 99)).exchange.last_order
         == 5
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"maker_fee": -1}, "maker_fee: -1 is not between 0 and 1000000 (FEE-1)"),
+        ({"maker_fee": 1_000_001}, "maker_fee: 1000001 is not between 0 and 1000000 (FEE-1)"),
+        ({"taker_fee": -1}, "taker_fee: -1 is not between 0 and 1000000 (FEE-1)"),
+        ({"liquidation_fee": -1}, "liquidation_fee: -1 is not between 0 and 1000000 (FEE-4)"),
+        ({"funding_cap": 1_000_001}, "funding_cap: 1000001 is not between 0 and 1000000 (FUND-1)"),
+        ({"vault_boundary": -1}, "vault_boundary: -1 is not between 0 and 1"),
+        ({"waterfall": ()}, "waterfall: stages are"),
+        ({"waterfall": (Stage.BOOK,)}, "waterfall: stages are"),
+        ({"waterfall": (Stage.VAULT, Stage.BOOK, Stage.RESIDUAL)}, "waterfall: stages are"),
+        ({"waterfall": (Stage.BOOK, Stage.BOOK, Stage.RESIDUAL)}, "waterfall: stages are"),
+    ],
+)
+def test_a_rulebook_that_makes_no_sense_does_not_open(changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(machine.InvalidTerms, match=re.escape(says)):
+        machine.opened(evolve(rules(), **changes), [(GOLD, market())])
+
+
+@pytest.mark.parametrize(
+    ("listed", "says"),
+    [
+        (market(maintenance=0), "maintenance_rate: 0 is not between 1 and 1000000 (MRG-3)"),
+        (
+            market(initial=49_999),
+            "initial_rate: 49999 is not between 50000 and 1000000 (MRG-4)",
+        ),
+        (market(initial=1_000_001), "initial_rate: 1000001 is not between"),
+        (market(cap=-1), "vault_cap: -1 is not between"),
+        (market(0), "mark: 0 is not between 1 and"),
+        (market(MAX_PRICE + 1), "is not between 1 and 1000000000000 (UNIT-2)"),
+    ],
+)
+def test_a_market_that_makes_no_sense_does_not_open(listed: Market, says: str) -> None:
+    with pytest.raises(machine.InvalidTerms, match=re.escape(says)):
+        machine.opened(rules(), [(GOLD, listed)])
+
+
+def test_terms_at_their_bounds_open() -> None:
+    book = rules(maker=10**6, taker=10**6, liquidation=10**6, funding_cap=10**6, boundary=10**24)
+    listed = market(MAX_PRICE, initial=10**6, maintenance=10**6, cap=10**12)
+    assert machine.opened(book, [(GOLD, listed)]).markets[GOLD] == listed
+    least = market(1, initial=1, maintenance=1, cap=0)
+    assert machine.opened(rules(funding_cap=0), [(GOLD, least)]).markets[GOLD] == least
 
 
 class HalfWay(ByRulebook):

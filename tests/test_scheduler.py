@@ -634,6 +634,13 @@ def test_the_vault_unwinds_at_the_mark_or_better(size: int, maker: Order, filled
     assert 5 not in orders(outcome.exchange)
 
 
+def test_the_vault_offers_no_more_than_an_order_may_name() -> None:
+    size = 10**12 + 7
+    before = exchange({VAULT: holds(10**30, (size, 100 * size))})
+    outcome = done(before, Unwind(GOLD, OrderId(5)))
+    assert outcome.events == (Cancelled(GOLD, OrderId(5), VAULT, 10**12, "BOOK-6"),)
+
+
 def test_a_vault_without_a_position_has_nothing_to_unwind() -> None:
     said = refused(exchange({}), Unwind(GOLD, OrderId(5)))
     assert said.code == "nothing_to_reduce"
