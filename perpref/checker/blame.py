@@ -284,12 +284,11 @@ def _victim(now: Exchange, event: Filled) -> tuple[AccountId, AccountId]:
     pair = event.buyer, event.seller
     if event.rule == "VLT-1":
         return pair if event.seller == VAULT else (event.seller, event.buyer)
-    known = [a for a in pair if a in now.accounts and liquidation.is_due(now, a)]
-    if known == [event.seller]:
+    due = [a for a in pair if a in now.accounts and liquidation.is_due(now, a)]
+    if not due:
         return event.seller, event.buyer
-    if len(known) == 2 and abs(position_of(now, event.buyer, event.market).size) == event.lots:
-        return pair
-    return pair if known else (event.seller, event.buyer)
+    victim = min(due, key=lambda account: (account == VAULT, account))  # the order of LIQ-8
+    return victim, event.seller if victim == event.buyer else event.buyer
 
 
 def _maker(now: Exchange, event: Filled, account: AccountId) -> Order | None:
@@ -396,6 +395,10 @@ def one_event_missing(parting: Parting) -> str | None:
     """One side goes on with what comes next on the other: a single event is missing or extra."""
     ours, theirs, within = parting.ours_after, parting.theirs_after, parting.clues.within
     if ours and _continues(ours[1:], theirs, within):
+        match ours[0], theirs[:1]:
+            case Cancelled() as cancelled, (Filled() as fill,):
+                if _passed_over(parting, cancelled, fill):
+                    return "BOOK-2"
         return _of_missing(ours[0])
     if theirs and _continues(theirs[1:], ours, within):
         extra = theirs[0]
@@ -444,8 +447,7 @@ def other_events(parting: Parting) -> str | None:
         case _, Paid() if not isinstance(ours, Paid):
             return _extra_payment(parting, theirs)
         case Cancelled(), Filled():
-            later = ours in parting.theirs_after
-            return "BOOK-2" if later and ours.rule in OF_MAKERS else ours.rule
+            return "BOOK-2" if _passed_over(parting, ours, theirs) else ours.rule
         case Filled(), Cancelled():
             return _engine_cancels(parting, ours, theirs)
         case Filled(), Rested():
@@ -468,6 +470,16 @@ def _only_reduces(parting: Parting, cancelled: Cancelled) -> bool:
     """Whether a reduce-only order was cancelled as if it did more than reduce."""
     orders = parting.before.markets[cancelled.market].orders
     return cancelled.order in orders and orders[cancelled.order].reduce_only
+
+
+def _passed_over(parting: Parting, ours: Cancelled, theirs: Filled) -> bool:
+    """Whether the engine met another order of the same price, or comes to this one later."""
+    orders = parting.before.markets[ours.market].orders
+    if ours.rule not in OF_MAKERS or ours.order not in orders:
+        return False
+    other = ours.account not in (theirs.buyer, theirs.seller)
+    alike = orders[ours.order].price == theirs.price
+    return ours in parting.theirs_after or (other and alike)
 
 
 def _extra_payment(parting: Parting, theirs: Paid) -> str:
