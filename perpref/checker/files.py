@@ -23,6 +23,14 @@ from perpref.checker.toml_lines import line_of, lines_of
 
 T = TypeVar("T")
 
+MISSING = object()
+"""Stands for a value that is not there."""
+
+MOST_LISTED = 20
+"""When more than this is allowed, and something near to what is written, only that is named."""
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
+
 MOST_SHOWN = 60
 """A value in a message is cut after so many characters."""
 
@@ -85,8 +93,14 @@ def read_document(path: Path) -> Document:
         return Document(name, path, text, tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise _not_toml(name, text, str(error)) from error
-    except (ValueError, RecursionError) as error:
-        raise bad_input(name, "", "not TOML: a number too long, or too deep a nesting") from error
+    except RecursionError as error:
+        raise bad_input(name, "", "not TOML: too deep a nesting") from error
+    except ValueError as error:  # Python reads no decimal number of more than 4,300 digits
+        digits = re.search(r"[0-9](_?[0-9]){4300,}", text)
+        line = text.count("\n", 0, digits.start()) + 1 if digits else 1
+        raise bad_input(
+            f"{name}:{line}", "", "a number of too many digits", "", "", "UNIT-2"
+        ) from error
 
 
 def _not_toml(name: str, text: str, said: str) -> BadInput:
@@ -126,7 +140,8 @@ class Value:
             if isinstance(part, int):
                 key += f"[{part + 1}]"
             else:
-                key += f".{part}" if key else part
+                word = part if _BARE.match(part) else json.dumps(part, ensure_ascii=False)
+                key += f".{word}" if key else word
         return key
 
     @property
@@ -135,7 +150,9 @@ class Value:
         return str(self.path[-1]) if self.path else ""
 
     def bad(self, wrong: str, allowed: str = "", rule: str = "", shown: bool = True) -> BadInput:
-        """This value is wrong."""
+        """This value is wrong, or is not there at all."""
+        if self.raw is MISSING:
+            wrong, rule, shown = "missing", "", False
         value = show(self.raw) if shown else ""
         return bad_input(f"{self.document.name}:{self.line}", self.key, wrong, value, allowed, rule)
 
@@ -201,11 +218,16 @@ class Value:
         return Value(self.document, (*self.path, key), self.raw[key]) if key in self.raw else None
 
     def need(self, key: str, what: str = "") -> Value:
-        """The value under a key that must be there."""
+        """The value under a key that must be there.
+
+        One that is missing is refused here when `what` says what it should be, and otherwise by
+        whoever reads it, and knows what it should be.
+        """
         found = self.get(key)
         if found is None:
-            missing = Value(self.document, (*self.path, key), None)
-            raise missing.bad("missing", what, shown=False)
+            found = Value(self.document, (*self.path, key), MISSING)
+            if what:
+                raise found.bad("missing", what)
         return found
 
 
@@ -235,6 +257,8 @@ def guess(word: str, choices: Iterable[str]) -> str:
     """What is allowed, and what was probably meant."""
     known = list(choices)
     near = get_close_matches(word, known, n=1)
+    if near and len(known) > MOST_LISTED:
+        return f"did you mean {near[0]}?"
     return (f"did you mean {near[0]}? " if near else "") + one_of(known)
 
 
@@ -277,7 +301,7 @@ def _installed(kind: str) -> list[Path]:
     except PackageNotFoundError:
         return []
     ours = [one for one in listed if one.parts[-3:-1] == ("perpref", kind)]
-    return [Path(str(one.locate())) for one in ours if one.suffix == ".toml"]
+    return [Path(str(one.locate())).resolve() for one in ours if one.suffix == ".toml"]
 
 
 def is_path(name: str) -> bool:

@@ -147,7 +147,7 @@ def read_venue(document: Document) -> Venue:
 
 def _market_id(market: Value, known: Mapping[str, MarketId]) -> MarketId:
     market.allow("id", *MARKET)
-    given = market.need("id", "the identifier of the market")
+    given = market.need("id")
     identifier = MarketId(given.integer(0, MAX_ID, "UNIT-4"))
     for name, other in known.items():
         if other == identifier:
@@ -159,7 +159,7 @@ def _market_terms(market: Value, sources: dict[str, Source]) -> MarketTerms:
     terms = MarketTerms(
         **{key: _sourced(market.need(key), reader, sources) for key, reader in MARKET.items()}
     )
-    require_rates(market.need("maintenance_rate"), terms)
+    require_rates(market.need("maintenance_rate").need("value"), terms)
     return terms
 
 

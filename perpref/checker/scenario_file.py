@@ -31,7 +31,16 @@ from collections.abc import Callable, Iterator, Mapping
 from attrs import define, field, frozen
 
 from perpref import machine
-from perpref.checker.files import Document, Value, find, guess, is_path, read_document, shipped
+from perpref.checker.files import (
+    Document,
+    Value,
+    find,
+    guess,
+    is_path,
+    one_of,
+    read_document,
+    shipped,
+)
 from perpref.checker.rulebook_file import Venue, load_venue, overridden
 from perpref.machine import Command
 from perpref.rule_registry import functions, refusals
@@ -246,7 +255,7 @@ class _Reading:
 
     def _venue(self, root: Value) -> tuple[Venue, tuple[str, ...]]:
         """The rulebook, and what the scenario changes in it, in words."""
-        named = root.need("rulebook", "the name of a rulebook, or the path of a file")
+        named = root.need("rulebook", f"{one_of(shipped('rulebooks'))}; or the path of a file")
         name = named.text()
         near, known = self.document.path.parent, shipped("rulebooks")
         if is_path(name) and not (near / name).is_file():
@@ -315,7 +324,7 @@ class _Reading:
         value.allow("account", "market", "side", "lots", "kind", "price", "reduce_only", "name")
         account = self._account(value.need("account"))
         market = self._market_of(value)
-        side = value.need("side", "buy or sell").one_of(SIDES, "a side", "BOOK-6")
+        side = value.need("side").one_of(SIDES, "a side", "BOOK-6")
         lots = value.need("lots").integer(1, MAX_LOTS)
         given = value.get("kind")
         kind = given.one_of(KINDS, "a kind", "BOOK-6") if given is not None else Kind.LIMIT
@@ -338,9 +347,7 @@ class _Reading:
     def _cancel(self, value: Value) -> Command:
         value.allow("account", "order")
         account = self._account(value.need("account"))
-        order, market = value.need("order", "the name of an order").one_of(
-            self.orders, "an order", "BOOK-10"
-        )
+        order, market = value.need("order").one_of(self.orders, "an order", "BOOK-10")
         return machine.Cancel(account, market, order)
 
     def _set_mark(self, value: Value) -> Command:
@@ -349,7 +356,7 @@ class _Reading:
 
     def _settle_funding(self, value: Value) -> Command:
         value.allow("market", "rate")
-        rate = value.need("rate", "parts per million").integer(-PARTS, PARTS, "FUND-1")
+        rate = value.need("rate").integer(-PARTS, PARTS, "FUND-1")
         return machine.SettleFunding(self._market_of(value), rate)
 
     def _unwind(self, value: Value) -> Command:
@@ -377,7 +384,7 @@ class _Reading:
         given = value.get("market")
         if given is None and self.usual_market is not None:
             return self.usual_market
-        return self._market(value.need("market", guess("", self.markets)))
+        return self._market(value.need("market"))
 
     # Expectations.
 

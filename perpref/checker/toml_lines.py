@@ -56,12 +56,12 @@ class _Walk:
                 self.at += 2
                 inside = self._element(self._path(self._key()))
                 self.at += 2
-                self._note(inside, start)
+                self._note_all(inside, start)
             elif self.text[start] == "[":
                 self.at += 1
                 inside = self._path(self._key())
                 self.at += 1
-                self._note(inside, start)
+                self._note_all(inside, start)
             else:
                 self._pair(inside)
 
@@ -137,6 +137,11 @@ class _Walk:
         index = self._counts.get(path, 0)
         self._counts[path] = index + 1
         return (*path, index)
+
+    def _note_all(self, path: Path, start: int) -> None:
+        """A header names all the tables around its own, too."""
+        for length in range(1, len(path) + 1):
+            self._note(path[:length], start)
 
     def _note(self, path: Path, start: int) -> None:
         """The first time that something is named is where it stands."""
