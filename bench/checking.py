@@ -81,10 +81,8 @@ class Spoken:
 
 
 def example_in_process() -> Callable[[], Engine] | None:
-    """The example engine as a function in this process, if it offers one.
-
-    Its module is then expected to have a class `Session` with `answer(request) -> reply`, both
-    as JSON objects of the protocol; one session is one run from `start` to `stop`.
+    """The example engine as a function in this process, if it offers one: a class `Engine` with
+    `answer(request)`, both ways as JSON objects of the protocol.
     """
     spec = importlib.util.spec_from_file_location("example_exchange", EXAMPLE)
     if spec is None or spec.loader is None:
@@ -92,8 +90,8 @@ def example_in_process() -> Callable[[], Engine] | None:
     module = importlib.util.module_from_spec(spec)
     sys.modules["example_exchange"] = module
     spec.loader.exec_module(module)
-    session = getattr(module, "Session", None)
-    return None if session is None else lambda: Spoken(session().answer)
+    engine = getattr(module, "Engine", None)
+    return None if engine is None else lambda: Spoken(engine().answer)
 
 
 def connections() -> list[tuple[str, Callable[[Stopwatch], Connection]]]:
@@ -108,7 +106,7 @@ def connections() -> list[tuple[str, Callable[[Stopwatch], Connection]]]:
         return found
     build = example_in_process()
     if build is None:
-        print("(The example engine has no class Session, so it is only asked over a pipe.)")
+        print("(The example engine has no class Engine, so it is only asked over a pipe.)")
     else:
         within = build
         found.append(("example, in process", lambda watch: InProcess(within, watch)))

@@ -220,3 +220,28 @@ def action(
         return program
 
     return state
+
+
+def of(
+    program: Callable[[], Step], property_id: str, *rules: str, assumes: tuple[str, ...] = ()
+) -> Callable[[Callable[[Step], None]], Callable[[Step], None]]:
+    """State the decorated claim of an action's step, in the same exploration as its laws."""
+
+    def state(law: Callable[[Step], None]) -> Callable[[Step], None]:
+        register(
+            Theorem(
+                property_id,
+                law.__name__,
+                " ".join((law.__doc__ or "").split()),
+                program.__module__.rpartition(".")[2],
+                program.__name__,
+                rules,
+                Strength.THEOREM,
+                program,
+                law=law,
+                assumes=assumes,
+            )
+        )
+        return law
+
+    return state

@@ -9,7 +9,7 @@ from perpref.state import TREASURY, VAULT, Exchange, Side
 from perpref.units import MAX_PRICE, AccountId, MarketId, floor_div, sign
 from proofs.contracts import ALL_CONTRACTS
 from proofs.executor import all_of, any_of, assume, claim, fresh_int, implies
-from proofs.laws import SOLVENCY, Step, action, take
+from proofs.laws import SOLVENCY, Step, action, of, take
 from proofs.ledger import any_account
 from proofs.registry import tested, theorem
 from proofs.world import any_exchange, any_order, between
@@ -146,27 +146,16 @@ def liquidate_short() -> Step:
     return _liquidate(Side.BUY)
 
 
-def _closes(side: Side) -> None:
-    exchange, account, market = any_target()
-    maker = any_order("maker", side.opposite)
-    size = position_of(exchange, account, market).size
-    assume(size > 0 if side is Side.SELL else size < 0)
-    after = liquidation.liquidate(exchange, account, market, maker).exchange
-    now = position_of(after, account, market).size
-    claim("fewer", abs(now) < abs(size))
-    claim("same side", all_of(implies(size > 0, now >= 0), implies(size < 0, now <= 0)))
-
-
-@theorem("T-LIQ", "LIQ-6", "LIQ-3", subject="liquidate_long", assumes=ALL_CONTRACTS)
-def liquidating_a_long_leaves_a_smaller_long_or_nothing() -> None:
-    """A liquidation fill closes lots of the position, and never turns it into a short."""
-    _closes(Side.SELL)
-
-
-@theorem("T-LIQ", "LIQ-6", "LIQ-3", subject="liquidate_short", assumes=ALL_CONTRACTS)
-def liquidating_a_short_leaves_a_smaller_short_or_nothing() -> None:
-    """A liquidation fill closes lots of the position, and never turns it into a long."""
-    _closes(Side.BUY)
+@of(liquidate_long, "T-LIQ", "LIQ-3", "LIQ-6", assumes=ALL_CONTRACTS)
+@of(liquidate_short, "T-LIQ", "LIQ-3", "LIQ-6", assumes=ALL_CONTRACTS)
+def a_liquidation_fill_leaves_a_smaller_position_or_none(step: Step) -> None:
+    """A liquidation fill closes lots of the position, and never opens the other side."""
+    assert step.market is not None
+    account = step.accounts[0]
+    was = position_of(step.before, account, step.market).size
+    now = position_of(step.after, account, step.market).size
+    claim("fewer", abs(now) < abs(was))
+    claim("same side", all_of(implies(was > 0, now >= 0), implies(was < 0, now <= 0)))
 
 
 tested(

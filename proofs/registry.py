@@ -118,7 +118,12 @@ def _first_sentence(program: Callable[[], object]) -> str:
 
 
 def theorems() -> list[Theorem]:
-    """Every theorem, in the order of the chapters."""
+    """Every theorem, in the order of the chapters; those of one program stand together."""
     for chapter in CHAPTERS:
         import_module(f"proofs.{chapter}")
-    return sorted(_theorems, key=lambda stated: CHAPTERS.index(stated.chapter))
+    first: dict[object, int] = {}
+    for place, stated in enumerate(_theorems):
+        first.setdefault(stated.program or stated.name, place)
+    return sorted(
+        _theorems, key=lambda one: (CHAPTERS.index(one.chapter), first[one.program or one.name])
+    )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import sys
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -104,6 +107,61 @@ def test_numbers_are_strings() -> None:
 
 def test_most_vectors_need_no_load() -> None:
     assert sum(vector.start is None for vector in PUBLISHED) > 0.9 * len(PUBLISHED)
+
+
+# An engine that is not ours, run as spec/vectors/README.md says.
+
+
+def example_engine() -> Any:
+    """The module of the example engine, which knows nothing of `perpref`."""
+    path = FOLDER.parent.parent / "examples" / "engines" / "exchange.py"
+    spec = importlib.util.spec_from_file_location("example_engine_for_vectors", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+EXAMPLE = example_engine()
+
+
+def told(value: Any) -> Any:
+    """A part of a reply, without what may be missing: empty accounts, positions, payments."""
+    if isinstance(value, dict):
+        kept = {key: told(inner) for key, inner in value.items()}
+        return {key: inner for key, inner in kept.items() if inner not in (EMPTY, NOTHING)}
+    if isinstance(value, list):
+        return [told(i) for i in value if i.get("paid", {}).get("amount") != "0"]
+    return value
+
+
+EMPTY, NOTHING = {"collateral": "0", "positions": {}}, {"size": "0", "cost": "0"}
+
+
+def passes(engine: Any, case: dict[str, Any]) -> bool:
+    """Whether an engine agrees with one vector."""
+    assert engine.answer({"cmd": "rulebook", "terms": case["terms"]}) == {"ok": True}
+    engine.answer({"cmd": "reset"})
+    if case["start"] is not None:
+        loaded = engine.answer({"cmd": "load", "seq": "1", "state": case["start"]})
+        assert loaded["ok"], loaded
+    applied = engine.answer({"cmd": "apply", "seq": "2", "commands": case["commands"]})
+    observed = engine.answer({"cmd": "observe", "seq": "3"})
+    same_results = told(applied["results"]) == told(case["results"])
+    return bool(same_results and told(observed["state"]) == told(case["end"]))
+
+
+@pytest.mark.parametrize("file", [vector.file for vector in PUBLISHED])
+def test_the_example_engine_agrees(file: str) -> None:
+    assert passes(EXAMPLE.Engine(), json.loads((FOLDER / file).read_text()))
+
+
+@pytest.mark.parametrize("fault", sorted(EXAMPLE.FAULTS))
+def test_a_fault_of_the_example_engine_fails_a_vector(fault: str) -> None:
+    cases = [json.loads((FOLDER / vector.file).read_text()) for vector in PUBLISHED]
+    assert not all(passes(EXAMPLE.Engine(fault), case) for case in cases)
 
 
 # That a wrong vector is seen to be wrong.

@@ -132,8 +132,12 @@ def exercised(vector: Vector) -> Exercised:
 
 
 def text_of(vector: Vector) -> str:
-    """The content of a vector's file."""
-    return json.dumps(to_wire(vector, Vector), indent=1) + "\n"
+    """The content of a vector's file. Nobody chooses in a vector, so none shows choices."""
+    wired = to_wire(vector, Vector)
+    for result in wired["results"]:
+        if "done" in result and not result["done"]["choices"]:
+            del result["done"]["choices"]
+    return json.dumps(wired, indent=1) + "\n"
 
 
 def vector_of(text: str) -> Vector:
