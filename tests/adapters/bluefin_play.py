@@ -13,7 +13,7 @@ from perpref.adapters.bluefin import model
 from perpref.adapters.bluefin.commands import ONE, Order
 from perpref.adapters.bluefin.compare import disagreement, genesis
 from perpref.adapters.bluefin.engine import Engine
-from perpref.adapters.bluefin.scenarios import wild_terms
+from perpref.adapters.bluefin.staging import wild_terms
 from perpref.adapters.bluefin.state import State
 from perpref.adapters.bluefin.terms import Terms, exact
 from perpref.adapters.bluefin.view import View

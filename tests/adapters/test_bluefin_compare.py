@@ -64,9 +64,9 @@ def test_a_report_survives_json(reports: dict[str, bluefin.Report]) -> None:
 
 
 def test_the_same_seed_tells_the_same_stories(folder: Path) -> None:
-    first, second = (bluefin.differential("boba", 500, 3, folder) for _ in range(2))
+    first, second = (bluefin.differential("boba", 900, 3, folder) for _ in range(2))
     assert evolve(first, milliseconds=0) == evolve(second, milliseconds=0)
-    other = bluefin.differential("boba", 500, 4, folder)
+    other = bluefin.differential("boba", 900, 4, folder)
     assert evolve(other, milliseconds=0, seed=3) != evolve(first, milliseconds=0)
 
 

@@ -19,8 +19,9 @@ from perpref.adapters.bluefin import model
 from perpref.adapters.bluefin.driver import Driver
 from perpref.adapters.bluefin.engine import ACCOUNTS, GENESIS, START_DELAY, Engine
 from perpref.adapters.bluefin.report import Deviation, Report
-from perpref.adapters.bluefin.scenarios import PROFILES, Scenario, all_scenarios
+from perpref.adapters.bluefin.scenarios import PROFILES, all_scenarios
 from perpref.adapters.bluefin.shrink import shortest
+from perpref.adapters.bluefin.staging import Scenario
 from perpref.adapters.bluefin.state import Refused, State, view_of
 from perpref.adapters.bluefin.terms import Terms, published_terms
 from perpref.adapters.bluefin.view import differences

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from attrs import asdict, field, frozen
+from attrs import Attribute, asdict, field, frozen
+
+from perpref.adapters.bluefin.commands import Command
+from perpref.adapters.bluefin.terms import Terms
+
+Progress = Callable[[int, int], None]
+"""Told how many commands are done, of how many."""
+
+INTERNAL = {"internal": True}
+"""What is kept to tell a story again, and not written down."""
 
 
 @frozen
@@ -23,20 +32,67 @@ class Deviation:
 
 
 @frozen
-class BrokenLaw:
-    """A law that an accepted command broke, with the shortest story found.
+class Told:
+    """One command of a story: what the contract said, what the perpetual then holds and owes."""
 
-    `verdict` says what kind of break it is: a deliberate rule, an unbacked claim, dust.
+    command: str
+    answer: str
+    holds: int
+    owes: int
+
+
+@frozen
+class Ending:
+    """What one account, or pool, has in the end, had the market ended at that moment.
+
+    `without` is that before the last command of the story, `after` that after it, `due` what it
+    would have after it if every claim were paid.
+    """
+
+    whose: str
+    without: int
+    after: int
+    due: int
+
+
+@frozen
+class Repeated:
+    """How often the last command is accepted again, what that costs, what the perpetual keeps."""
+
+    times: int
+    amount: int
+    left: int
+
+
+@frozen
+class BrokenLaw:
+    """A law that a command broke, with the shortest story found.
+
+    `verdict` says what kind of break it is: a deliberate rule, an unbacked claim, money that
+    cannot be got out. `terms` says under whose terms the story is told.
     """
 
     law: str
     rule: str
     verdict: str
+    says: str
+    needs: str
+    terms: str
     scenario: str
     amount: int
     detail: str
     story: tuple[str, ...]
-    times: int = 1
+    steps: tuple[Told, ...]
+    endings: tuple[Ending, ...]
+    repeated: Repeated
+    times: int
+    commands: tuple[Command, ...] = field(repr=False, metadata=INTERNAL)
+    under: Terms = field(repr=False, metadata=INTERNAL)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What makes two breaks the same."""
+        return self.law, self.rule
 
 
 @frozen
@@ -61,8 +117,12 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain values; large numbers are strings, as JSON's are not exact."""
-        plain: dict[str, Any] = _plain(asdict(self))
+        plain: dict[str, Any] = _plain(asdict(self, filter=_is_written))
         return plain
+
+
+def _is_written(attribute: Attribute[Any], _value: Any) -> bool:
+    return not attribute.metadata.get("internal", False)
 
 
 def _plain(value: Any) -> Any:
