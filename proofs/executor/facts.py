@@ -33,16 +33,15 @@ class FactStack:
         """Hold exactly these facts, in this order."""
         same = 0
         for held, fact in zip(self._held, facts, strict=False):
-            if not held.eq(fact):
+            if held is not fact and not held.eq(fact):
                 break
             same += 1
         if same < len(self._held):
             self.solver.pop(len(self._held) - same)
-            del self._held[same:]
         for fact in facts[same:]:
             self.solver.push()
             self.solver.add(fact)
-            self._held.append(fact)
+        self._held = list(facts)  # the very objects, which are quick to compare next time
 
     def check(self, *conditions: BoolTerm) -> tuple[str, Any]:
         """ "sat" with a model, "unsat" or "unknown": the facts held, and these conditions.

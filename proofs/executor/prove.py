@@ -59,7 +59,7 @@ class Obligation:
 
     def smtlib(self) -> str:
         """The obligation as SMT-LIB 2 text: "unsat" means that it is proved."""
-        return _smtlib(self.hypotheses, (self.goal,))
+        return _smtlib(*self.hypotheses, z3.Not(self.goal))
 
 
 @frozen
@@ -133,7 +133,7 @@ def prove(
     """
     stack = FactStack()
     verdicts: list[Verdict] = []
-    for group in _by_hypotheses(wanted):
+    for group in _by_path(wanted):
         firsts = [_ask_z3(stack, one, timeout) for one in group]
         seconds = (
             _ask_cvc5(group, second_timeout or timeout)
@@ -145,8 +145,8 @@ def prove(
     return verdicts
 
 
-def _by_hypotheses(wanted: Iterable[Obligation]) -> Iterator[list[Obligation]]:
-    for _, group in groupby(wanted, key=lambda one: [fact.get_id() for fact in one.hypotheses]):
+def _by_path(wanted: Iterable[Obligation]) -> Iterator[list[Obligation]]:
+    for _, group in groupby(wanted, key=lambda one: id(one.path)):
         yield list(group)
 
 
@@ -180,34 +180,59 @@ def _ask_z3(stack: FactStack, one: Obligation, timeout: float) -> tuple[Opinion,
 # -- cvc5 -----------------------------------------------------------------------------------------
 
 
-def _smtlib(hypotheses: Sequence[BoolTerm], goals: Sequence[BoolTerm]) -> str:
+def _smtlib(*conditions: BoolTerm) -> str:
     solver = z3.Solver()
-    solver.add(*hypotheses, z3.Not(goals[0] if len(goals) == 1 else z3.And(*goals)))
+    solver.add(*conditions)
     return "(set-logic ALL)\n" + str(solver.to_smt2())
 
 
 def _ask_cvc5(group: Sequence[Obligation], timeout: float) -> list[Opinion]:
-    """What cvc5 says of obligations with the same hypotheses, with as few queries as possible.
+    """What cvc5 says of the obligations of one path, with as few queries as possible.
 
-    What proves a conjunction proves each of its parts. An identity is tried without hypotheses,
-    which is more to prove and yet easier: there is nothing to be misled by.
+    An identity is tried without hypotheses, which is more to prove and yet easier: there is
+    nothing to be misled by. What is not proved together is tried one by one.
     """
     answers: dict[Obligation, Opinion] = {}
-    identities = [one for one in group if one.is_identity]
-    for goals, hypotheses in (
-        (identities, ()),
-        ([one for one in group if one not in identities], group[0].hypotheses),
-        *(([one], one.hypotheses) for one in group),
-    ):
-        goals = [one for one in goals if one not in answers]
-        if not goals:
-            continue
+
+    def ask(goals: Sequence[Obligation], conditions: Sequence[BoolTerm], final: bool) -> None:
         start = perf_counter()
-        answer = _run_cvc5(_smtlib(hypotheses, [one.goal for one in goals]), timeout)
+        answer = _run_cvc5(_smtlib(*conditions), timeout)
         opinion = Opinion(answer, (perf_counter() - start) / len(goals))
-        final = answer is Answer.PROVED or (len(goals) == 1 and hypotheses == group[0].hypotheses)
-        answers.update((one, opinion) for one in goals if final)
+        if final or answer is Answer.PROVED:
+            answers.update((one, opinion) for one in goals)
+
+    identities = [one for one in group if one.is_identity]
+    others = [one for one in group if one not in identities]
+    if identities:
+        ask(identities, [_some_false(identities)], final=False)
+    if len(others) > 1:
+        ask(others, _some_fails(others), final=False)
+    for one in group:
+        if one not in answers:
+            ask([one], [*one.hypotheses, z3.Not(one.goal)], final=True)
     return [answers[one] for one in group]
+
+
+def _some_false(group: Sequence[Obligation]) -> BoolTerm:
+    return z3.Or(*(z3.Not(one.goal) for one in group))
+
+
+def _some_fails(group: Sequence[Obligation]) -> list[BoolTerm]:
+    """What is true when one of the obligations does not hold, each facing its own hypotheses.
+
+    On a path the later claims know all that the earlier ones did. So with the claims in their
+    order: all that the first may use, and it is false, or else the further facts, and ...
+    """
+    ordered = sorted(group, key=lambda one: len(one.hypotheses))
+    levels = [list(same) for _, same in groupby(ordered, key=lambda one: len(one.hypotheses))]
+    fails: BoolTerm = z3.BoolVal(False)
+    for place in range(len(levels) - 1, -1, -1):
+        facts = levels[place][0].hypotheses
+        before = levels[place - 1][0].hypotheses if place else ()
+        if not all(fact.eq(same) for fact, same in zip(facts, before, strict=False)):
+            raise ValueError("obligations of one path must share their facts, in their order")
+        fails = z3.And(*facts[len(before) :], z3.Or(_some_false(levels[place]), fails))
+    return list(fails.children())
 
 
 def _run_cvc5(text: str, timeout: float) -> Answer:
