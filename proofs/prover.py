@@ -46,7 +46,7 @@ from proofs.world import given, worlds
 SECONDS = 10.0
 """How long z3 may think about one obligation."""
 
-SECOND_SECONDS = 0.4
+SECOND_SECONDS = 0.3
 """How long cvc5 may: it proves what it proves in a few milliseconds, or not at all."""
 
 WITNESS_SECONDS = 1.0
@@ -318,7 +318,7 @@ def _witness(stack: FactStack, path: Path[Trial], really: list[Any]) -> Model | 
         for known, symbol in path.symbols.items()
         if (name := known.rpartition(".")[2]) in EVERYDAY and symbol.sort() == z3.IntSort()
     ]
-    stack.limit(milliseconds=int(WITNESS_SECONDS * 100))
+    stack.limit(milliseconds=int(WITNESS_SECONDS * 60))
     stack.hold(path.facts)
     verdict, model = stack.check(*everyday, *really, *(rest == 0 for rest in path.rests))
     if verdict == "sat":
