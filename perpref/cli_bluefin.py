@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from attrs import asdict
 from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from perpref.adapters.bluefin import (
+    LAWS,
     BluefinUnavailable,
     BrokenLaw,
     Deviation,
@@ -15,8 +21,17 @@ from perpref.adapters.bluefin import (
     differential,
     laws,
 )
+from perpref.adapters.bluefin.commands import shown
+from perpref.adapters.bluefin.install import integrity, package
+from perpref.adapters.bluefin.known import known
+from perpref.adapters.bluefin.report import Progress as Tell
+from perpref.adapters.bluefin.textbook import Standing, Stands, standings
 
 Unavailable = BluefinUnavailable
+
+WIDTH = 100
+DIGITS = 6
+"""So many decimals of an amount are shown in a table, unless they hide what matters."""
 
 
 def check(
@@ -29,53 +44,195 @@ def check(
     """
     if build not in builds():
         raise Unavailable(f"there is no such build; there are {', '.join(builds())}")
-    compared = differential(build, commands, seed)
-    broken = laws(build, commands, seed)
-    for report in (compared, broken):
-        _print(console, report, quiet)
-    reports = {"differential": compared.as_json(), "laws": broken.as_json()}
-    return len(compared.deviations) + len(broken.broken), reports
-
-
-def _print(console: Console, report: Report, quiet: bool) -> None:
-    lines = [] if quiet else list(_summary(report))
-    for deviation in report.deviations:
-        lines += _deviation(deviation)
-    for law in report.broken:
-        lines += _law(law)
-    if not report.deviations and not report.broken:
-        lines.append(f"{report.engine}:{report.build} CONFORMS, as far as was searched.")
-    for line in lines:
+    with _progress(console, quiet, "its rules") as tell:
+        compared = differential(build, commands, seed, progress=tell)
+    with _progress(console, quiet, "the laws") as tell:
+        judged = laws(build, commands, seed, progress=tell)
+    lines = [] if quiet else [*_heading(build, seed), "", *_compared(compared), ""]
+    lines += [] if quiet else _textbook(compared)
+    for number, deviation in enumerate(compared.deviations, 1):
+        lines += ["", *_deviation(number, deviation)]
+    lines += [] if quiet else ["", *_judged(judged)]
+    for number, law in enumerate(judged.broken, 1):
+        lines += ["", *_law(number, law, judged, build)]
+    lines += ["", *_verdict(compared, judged, build)]
+    for line in lines[1:] if lines[0] == "" else lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+    reports = {
+        "package": package(),
+        "integrity": integrity(),
+        "textbook": [asdict(entry) for entry in standings()],
+        "differential": compared.as_json(),
+        "laws": judged.as_json(),
+    }
+    return len(compared.deviations) + len(judged.broken), reports
 
 
-def _summary(report: Report) -> tuple[str, ...]:
+@contextmanager
+def _progress(console: Console, quiet: bool, what: str) -> Iterator[Tell]:
+    """A bar on a terminal, nothing elsewhere."""
+    if quiet or not console.is_terminal:
+        yield lambda _done, _total: None
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,} of {task.total:,} commands"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(what, total=1)
+
+        def tell(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=max(done, total))
+
+        yield tell
+
+
+# What was checked -------------------------------------------------------------------------------
+
+
+def _heading(build: str, seed: int) -> Iterator[str]:
+    yield f"bluefin:{build}, seed {seed}"
+    yield f"  the bytecode in npm package {package()},"
+    yield f"  {integrity()},"
+    yield "  deployed in an EVM in this process, with an oracle, a token and operators of ours"
+
+
+def _run(report: Report) -> str:
     seconds = max(report.milliseconds, 1) / 1000
     return (
-        f"{report.engine}:{report.build}, {report.search}, seed {report.seed}",
-        f"  {report.commands:,} commands in {report.episodes:,} episodes, {seconds:.1f} s",
-        f"  {report.accepted:,} accepted, {report.refused:,} refused",
-        f"  compared: {report.tolerance}",
-        *(f"  NOT REACHED {missing}" for missing in report.unreached),
+        f"  {report.commands:,} commands in {report.episodes:,} episodes, {seconds:.1f} s: "
+        f"{report.accepted:,} accepted, {report.refused:,} refused"
     )
 
 
-def _deviation(found: Deviation) -> list[str]:
-    money = [
-        f"  {whose}: engine {ours}, model {theirs}" for whose, (ours, theirs) in found.money.items()
-    ]
-    return [
-        f"FINDING {found.rule}: {found.kind}",
-        *(f"  {line}" for line in found.story),
-        f"  engine: {found.engine}",
-        f"  model:  {found.model}",
-        *money,
-    ]
+def _compared(report: Report) -> Iterator[str]:
+    """How it stands to its own rules."""
+    yield "ITS OWN RULES: after every command its model must agree, on every number and refusal"
+    yield _run(report)
+    reached = len(report.reach) - len(report.unreached)
+    yield f"  {reached} of {len(report.reach)} rules exercised; tolerance {report.tolerance}"
+    yield from (f"  NOT REACHED {missing}" for missing in report.unreached)
+    if not report.deviations:
+        yield "  CONFORMS, as far as was searched"
 
 
-def _law(found: BrokenLaw) -> list[str]:
-    return [
-        f"A LAW IS BROKEN, {found.law}: {found.verdict} ({found.times} times; {found.scenario})",
-        *(f"  {line}" for line in found.story),
-        f"  {found.detail}",
-    ]
+def _textbook(report: Report) -> Iterator[str]:
+    """How it stands to the textbook, and how often this run saw that."""
+    yield "THE TEXTBOOK'S RULES (spec/rulebooks/bluefin.toml)"
+    yield "  in brackets: in how many commands of this run its own rule was seen"
+    for stands in (Stands.KEEPS, Stands.LACKS):
+        rules = [rule for entry in standings() if entry.stands is stands for rule in entry.rules]
+        yield from _wrapped(f"{stands} {', '.join(rules)}", "  ")
+    for entry in standings():
+        if entry.stands is Stands.DEVIATES:
+            said = f"{entry.stands} {', '.join(entry.rules)}: {entry.says} {_seen(entry, report)}"
+            yield from _wrapped(said, "  ")
+
+
+def _seen(entry: Standing, report: Report) -> str:
+    return ", ".join(
+        f"{rule} ({report.reach[rule]:,})" if rule in report.reach else f"{rule} (not this build)"
+        for rule in entry.by
+    )
+
+
+def _judged(report: Report) -> Iterator[str]:
+    """How it stands to the laws."""
+    yield "THE LAWS: after every command they are put to the contracts' own numbers"
+    yield "  what the perpetual owes, in a story: accrued charges and all equities, less debts"
+    yield _run(report)
+    broken = {entry.law for entry in report.broken}
+    for law, says in LAWS.items():
+        yield f"  {'BROKEN' if law in broken else 'held  '} {law}: {says}"
+
+
+def _verdict(compared: Report, judged: Report, build: str) -> Iterator[str]:
+    """Everything in one line, and what of it is new."""
+    found = {entry.key for entry in judged.broken}
+    new, gone = found - known(build), known(build) - found
+    yield (
+        f"bluefin:{build}: {_count(len(compared.deviations), 'deviation')} from its own rules; "
+        f"{_count(len(judged.broken), 'way')} to break a law, {len(found - new)} of them known "
+        "(docs/bluefin.md)"
+    )
+    yield from (f"  NEW: {law}, by {rule}" for law, rule in sorted(new))
+    yield from (f"  NO LONGER FOUND: {law}, by {rule}" for law, rule in sorted(gone))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+# Findings ---------------------------------------------------------------------------------------
+
+
+def _deviation(number: int, found: Deviation) -> Iterator[str]:
+    yield f"DEVIATION {number}, {found.rule}: {found.kind}"
+    yield from (f"  {at}. {line}" for at, line in enumerate(found.story, 1))
+    yield f"  engine: {found.engine}"
+    yield f"  model:  {found.model}"
+    for whose, (theirs, ours) in found.money.items():
+        yield f"  {whose}: engine {theirs:,}, model {ours:,}, difference {theirs - ours:,}"
+
+
+def _law(number: int, found: BrokenLaw, report: Report, build: str) -> Iterator[str]:
+    """A broken law: what it is, the story, and who is the poorer for it."""
+    new = "" if found.key in known(build) else " (NEW)"
+    yield f"LAW BROKEN {number} of {len(report.broken)}: {found.law}, by {found.rule}{new}"
+    yield from _wrapped(found.says)
+    yield from _wrapped(f"What it is: {found.verdict}. What it needs: {found.needs}.")
+    seen = _count(found.times, "time")
+    told = f"Here: {found.detail}. Under {found.terms} terms. Seen {seen}, seed {report.seed}."
+    yield from _wrapped(told)
+    yield from _table(
+        ("", "command", "the contracts", "perpetual holds", "and owes"),
+        [
+            (f"{at}.", step.command, step.answer, _money(step.holds), _money(step.owes))
+            for at, step in enumerate(found.steps, 1)
+        ],
+    )
+    again = found.repeated
+    if again.times:
+        yield from _wrapped(
+            f"{len(found.steps)}. is accepted {_count(again.times, 'more time')}, which takes "
+            f"{_money(again.amount)} more; the perpetual is left with {_money(again.left)}."
+        )
+    if found.endings:
+        last = len(found.steps)
+        yield "  Had the market ended there, and everybody left in the order of names:"
+        yield from _table(
+            ("", f"without {last}.", f"with {last}.", "what is due"),
+            [
+                (entry.whose, _money(entry.without), _money(entry.after), _money(entry.due))
+                for entry in found.endings
+            ],
+        )
+
+
+def _money(amount: int) -> str:
+    """An amount in full when it is short; else with some decimals, and dots for the rest."""
+    whole, _, part = shown(amount).partition(".")
+    if len(part) <= DIGITS:
+        return f"{whole}.{part}" if part else whole
+    return f"{whole}.{part[:DIGITS]}…"
+
+
+def _wrapped(text: str, indent: str = "  ") -> list[str]:
+    """A sentence over as many lines as it needs."""
+    deeper = indent + "    " if text.startswith(tuple(Stands)) else indent
+    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=deeper)
+
+
+def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
+    """Rows under heads; amounts, which come after the words, to the right."""
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    words = len(heads) - (2 if len(heads) > 4 else 3)
+    for row in (heads, *rows):
+        cells = [
+            cell.ljust(width) if at < words else cell.rjust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "    " + "  ".join(cells).rstrip()

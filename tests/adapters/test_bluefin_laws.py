@@ -38,7 +38,7 @@ def reports(folder: Path) -> dict[str, bluefin.Report]:
 def test_what_breaks_the_laws_is_known(build: str, reports: dict[str, bluefin.Report]) -> None:
     broken = reports[build].broken
     assert {entry.key for entry in broken} == known(build)
-    assert {entry.verdict for entry in broken} == {DELIBERATE, LOCKED, UNBACKED}
+    assert {UNBACKED, DELIBERATE, LOCKED} <= {entry.verdict for entry in broken}
 
 
 def test_every_break_has_a_short_story(build: str, reports: dict[str, bluefin.Report]) -> None:

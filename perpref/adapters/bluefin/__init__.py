@@ -13,13 +13,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from perpref.adapters.bluefin.install import BluefinUnavailable
-from perpref.adapters.bluefin.report import BrokenLaw, Deviation, Report
+from perpref.adapters.bluefin.law import LAWS
+from perpref.adapters.bluefin.report import BrokenLaw, Deviation, Progress, Report
 from perpref.adapters.bluefin.terms import BUILDS, Terms
 
 if TYPE_CHECKING:
     from perpref.adapters.bluefin.engine import Engine
 
 ENGINE = "bluefin"
+
+
+def unheard(_done: int, _total: int) -> None:
+    """Progress that nobody looks at."""
 
 
 def builds() -> tuple[str, ...]:
@@ -40,23 +45,34 @@ def open_engine(build: str, folder: Path | None = None, terms: Terms | None = No
 
 
 def differential(
-    build: str, commands: int = 5_000, seed: int = 0, folder: Path | None = None
+    build: str,
+    commands: int = 5_000,
+    seed: int = 0,
+    folder: Path | None = None,
+    progress: Progress = unheard,
 ) -> Report:
     """Search for a command on which engine and model disagree. Raises as `open_engine`."""
     from perpref.adapters.bluefin import compare
 
-    return compare.differential(build, commands, seed, folder)
+    return compare.differential(build, commands, seed, folder, progress=progress)
 
 
-def laws(build: str, commands: int = 5_000, seed: int = 0, folder: Path | None = None) -> Report:
+def laws(
+    build: str,
+    commands: int = 5_000,
+    seed: int = 0,
+    folder: Path | None = None,
+    progress: Progress = unheard,
+) -> Report:
     """Try to break the laws of conservation and backing. Raises as `open_engine`."""
     from perpref.adapters.bluefin import law_search
 
-    return law_search.laws(build, commands, seed, folder)
+    return law_search.laws(build, commands, seed, folder, progress)
 
 
 __all__ = [
     "ENGINE",
+    "LAWS",
     "BluefinUnavailable",
     "BrokenLaw",
     "Deviation",

@@ -11,6 +11,9 @@ from attrs import frozen
 ONE = 10**18
 """The contracts' fixed-point scale."""
 
+ANY_PRICE = 10**30
+"""An upper bound of the oracle price that bounds nothing."""
+
 
 def shown(amount: int) -> str:
     """An amount at the contracts' scale as a decimal number, exactly."""
@@ -214,7 +217,10 @@ class Delist:
     highest: int
 
     def __str__(self) -> str:
-        return f"delist if the oracle is within {shown(self.lowest)} and {shown(self.highest)}"
+        if (self.lowest, self.highest) == (0, ANY_PRICE):
+            return "the owner delists the market at the oracle price"
+        bounds = f"{shown(self.lowest)} and {shown(self.highest)}"
+        return f"the owner delists the market if the oracle price is within {bounds}"
 
 
 @frozen

@@ -18,7 +18,7 @@ from perpref.adapters.bluefin import commands as c
 from perpref.adapters.bluefin import model
 from perpref.adapters.bluefin.driver import Driver
 from perpref.adapters.bluefin.engine import ACCOUNTS, GENESIS, START_DELAY, Engine
-from perpref.adapters.bluefin.report import Deviation, Report
+from perpref.adapters.bluefin.report import Deviation, Progress, Report
 from perpref.adapters.bluefin.scenarios import PROFILES, all_scenarios
 from perpref.adapters.bluefin.shrink import shortest
 from perpref.adapters.bluefin.staging import Scenario
@@ -120,6 +120,7 @@ def differential(
     folder: Path | None = None,
     step: Step = model.step,
     stop_at: int = STORIES,
+    progress: Progress = lambda _done, _total: None,
 ) -> Report:
     """Search for a disagreement; stops early when `stop_at` of them are found."""
     began = perf_counter_ns()
@@ -146,6 +147,7 @@ def differential(
             story.append(command)
             state, found, refusing = disagreement(engine, state, command, step)
             told += 1
+            progress(told, commands)
             accepted += refusing is None
             _count(reach, counts, state, command, refusing)
             if found is not None:

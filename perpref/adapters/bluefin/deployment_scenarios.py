@@ -52,7 +52,7 @@ def deployment_scenarios(build: str) -> list[Scenario]:
         *thin,
         exactly("alice", "cat", 10 * ONE, 1_500 * ONE, (20, 1), 1),
         c.SetOracle(1_300 * ONE),
-        c.Delist(0, 10**30),
+        c.Delist(0, c.ANY_PRICE),
         c.ClosePosition("bob"),
         c.ClosePosition("cat"),
         c.ClosePosition("alice"),
@@ -64,7 +64,7 @@ def deployment_scenarios(build: str) -> list[Scenario]:
         exactly("cat", "dog", 10 * ONE, 1_500 * ONE, (1, 1), 1),
         c.Advance(HOUR),
         c.SetFunding(TOP_RATE),
-        c.Delist(0, 10**30),
+        c.Delist(0, c.ANY_PRICE),
         c.ClosePosition("alice"),
         c.ClosePosition("cat"),
         c.Advance(24 * HOUR),
@@ -81,7 +81,7 @@ def deployment_scenarios(build: str) -> list[Scenario]:
         c.Advance(55 * HOUR),
         c.SetFunding(0),
         c.SetOracle(1_600 * ONE),
-        c.Delist(0, 10**30),
+        c.Delist(0, c.ANY_PRICE),
         c.ClosePosition("alice"),
         c.ClosePosition("bob"),
     )
@@ -111,7 +111,7 @@ def deployment_scenarios(build: str) -> list[Scenario]:
         c.Deleverage("alice", "cat", 5 * ONE, True, True),
         c.SetOracle(750 * ONE),
         c.SetOracle(700 * ONE),
-        c.Delist(0, 10**30),
+        c.Delist(0, c.ANY_PRICE),
         c.ClosePosition("alice"),
     )
     tell(
@@ -133,7 +133,7 @@ def deployment_scenarios(build: str) -> list[Scenario]:
         c.SetOracle(16_581 * ONE // 10),
         exactly("eve", "bob", 10 * ONE, 16_581 * ONE // 10, (20, 20), 1),
         c.CollectFees(),
-        c.Delist(0, 10**30),
+        c.Delist(0, c.ANY_PRICE),
         c.ClosePosition("eve"),
     )
     # The short's margin runs out 0.00009 per unit below the long's bankruptcy price of 1,425.

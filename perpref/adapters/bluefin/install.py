@@ -117,6 +117,27 @@ class BluefinUnavailable(Exception):
         self.why = why
 
 
+class WrongEngine(BluefinUnavailable):
+    """What was brought in is not what the hashes say. Nobody should pass over this."""
+
+
+def package() -> str:
+    """The name and the version of the package that holds the engine."""
+    entry = _locked()[LIBRARY.as_posix()]
+    return f"{LIBRARY.relative_to('node_modules').as_posix()} {entry['version']}"
+
+
+def integrity() -> str:
+    """The hash of that package, as npm knows it."""
+    return str(_locked()[LIBRARY.as_posix()]["integrity"])
+
+
+def _locked() -> dict[str, dict[str, str]]:
+    packages: dict[str, dict[str, str]]
+    packages = json.loads((HERE / "package-lock.json").read_text("utf-8"))["packages"]
+    return packages
+
+
 def digest(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -139,9 +160,8 @@ def _lock_fault(folder: Path) -> str | None:
         installed = json.loads((folder / "node_modules/.package-lock.json").read_text("utf-8"))
     except (OSError, ValueError):
         return f"{folder} holds no record of what npm installed"
-    wanted = json.loads((HERE / "package-lock.json").read_text("utf-8"))["packages"]
-    for name, package in wanted.items():
-        if name and installed["packages"].get(name, {}).get("integrity") != package["integrity"]:
+    for name, wanted in _locked().items():
+        if name and installed["packages"].get(name, {}).get("integrity") != wanted["integrity"]:
             return f"{name} in {folder} does not have the integrity that the lock names"
     return None
 
@@ -150,8 +170,8 @@ def install(folder: Path | None = None) -> Path:
     """The folder with the verified engine; installs it there unless it is there already.
 
     Raises:
-        BluefinUnavailable: npm is missing or failed, or what it installed is not what the
-            hashes say.
+        WrongEngine: what npm brought is not what the hashes say.
+        BluefinUnavailable: npm is missing or cannot fetch the packages.
     """
     folder = (folder or DEFAULT_FOLDER).absolute()
     if fault(folder) is None:
@@ -183,11 +203,12 @@ def _fetch(npm: str, stage: Path) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise BluefinUnavailable(f"npm could not fetch the engine: {error}") from error
     if done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        raise BluefinUnavailable(f"npm could not fetch the engine: {said[0] if said else '?'}")
+        said = done.stderr.strip() or done.stdout.strip() or "?"
+        kind = WrongEngine if "EINTEGRITY" in said else BluefinUnavailable
+        raise kind(f"npm could not fetch the engine: {said.splitlines()[0]}")
     wrong = fault(stage)
     if wrong is not None:
-        raise BluefinUnavailable(wrong)
+        raise WrongEngine(wrong)
 
 
 def _move_in(stage: Path, folder: Path) -> None:
@@ -201,12 +222,3 @@ def _move_in(stage: Path, folder: Path) -> None:
         except OSError:
             if fault(folder) is not None:
                 raise
-
-
-def main() -> None:
-    """Install into the default folder and say where that is."""
-    print(install())
-
-
-if __name__ == "__main__":
-    main()

@@ -26,6 +26,16 @@ from perpref.adapters.bluefin import commands as c
 from perpref.adapters.bluefin.commands import ONE, shown
 from perpref.adapters.bluefin.view import Holding, View
 
+LAWS = {
+    "conservation": "the balances in the bank add up to the tokens that it holds",
+    "balance": "long and short positions add up to zero, while the market is listed",
+    "backing": "no command gives away what backs a claim: equities, debts deducted, and charges",
+    "custody of fees": "the perpetual holds the fees and gas charges that accrued in it",
+    "exit": "nobody is kept from what is theirs because the perpetual cannot pay, or by a panic",
+    "closing": "an account under water can be closed against a solvent counterparty",
+}
+"""The laws in a sentence each."""
+
 DUST = 10**9
 """What counts as dust in one command, in quanta: a thousand-millionth of one unit of cash."""
 
@@ -33,6 +43,7 @@ UNBACKED = "an unbacked claim"
 DELIBERATE = "a deliberate rule that leaves a claim unbacked"
 LEFT_OVER = "money that nobody can claim"
 LOCKED = "money that cannot be got out"
+SPENT = "charges that are spent before they are collected"
 
 ADL_PARTS = 10_000
 """A deleveraging lets off a loss of up to one part in so many, of a unit of cash per unit."""
@@ -96,7 +107,7 @@ MEANINGS = {
         OPERATOR,
     ),
     ("custody of fees", "BF-POS-1"): Meaning(
-        LOCKED,
+        SPENT,
         "What is paid in at opening is rounded another way than the margin that it becomes; the "
         "last to leave is paid those quanta out of the fees that accrued.",
         OPERATOR,
@@ -104,11 +115,12 @@ MEANINGS = {
     ("exit", "BF-BANK-5"): Meaning(
         LOCKED,
         "A winner cannot close at the market: the perpetual does not hold its profit, because the "
-        "loser is under water. It can once the loser is deleveraged or liquidated.",
+        "loser is under water. It can once a liquidator has taken the loss over; a deleveraging "
+        "closes it too, and pays it what the loser had.",
         "a gap of the oracle price beyond a bankruptcy price",
     ),
     ("custody of fees", "BF-BANK-5"): Meaning(
-        LOCKED,
+        SPENT,
         "A winner is paid out of the fees and gas charges that accrued in the perpetual, because "
         "the loser is under water.",
         "a gap of the oracle price beyond a bankruptcy price",
@@ -128,8 +140,8 @@ MEANINGS = {
     ("exit", "BF-ARI-2"): Meaning(
         LOCKED,
         "Nobody can leave after delisting, once the perpetual holds less than the charges that "
-        "accrued in it: the final withdrawal ends in an arithmetic panic, until somebody brings "
-        "money for the perpetual.",
+        "accrued in it: the final withdrawal ends in an arithmetic panic. Once somebody brings "
+        "money for the perpetual, it pays what is beyond those charges.",
         OWNER + ", after a winner was paid out of the accrued fees",
     ),
     ("closing", "BF-POS-3"): Meaning(

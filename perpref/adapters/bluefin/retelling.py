@@ -14,7 +14,6 @@ from perpref.adapters.bluefin.law import DUST, equity, owed, surplus
 from perpref.adapters.bluefin.report import Ending, Repeated, Told
 from perpref.adapters.bluefin.view import View
 
-ANY_PRICE = 10**30
 POOLS = ("fee_pool", "insurance_pool", "gas_pool", "perpetual")
 
 
@@ -39,22 +38,29 @@ def endings(engine: Engine, story: Sequence[c.Command]) -> tuple[Ending, ...]:
     try:
         for command in story[:-1]:
             engine.apply(command)
-        without = _ended(engine)
+        was, without = engine.observe(), _ended(engine)
         engine.apply(story[-1])
         now, after = engine.observe(), _ended(engine)
     finally:
         engine.restore(point)
     found, named = [], _named(story[-1])
     for name in now.accounts:
-        due = now.accounts[name].bank + max(equity(now, name), 0)
-        entry = Ending(name, without.accounts[name].bank, after.accounts[name].bank, due)
-        if entry.without != entry.after or (name in named and entry.after != due):
+        due, before = _due(now, name), without.accounts[name].bank
+        entry = Ending(name, before, after.accounts[name].bank, due)
+        unpaid, unpaid_before = due - entry.after, _due(was, name) - before
+        hurt = unpaid > DUST and (name in named or unpaid - unpaid_before > DUST)
+        if entry.without != entry.after or hurt:
             found.append(entry)
     for pool in POOLS:
         before, then = getattr(without, pool), getattr(after, pool)
         if before != then:
             found.append(Ending(pool.replace("_", " "), before, then, then))
     return tuple(found)
+
+
+def _due(view: View, name: str) -> int:
+    """What an account would have if every claim were paid."""
+    return view.accounts[name].bank + max(equity(view, name), 0)
 
 
 def repeated(engine: Engine, story: Sequence[c.Command]) -> Repeated:
@@ -92,7 +98,7 @@ def _ended(engine: Engine) -> View:
     """The exchange after everybody has left, in the order of names, and charges are collected."""
     point = engine.snapshot()
     try:
-        engine.apply(c.Delist(0, ANY_PRICE))
+        engine.apply(c.Delist(0, c.ANY_PRICE))
         for account in engine.accounts:
             engine.apply(c.ClosePosition(account))
         engine.apply(c.CollectFees())

@@ -124,7 +124,7 @@ def all_scenarios(build: str) -> list[Scenario]:
         *funding(-155 * ONE, 100),
         c.Deleverage("alice", "cat", 5 * ONE, True, True),
         c.SetOracle(11 * ONE),
-        c.Delist(0, 10**30),
+        c.Delist(0, c.ANY_PRICE),
         c.ClosePosition("alice"),
     )
     tell(
@@ -145,7 +145,7 @@ def all_scenarios(build: str) -> list[Scenario]:
         meet("alice", "bob", 10, 100, (4, 1)),
         meet("alice", "cat", 10, 100, (4, 1), 1),
         c.SetOracle(50 * ONE),
-        c.Delist(0, 10**30),
+        c.Delist(0, c.ANY_PRICE),
         c.ClosePosition("bob"),
         c.ClosePosition("cat"),
         c.ClosePosition("alice"),
@@ -157,7 +157,7 @@ def all_scenarios(build: str) -> list[Scenario]:
         meet("alice", "bob", 10, 100, (4, 1)),
         *funding(26 * ONE, 100),
         c.SetOracle(130 * ONE),
-        c.Delist(0, 10**30),
+        c.Delist(0, c.ANY_PRICE),
         c.ClosePosition("alice"),
         c.ClosePosition("bob"),
     )
@@ -168,7 +168,7 @@ def all_scenarios(build: str) -> list[Scenario]:
         meet("alice", "bob", 10, 100, (4, 1)),
         c.Advance(HOUR),
         c.SetFunding(ONE // 100),
-        c.Delist(0, 10**30),
+        c.Delist(0, c.ANY_PRICE),
         c.ClosePosition("alice"),
         c.Advance(10 * HOUR),
         c.SetFunding(0),
@@ -194,7 +194,7 @@ def all_scenarios(build: str) -> list[Scenario]:
         meet("eve", "bob", 100, 140, (10, 10), 1),
         c.CollectFees(),
         c.CollectGas(),
-        c.Delist(0, 10**30),
+        c.Delist(0, c.ANY_PRICE),
         c.ClosePosition("eve"),
     )
     tell(
