@@ -1,7 +1,7 @@
 """Bluefin's tests run wherever its engine can: they need npm once, and pyrevm.
 
-They are skipped, and say so, only when one of these is missing. A failed download, or a package
-that is not what its hash says, is a failure.
+They are skipped, and say so, when one of these is missing or npm cannot fetch the packages. A
+package that is not what its hash says is a failure.
 """
 
 from __future__ import annotations
@@ -35,7 +35,12 @@ def folder() -> Path:
     why = missing_tool(place)
     if why is not None:
         pytest.skip(why)
-    return installer.install(place)
+    try:
+        return installer.install(place)
+    except installer.WrongEngine:
+        raise
+    except installer.BluefinUnavailable as error:
+        pytest.skip(f"Bluefin's engine is not driven: {error}")
 
 
 @pytest.fixture(params=["arbitrum", "boba"])

@@ -15,7 +15,7 @@ from attrs import evolve
 from perpref.adapters import bluefin
 from perpref.adapters.bluefin import commands as c
 from perpref.adapters.bluefin import compare, model
-from perpref.adapters.bluefin.shrink import shortest
+from perpref.adapters.bluefin.shrink import roundest, shortest
 from perpref.adapters.bluefin.state import Refused, State
 from perpref.adapters.bluefin.terms import published_terms
 
@@ -128,3 +128,27 @@ def test_a_story_is_shortened_to_what_matters() -> None:
     story = list(range(100))
     assert shortest(story, lambda told: {7, 63} <= set(told)) == [7, 63]
     assert shortest([1], lambda told: 1 in told) == [1]
+
+
+def test_amounts_become_round_everywhere_at_once() -> None:
+    bid = c.Order("alice", True, 17, 1_507, 1, salt=99)
+    told: list[c.Command] = [
+        c.SetOracle(1_507),
+        c.Deposit("alice", 123_456),
+        c.Fill(bid, c.Order("bob", False, 17, 0, 1), 17, 1_507),
+    ]
+
+    def shows(story: list[c.Command]) -> bool:
+        oracle, deposit, fill = story
+        assert isinstance(oracle, c.SetOracle)
+        assert isinstance(deposit, c.Deposit)
+        assert isinstance(fill, c.Fill)
+        assert fill.maker.price == fill.price == oracle.price
+        assert fill.maker.quantity == fill.taker.quantity == fill.quantity
+        assert fill.maker.salt == 99
+        return deposit.amount >= 120_000 and oracle.price > 1_500
+
+    oracle, deposit, fill = roundest(told, shows)
+    assert (oracle, deposit) == (c.SetOracle(1_507), c.Deposit("alice", 120_000))
+    assert isinstance(fill, c.Fill)
+    assert fill.quantity == 10

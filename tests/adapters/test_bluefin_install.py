@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from perpref.adapters.bluefin import BluefinUnavailable
+from perpref.adapters.bluefin import BluefinUnavailable, fetch
 from perpref.adapters.bluefin import install as installer
+from perpref.adapters.bluefin.install import WrongEngine
 
 ROOT = Path(__file__).parents[2]
 PINNED = {
@@ -109,9 +112,62 @@ def test_when_npm_fails_the_reason_is_said_and_nothing_is_left(
     failing.chmod(0o755)
     monkeypatch.setattr(shutil, "which", lambda _name: str(failing))
     place = tmp_path / "engine"
-    with pytest.raises(BluefinUnavailable, match="the network is down"):
+    with pytest.raises(BluefinUnavailable, match="the network is down") as caught:
         installer.install(place)
+    assert not isinstance(caught.value, WrongEngine)
     assert list(place.iterdir()) == []
+
+
+def test_what_has_another_hash_is_refused_by_npm_and_by_us(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    refusing = tmp_path / "npm"
+    refusing.write_text("#!/bin/sh\necho 'npm error code EINTEGRITY' >&2\nexit 1\n", "utf-8")
+    refusing.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", lambda _name: str(refusing))
+    with pytest.raises(WrongEngine, match="EINTEGRITY"):
+        installer.install(tmp_path / "one")
+
+    forged = copy_of(folder, tmp_path / "forged")
+    (forged / installer.factory("arbitrum", "Perpetual")).write_text("forged", "utf-8")
+    refusing.write_text(f"#!/bin/sh\ncp -r '{forged}/node_modules' .\n", "utf-8")
+    with pytest.raises(WrongEngine, match="is not the file that the lock names"):
+        installer.install(tmp_path / "two")
+    assert list((tmp_path / "two").iterdir()) == []
+
+
+def test_fetching_says_whether_to_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def raising(error: Exception) -> Callable[[], Path]:
+        def install() -> Path:
+            raise error
+
+        return install
+
+    monkeypatch.setattr(fetch, "install", lambda: Path("there"))
+    assert fetch.main() == 0
+    monkeypatch.setattr(fetch, "install", raising(BluefinUnavailable("no network")))
+    assert fetch.main() == 3
+    monkeypatch.setattr(fetch, "install", raising(WrongEngine("another hash")))
+    assert fetch.main() == 1
+    told = capsys.readouterr()
+    assert "there" in told.out
+    assert "cannot be had here: no network" in told.err
+    assert "not those that are pinned: another hash" in told.err
+
+
+def test_nothing_of_the_engine_is_committed() -> None:
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        pytest.skip("this is no checkout, or git is not installed")
+    listed = subprocess.run([git, "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    names = listed.stdout.split()
+    assert "perpref/adapters/bluefin/package-lock.json" in names
+    assert not [name for name in names if "node_modules" in name or name.endswith("__factory.js")]
+    ours = [ROOT / name for name in names if name.startswith("perpref/adapters/")]
+    bytecode = re.compile(r"0x[0-9a-f]{1000}")
+    assert [path for path in ours if bytecode.search(path.read_text("utf-8"))] == []
 
 
 def test_a_spoilt_installation_is_replaced(

@@ -13,18 +13,21 @@ from attrs import evolve
 
 from perpref.adapters import bluefin
 from perpref.adapters.bluefin import commands as c
+from perpref.adapters.bluefin.chain import Reverted
 from perpref.adapters.bluefin.commands import ONE
+from perpref.adapters.bluefin.engine import OPERATOR, word
 from perpref.adapters.bluefin.known import known
 from perpref.adapters.bluefin.law import (
     DELIBERATE,
     LEFT_OVER,
     LOCKED,
+    MEANINGS,
     UNBACKED,
     equity,
     judge,
     surplus,
 )
-from perpref.adapters.bluefin.law_search import Court
+from perpref.adapters.bluefin.law_search import Court, breaks
 from perpref.adapters.bluefin.scenarios import all_scenarios
 from perpref.adapters.bluefin.terms import published_terms
 from tests.adapters.bluefin_play import Play, table_terms
@@ -46,6 +49,83 @@ def test_every_break_has_a_short_story(build: str, reports: dict[str, bluefin.Re
         assert 2 <= len(entry.story) <= 16, entry
         assert entry.detail
         assert entry.times >= 1
+        assert MEANINGS[entry.key].says == entry.says
+        assert [step.command for step in entry.steps] == list(entry.story)
+
+
+def test_a_story_stays_red_when_it_is_told_again(
+    build: str, folder: Path, reports: dict[str, bluefin.Report]
+) -> None:
+    for entry in reports[build].broken:
+        engine = bluefin.open_engine(build, folder, entry.under)
+        for _ in range(2):
+            found = breaks(engine, entry.under, entry.commands)
+            assert [one.amount for one in found if one.key == entry.key][:1] == [entry.amount]
+
+
+def test_no_command_of_a_story_can_be_left_out(
+    build: str, folder: Path, reports: dict[str, bluefin.Report]
+) -> None:
+    for entry in reports[build].broken:
+        engine = bluefin.open_engine(build, folder, entry.under)
+        for at in range(len(entry.commands)):
+            shorter = entry.commands[:at] + entry.commands[at + 1 :]
+            found = {one.key for one in breaks(engine, entry.under, shorter)}
+            assert entry.key not in found, (entry.key, entry.story[at])
+
+
+def test_the_breaks_need_no_wild_terms(reports: dict[str, bluefin.Report]) -> None:
+    """All but one, which shows under published terms as a break of another law."""
+    wild = [
+        (build, entry.key)
+        for build, report in reports.items()
+        for entry in report.broken
+        if entry.under != published_terms(build)
+    ]
+    assert wild == [("arbitrum", ("exit", "BF-POS-1"))]
+
+
+def test_the_endings_say_who_pays_for_it(build: str, reports: dict[str, bluefin.Report]) -> None:
+    """The contracts themselves pay everybody out: what the liquidated gain, the others lose."""
+    (entry,) = [one for one in reports[build].broken if one.key == ("backing", "BF-LIQ-11")]
+    gains = {ending.whose: ending.after - ending.without for ending in entry.endings}
+    assert set(gains) == {"alice", "bob", "insurance pool"}
+    assert sum(gains.values()) == 0
+    assert gains["bob"] == -entry.amount
+    (bob,) = [ending for ending in entry.endings if ending.whose == "bob"]
+    assert bob.due - bob.after == entry.amount
+    assert entry.repeated.times > 100
+    assert entry.steps[-1].owes - entry.steps[-1].holds == entry.amount
+
+
+def test_what_is_refused_is_told_with_the_contracts_words(
+    reports: dict[str, bluefin.Report],
+) -> None:
+    last = {
+        (build, entry.rule): entry.steps[-1].answer
+        for build, report in reports.items()
+        for entry in report.broken
+        if entry.law in {"exit", "closing"}
+    }
+    assert last["arbitrum", "BF-ARI-2"] == "refused: Panic(0x11)"
+    assert last["arbitrum", "BF-FND-5"] == "refused: P33"
+    assert last["arbitrum", "BF-END-6"] == "accepted"
+    assert last["boba", "BF-ARI-1"] == "refused: Panic(0x12)"
+    assert last["boba", "BF-BANK-5"] == "refused: Insufficient account funds"
+    assert last["boba", "BF-POS-3"].startswith("refused: Cannot trade when loss exceeds margin")
+
+
+def test_nobody_but_the_liquidator_sends_a_liquidation(build: str, folder: Path) -> None:
+    """Alice liquidates herself without anybody's leave; a stranger cannot do it for her."""
+    play = Play(build, folder, table_terms(build))
+    play.fund(("alice", "bob"), 2_000)
+    play.trade("alice", "bob", 10, 100, 4)
+    play.tell(c.SetOracle(78 * ONE))
+    engine, command = play.engine, c.Liquidate("alice", "alice", ONE, 4 * ONE, True)
+    data = word(ONE) + word(4 * ONE) + word(True) + word(False)
+    with pytest.raises(Reverted, match="P12"):
+        engine._trade(OPERATOR, engine._liquidation, "alice", "alice", data)
+    play.tell(command)
 
 
 def test_conservation_and_the_sum_of_tokens_never_break(
