@@ -504,6 +504,16 @@ def price_then_time_among_bids(story: Story) -> None:
     story.sells(ANN, 5, 100, Kind.IOC)
 
 
+@about("book", "BOOK-2", "BOOK-9")
+def a_partial_fill_keeps_its_place(story: Story) -> None:
+    """2 of Bob's 5 fill; his other 3 are still before Cy's 5."""
+    crowd(story)
+    story.sells(BOB, 5, 100)
+    story.sells(CY, 5, 100)
+    story.buys(ANN, 2, 100)
+    story.buys(ANN, 4, 100)
+
+
 @about("book", "BOOK-3", "BOOK-9")
 def what_a_limit_order_leaves_rests(story: Story) -> None:
     """3 of 5 fill at 99, the limit being 100; an ask at 101 is not met."""
@@ -534,6 +544,16 @@ def post_only(story: Story) -> None:
     story.buys(ANN, 1, 99, Kind.POST_ONLY)
     story.sells(CY, 1, 99, Kind.POST_ONLY, code="post_only_would_cross")
     story.sells(CY, 1, 100, Kind.POST_ONLY)
+
+
+@about("book", "BOOK-8")
+def post_only_that_would_meet_ones_own(story: Story) -> None:
+    """It is refused like any, and the order of one's own that it would meet stays."""
+    crowd(story)
+    story.sells(ANN, 3, 100)
+    story.buys(ANN, 1, 100, Kind.POST_ONLY, code="post_only_would_cross")
+    story.buys(ANN, 1, 99, Kind.POST_ONLY)
+    story.sells(ANN, 1, 99, Kind.POST_ONLY, code="post_only_would_cross")
 
 
 @about("book", "BOOK-7", "BOOK-6")
@@ -667,6 +687,30 @@ def the_book_takes_a_position_at_its_bankruptcy_price(story: Story) -> None:
     story.mark(94)
 
 
+@about("liquidation", "LIQ-5", "LIQ-6")
+def the_limit_on_the_book_is_that_of_the_moment(story: Story) -> None:
+    """At 92 20 stand behind 10 lots: the limit is 90. 5 go at the mark, and then it is 88."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 1_000)
+    story.deposit(CY, 1_000)
+    story.trade(ANN, BOB, 10)
+    story.buys(CY, 5, 92)
+    story.buys(CY, 5, 88)
+    story.mark(92)
+
+
+@about("liquidation", "LIQ-3", "LIQ-6")
+def the_book_closes_no_more_than_is_needed(story: Story) -> None:
+    """At 94 4 lots at 93 leave 36 behind 6, which need 29: the other bid at 93 is left alone."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 1_000)
+    story.deposit(CY, 1_000)
+    story.trade(ANN, BOB, 10)
+    story.buys(CY, 4, 93)
+    story.buys(CY, 6, 93)
+    story.mark(94)
+
+
 @about("liquidation", "LIQ-5")
 def the_bankruptcy_price_of_a_long_is_rounded_up(story: Story) -> None:
     """45 stand behind 10 lots at 94: 4.5 each, the limit is 89.5, that is 90."""
@@ -753,6 +797,21 @@ def accounts_are_closed_in_account_order(story: Story) -> None:
     story.mark(94)
 
 
+@about("liquidation", "LIQ-8")
+def who_becomes_due_by_a_liquidation_is_visited_again(story: Story) -> None:
+    """Dan's debt of 200 takes 13 a lot from Ann, who had her turn: 9 are left behind 2 lots.
+
+    They need 10, so a second visit liquidates her.
+    """
+    story.deposit(ANN, 139)
+    story.deposit(BOB, 1_000)
+    story.deposit(DAN, 200)
+    story.trade(DAN, BOB, 10)
+    story.trade(DAN, ANN, 10, market=OIL)
+    story.trade(BOB, ANN, 2, market=OIL)
+    story.mark(60)
+
+
 # VLT.
 
 
@@ -809,6 +868,25 @@ def the_vault_stops_at_its_margin(story: Story) -> None:
 def a_vault_with_just_enough_margin(story: Story) -> None:
     """10 lots need 94 and bring 40: 54 are enough."""
     falls_to_the_vault(story, 54)
+
+
+@about("vault", "VLT-1", "VLT-3")
+def a_takeover_that_reduces_needs_margin_too(story: Story) -> None:
+    """The vault is 10 short of gold and 10 long of oil, at 86: it has 110 and needs 186.
+
+    Of Ann's 10 gold, at 96, it may not take one: 114 would be there for 176. That 6 would be well,
+    134 for 126, is no help. Bob, who is 12 short, is deleveraged.
+    """
+    story.deposit(VAULT, 250)
+    story.deposit(ANN, 230)
+    story.deposit(BOB, 5_000)
+    story.deposit(CY, 5_000)
+    story.trade(CY, VAULT, 10)
+    story.trade(CY, BOB, 2)
+    story.trade(VAULT, BOB, 10, market=OIL)
+    story.trade(ANN, BOB, 10)
+    story.trade(ANN, BOB, 10, market=OIL)
+    story.mark(86, OIL)
 
 
 @about("vault", "VLT-4", under=terms(boundary=500))
