@@ -21,17 +21,16 @@ from perpref.adapters.bluefin import (
     differential,
     laws,
 )
-from perpref.adapters.bluefin.commands import shown
 from perpref.adapters.bluefin.install import integrity, package
 from perpref.adapters.bluefin.known import known
+from perpref.adapters.bluefin.model import observed
 from perpref.adapters.bluefin.report import Progress as Tell
 from perpref.adapters.bluefin.textbook import Standing, Stands, standings
+from perpref.adapters.bluefin.wording import ending_lines, repeated_line, step_lines
 
 Unavailable = BluefinUnavailable
 
 WIDTH = 100
-DIGITS = 6
-"""So many decimals of an amount are shown in a table, unless they hide what matters."""
 
 
 def check(
@@ -114,6 +113,8 @@ def _compared(report: Report) -> Iterator[str]:
     yield _run(report)
     reached = len(report.reach) - len(report.unreached)
     yield f"  {reached} of {len(report.reach)} rules exercised; tolerance {report.tolerance}"
+    seen = len(observed() & set(report.reach))
+    yield f"  {seen} of them were observed on this bytecode, and say no more than that it does so"
     yield from (f"  NOT REACHED {missing}" for missing in report.unreached)
     if not report.deviations:
         yield "  CONFORMS, as far as was searched"
@@ -187,52 +188,14 @@ def _law(number: int, found: BrokenLaw, report: Report, build: str) -> Iterator[
     seen = _count(found.times, "time")
     told = f"Here: {found.detail}. Under {found.terms} terms. Seen {seen}, seed {report.seed}."
     yield from _wrapped(told)
-    yield from _table(
-        ("", "command", "the contracts", "perpetual holds", "and owes"),
-        [
-            (f"{at}.", step.command, step.answer, _money(step.holds), _money(step.owes))
-            for at, step in enumerate(found.steps, 1)
-        ],
-    )
-    again = found.repeated
-    if again.times:
-        yield from _wrapped(
-            f"{len(found.steps)}. is accepted {_count(again.times, 'more time')}, which takes "
-            f"{_money(again.amount)} more; the perpetual is left with {_money(again.left)}."
-        )
+    yield from step_lines(found)
+    yield from _wrapped(repeated_line(found))
     if found.endings:
-        last = len(found.steps)
         yield "  Had the market ended there, and everybody left in the order of names:"
-        yield from _table(
-            ("", f"without {last}.", f"with {last}.", "what is due"),
-            [
-                (entry.whose, _money(entry.without), _money(entry.after), _money(entry.due))
-                for entry in found.endings
-            ],
-        )
-
-
-def _money(amount: int) -> str:
-    """An amount in full when it is short; else with some decimals, and dots for the rest."""
-    whole, _, part = shown(amount).partition(".")
-    if len(part) <= DIGITS:
-        return f"{whole}.{part}" if part else whole
-    return f"{whole}.{part[:DIGITS]}…"
+        yield from ending_lines(found)
 
 
 def _wrapped(text: str, indent: str = "  ") -> list[str]:
     """A sentence over as many lines as it needs."""
     deeper = indent + "    " if text.startswith(tuple(Stands)) else indent
     return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=deeper)
-
-
-def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
-    """Rows under heads; amounts, which come after the words, to the right."""
-    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    words = len(heads) - (2 if len(heads) > 4 else 3)
-    for row in (heads, *rows):
-        cells = [
-            cell.ljust(width) if at < words else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "    " + "  ".join(cells).rstrip()

@@ -71,6 +71,7 @@ def laws(
 
 
 __all__ = [
+    "BUILDS",
     "ENGINE",
     "LAWS",
     "BluefinUnavailable",

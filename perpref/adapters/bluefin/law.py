@@ -45,6 +45,9 @@ LEFT_OVER = "money that nobody can claim"
 LOCKED = "money that cannot be got out"
 SPENT = "charges that are spent before they are collected"
 
+GRAVITY = (UNBACKED, DELIBERATE, LOCKED, SPENT, LEFT_OVER)
+"""What kinds of break there are, the gravest first."""
+
 ADL_PARTS = 10_000
 """A deleveraging lets off a loss of up to one part in so many, of a unit of cash per unit."""
 

@@ -191,11 +191,12 @@ class Search:
         return new.terms == published != old.terms
 
     def verdicts(self) -> tuple[BrokenLaw, ...]:
-        """Every law that was broken, once for each rule that broke it."""
-        return tuple(
+        """Every law that was broken, once for each rule that broke it; the gravest first."""
+        told = [
             _told_short(self._build, found, self._folder, self.times[key])
             for key, found in sorted(self.first.items())
-        )
+        ]
+        return tuple(sorted(told, key=lambda entry: entry.gravity))
 
 
 def laws(

@@ -1196,6 +1196,11 @@ def applies(rule: str, terms: Terms) -> bool:
     return condition.get(rule, True)
 
 
+def observed() -> frozenset[str]:
+    """The rules that were read off the bytecode, in part at least: it cannot but keep those."""
+    return frozenset(rule for rule, says in rules().items() if "bserved on the bytecode" in says)
+
+
 def rules() -> dict[str, str]:
     """Every rule of the model with its sentence, collected from the docstrings."""
     found = {}

@@ -8,6 +8,7 @@ from typing import Any
 from attrs import Attribute, asdict, field, frozen
 
 from perpref.adapters.bluefin.commands import Command
+from perpref.adapters.bluefin.law import GRAVITY
 from perpref.adapters.bluefin.terms import Terms
 
 Progress = Callable[[int, int], None]
@@ -93,6 +94,11 @@ class BrokenLaw:
     def key(self) -> tuple[str, str]:
         """What makes two breaks the same."""
         return self.law, self.rule
+
+    @property
+    def gravity(self) -> tuple[int, int]:
+        """How it is ordered among others: what kind it is, how much money it takes in all."""
+        return GRAVITY.index(self.verdict), -(self.amount + self.repeated.amount)
 
 
 @frozen
