@@ -176,6 +176,21 @@ def test_a_margin_of_7_500_empties_the_perpetual(build: str, folder: Path) -> No
     play.tell(c.Withdraw("alice", gained // 10**12 * 10**12))
 
 
+def test_at_21x_no_bound_of_open_interest_is_left(build: str, folder: Path) -> None:
+    """The deployment bounds 20x at 200,000; its initial margin allows 22x, which it forgets."""
+    terms = published_terms(build)
+    assert len(terms.max_open_interest) == 20
+    assert terms.max_open_interest[-1] == 200_000 * ONE
+    for leverage, refused in ((20, True), (21, False), (22, False)):
+        play = Play(build, folder, terms)
+        play.fund(("alice", "bob"), 400_000)
+        play.trade("alice", "bob", 100, 1_500, 1)
+        play.tell(c.AdjustLeverage("alice", leverage * ONE))
+        bid = c.Order("alice", True, 100 * ONE, 1_500 * ONE, leverage * ONE, salt=9)
+        ask = c.Order("bob", False, 100 * ONE, 1_500 * ONE, ONE, salt=9)
+        assert bool(play.refusal(c.Fill(bid, ask, 100 * ONE, 1_500 * ONE))) is refused
+
+
 def test_scenarios_end_as_they_are_meant_to(build: str, folder: Path) -> None:
     """How much of what backed claims each scenario costs the perpetual, in whole quanta."""
     lost = {}

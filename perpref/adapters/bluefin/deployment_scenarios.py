@@ -147,4 +147,11 @@ def deployment_scenarios(build: str) -> list[Scenario]:
         c.AddMargin("cat", 4_491 * ONE // 1_000),
         c.Deleverage("alice", "cat", 100 * ONE, False, True),
     )
+    tell(
+        "a deployment: leverage beyond the list of bounds",
+        "How far may a position grow at a leverage that initial margin allows and no bound names?",
+        *funded("alice", "bob", amount=400_000),
+        exactly("alice", "bob", 100 * ONE, 1_500 * ONE, (21, 1), 0),
+        exactly("alice", "bob", 100 * ONE, 1_500 * ONE, (21, 1), 1),
+    )
     return told
