@@ -49,6 +49,13 @@ def test_every_rule_that_applies_is_exercised(
     assert together == set(model.rules())
 
 
+def test_no_rule_is_left_to_chance(build: str, folder: Path) -> None:
+    """The stories alone exercise every rule, whatever the seed."""
+    report = bluefin.differential(build, 1, folder=folder)
+    assert report.unreached == ()
+    assert report.deviations == ()
+
+
 def test_the_search_gets_somewhere(build: str, reports: dict[str, bluefin.Report]) -> None:
     report = reports[build]
     assert report.accepted * 3 > report.commands

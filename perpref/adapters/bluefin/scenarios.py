@@ -15,6 +15,7 @@ from attrs import evolve
 from perpref.adapters.bluefin import commands as c
 from perpref.adapters.bluefin.commands import ONE, Order
 from perpref.adapters.bluefin.deployment_scenarios import deployment_scenarios
+from perpref.adapters.bluefin.rule_scenarios import rule_scenarios
 from perpref.adapters.bluefin.staging import (
     HOUR,
     RICH,
@@ -237,7 +238,7 @@ def all_scenarios(build: str) -> list[Scenario]:
         terms=evolve(free, max_open_interest=(), first_oracle=999 * ONE),
     )
     told += _edges(wild, published) + _refusals(wild, published)
-    return told + deployment_scenarios(build)
+    return told + deployment_scenarios(build) + rule_scenarios(build)
 
 
 def _edges(wild: Terms, published: Terms) -> list[Scenario]:
