@@ -65,7 +65,7 @@ FAULTS = {  # name: the rule that it breaks, and how
     "maker-not-judged": ("BOOK-5", "Nobody looks at the maker's margin when its order fills."),
     "reduce-only-at-arrival": ("BOOK-7", "Reduce-only is looked at on arrival, not at the fill."),
     "post-only-crosses-own": ("BOOK-8", "A post-only order may meet its own account's order."),
-    "partial-fill-requeues": ("BOOK-9", "A resting order that is filled in part goes to the back."),
+    "partial-fill-requeues": ("BOOK-2", "A resting order that is filled in part goes to the back."),
     "self-trade-fills": ("BOOK-11", "An account's order fills against its own resting order."),
     "receiver-rounded-up": ("FUND-2", "Who receives funding gets a quantum for a part of one."),
     "funding-ignores-side": ("FUND-2", "Shorts pay funding when longs do."),

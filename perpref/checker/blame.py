@@ -18,6 +18,16 @@ from perpref import machine
 from perpref.checker.differences import same_event, telling
 from perpref.checker.finding import Difference, Kind
 from perpref.checker.trace import Traced, trace
+from perpref.checker.victims import (
+    FORCED,
+    due_by_rounding,
+    earlier_fills,
+    last_victim,
+    parties_by_part,
+    place_in_visit,
+    price_by_rounding,
+    victim_of,
+)
 from perpref.checker.wire import Done, RefusedBy, Result
 from perpref.outcome import (
     Cancelled,
@@ -30,17 +40,15 @@ from perpref.outcome import (
     Refused,
     Rested,
 )
-from perpref.rule_registry import Refusal
-from perpref.rules import adl, book, liquidation, loss, vault
-from perpref.rules.fee import trading_fee
-from perpref.rules.margin import position_of
+from perpref.rule_registry import Refusal, RefusalCode
+from perpref.rules import adl, book, ledger, liquidation, loss, vault
+from perpref.rules.fee import liquidation_fee, trading_fee
+from perpref.rules.margin import equity, position_of
 from perpref.rules.position import traded
+from perpref.scheduler import may_take_over
 from perpref.state import VAULT, Exchange, Order, Side
 from perpref.state import Kind as OrderKind
-from perpref.units import AccountId, sign
-
-FORCED = ("LIQ-6", "VLT-1", "ADL-3", "LOSS-1")
-"""The fills of a liquidation, stage by stage."""
+from perpref.units import AccountId, MarketId, sign
 
 SAME_RULE = {
     ("LED-5", "amount"): "LED-5",
@@ -117,7 +125,7 @@ def blamed(clues: Clues) -> str:
 def refusal(clues: Clues) -> str | None:
     """One side refuses: the rule of its refusal. Both do: the reference's."""
     if isinstance(clues.expected, Refused):
-        return clues.expected.rule
+        return "MRG-5" if _reduces_all_the_same(clues) else clues.expected.rule
     if clues.kind is Kind.REFUSAL and isinstance(clues.result, RefusedBy):
         if clues.result.rule in ("BOOK-4", "BOOK-5") and _fills_reduce_only(clues):
             return "BOOK-7"
@@ -125,6 +133,17 @@ def refusal(clues: Clues) -> str | None:
             return "LIQ-2"  # a liquidation that meets an order of its own account
         return clues.result.rule or _rule_of_command(clues.command)
     return None
+
+
+def _reduces_all_the_same(clues: Clues) -> bool:
+    """Whether the engine does a fill that reduces, and that the taker cannot bear even so."""
+    if not (isinstance(clues.expected, Refused) and isinstance(clues.result, Done)):
+        return False
+    if clues.expected.code != book.TAKER_CANNOT_BEAR.code:
+        return False
+    taker = _taker(clues.command)
+    fills = [event for event in clues.result.events if isinstance(event, Filled)]
+    return bool(taker and fills and _only_reduces_by(clues.before, taker.account, fills[0]))
 
 
 def _fills_reduce_only(clues: Clues) -> bool:
@@ -153,6 +172,12 @@ class Parting:
     theirs: Event | None
     ours_after: tuple[Event, ...]
     theirs_after: tuple[Event, ...]
+    agreed: tuple[Traced, ...]
+
+    @property
+    def victim(self) -> AccountId | None:
+        """Whom the last event that both sides have liquidates."""
+        return last_victim(self.agreed)
 
 
 def first_event(clues: Clues) -> str | None:
@@ -165,6 +190,8 @@ def first_event(clues: Clues) -> str | None:
     for question in (
         only_one_side_liquidates,
         another_position_first,
+        another_limit,
+        book_beyond_need,
         the_guards_say_no,
         same_rule_other_value,
         one_event_missing,
@@ -185,7 +212,7 @@ def _parting(clues: Clues, engine: tuple[Event, ...]) -> Parting | None:
         their = theirs[at] if at < len(theirs) else None
         if our is None or their is None or not same_event(our, their, clues.within):
             before = pairs[at].before if at < len(pairs) else _end(clues)
-            return Parting(clues, before, our, their, ours[at:], theirs[at:])
+            return Parting(clues, before, our, their, ours[at:], theirs[at:], tuple(pairs[:at]))
     return None
 
 
@@ -198,23 +225,34 @@ def _liquidates(events: tuple[Event, ...]) -> bool:
 
 
 def only_one_side_liquidates(parting: Parting) -> str | None:
-    """From here on one side liquidates and the other does not: who is due is in dispute."""
-    ours, theirs = parting.ours_after, parting.theirs_after
-    if (_liquidates(ours[:1]) and not theirs) or (_liquidates(theirs[:1]) and not ours):
-        if parting.clues.differences and not _is_due_dispute(parting):
-            return None
-        return "LIQ-1"
+    """From here on one side liquidates and the other does nothing: who is due is in dispute."""
+    ours, theirs, now = parting.ours_after, parting.theirs_after, parting.before
+    if _liquidates(ours[:1]) and not theirs:
+        victim = victim_of(now, ours[0])
+        if victim is None or victim == parting.victim:
+            return "MRG-3" if victim is not None and due_by_rounding(now, victim) else None
+        return _not_liquidated(parting, victim)
+    if _liquidates(theirs[:1]) and not ours:
+        return None if _goes_on(parting, theirs[0]) else "LIQ-1"
     return None
 
 
-def _is_due_dispute(parting: Parting) -> bool:
-    """Whether this is about the start of a liquidation, and not about its course."""
-    lead = parting.ours or parting.theirs
-    traced = [t.event for t in parting.clues.traced]
-    before = traced[: len(traced) - len(parting.ours_after)]
-    if lead is not None and lead.rule == "LOSS-3":
-        return False
-    return not _liquidates(tuple(before))
+def _not_liquidated(parting: Parting, victim: AccountId) -> str:
+    """The engine does not liquidate somebody: whom it should have visited again, or not due."""
+    last = parting.victim
+    if last is not None and place_in_visit(victim) < place_in_visit(last):
+        return "LIQ-8"
+    return "MRG-3" if due_by_rounding(parting.before, victim) else "LIQ-1"
+
+
+def _goes_on(parting: Parting, event: Event) -> bool:
+    """Whether the engine's event goes on with the liquidation that both sides began."""
+    match event:
+        case Filled(buyer, seller):
+            return parting.victim in (buyer, seller)
+        case Paid(_, payee):
+            return parting.victim == payee
+    return False
 
 
 def another_position_first(parting: Parting) -> str | None:
@@ -228,16 +266,100 @@ def another_position_first(parting: Parting) -> str | None:
     return None
 
 
+def another_limit(parting: Parting) -> str | None:
+    """What the engine does on the book follows from the limit of an earlier moment (LIQ-6)."""
+    victim, ours, theirs = parting.victim, parting.ours, parting.theirs
+    if victim is None:
+        return None
+    match ours, theirs:
+        case (Paid(rule="FEE-5") as paid, _) | (_, Paid(rule="FEE-5") as paid):
+            charged = theirs.amount if isinstance(theirs, Paid) and theirs.rule == "FEE-5" else 0
+            return "LIQ-6" if _fee_of_earlier_limit(parting, paid.payer, charged) else None
+        case Cancelled(), Filled(rule="VLT-1" | "ADL-3" | "LOSS-1") | None:
+            orders = parting.before.markets[ours.market].orders
+            if ours.rule in OF_MAKERS and ours.order in orders:
+                met = orders[ours.order]
+                limits = _earlier_limits(parting, victim, ours.market)
+                crossed = (book.crosses(met.side.opposite, limit, met.price) for limit in limits)
+                return None if all(crossed) else "LIQ-6"
+    return None
+
+
+def book_beyond_need(parting: Parting) -> str | None:
+    """The engine meets one more order for an account that is no longer due (LIQ-6)."""
+    victim, theirs = parting.victim, parting.theirs
+    if victim is None or not isinstance(theirs, Cancelled) or theirs.rule not in OF_MAKERS:
+        return None
+    return None if liquidation.is_due(parting.before, victim) else "LIQ-6"
+
+
+def _earlier_limits(parting: Parting, victim: AccountId, market: MarketId) -> list[int]:
+    return [
+        liquidation.bankruptcy_price(before, victim, market)
+        for before, _ in earlier_fills(parting.agreed, victim, market)
+    ]
+
+
+def _fee_of_earlier_limit(parting: Parting, victim: AccountId, charged: int) -> bool:
+    """Whether a liquidation fee is the one that an earlier limit would have allowed."""
+    last = next((t for t in reversed(parting.agreed) if isinstance(t.event, Filled)), None)
+    if last is None or not isinstance(last.event, Filled) or last.event.rule != "LIQ-6":
+        return False
+    before, fill = last.before, last.event
+    filled = ledger.fill(
+        before, fill.buyer, fill.seller, fill.market, fill.lots, fill.price, fill.rule
+    )
+    left, rate = equity(filled.exchange, victim), before.rulebook.liquidation_fee
+    limits = _earlier_limits(parting, victim, fill.market)
+    side = 1 if victim == fill.seller else -1
+    return any(
+        charged == liquidation_fee(fill.lots, fill.price, rate, max(better, 0), left)
+        for better in (side * (fill.price - limit) * fill.lots for limit in limits[:-1])
+    )
+
+
 def the_guards_say_no(parting: Parting) -> str | None:
     """What the rules say of the engine's event in the reference's state, if they refuse it."""
     event = parting.theirs
     if not isinstance(event, Filled):
         return None
     try:
-        _attempt(parting, event)
+        return _attempt(parting, event)
     except Refusal as refused:
-        return refused.code.rule
-    return None
+        return _of_guard(parting, event, refused.code)
+
+
+def _of_guard(parting: Parting, event: Filled, code: RefusalCode) -> str:
+    """The rule that a fill breaks which a guard refuses: its own, or the one behind it."""
+    if code is liquidation.NOT_DUE and _goes_on(parting, event):
+        return WHILE_DUE[event.rule]
+    if code in (book.TAKER_CANNOT_BEAR, book.MAKER_CANNOT_BEAR):
+        taker_side = code is book.TAKER_CANNOT_BEAR
+        account = _judged(parting, event, taker_side)
+        if account is not None and _only_reduces_by(parting.before, account, event):
+            return "MRG-5"
+    return code.rule
+
+
+WHILE_DUE = {"LIQ-6": "LIQ-6", "VLT-1": "LIQ-7", "ADL-3": "ADL-5", "LOSS-1": "LOSS-1"}
+"""By the rule of a fill: the rule that says that a stage ends when the account is not due."""
+
+
+def _judged(parting: Parting, event: Filled, taker_side: bool) -> AccountId | None:
+    """The taker or the maker of a fill that the engine shows."""
+    if event.rule == "LIQ-6":
+        return parties_by_part(parting.before, event)[1]
+    taker = _taker(parting.clues.command)
+    if taker is None or taker_side:
+        return taker.account if taker is not None else None
+    return event.seller if taker.account == event.buyer else event.buyer
+
+
+def _only_reduces_by(now: Exchange, account: AccountId, fill: Filled) -> bool:
+    """Whether a fill leaves an account with fewer lots on the same side, or none."""
+    held = position_of(now, account, fill.market).size
+    lots = fill.lots if account == fill.buyer else -fill.lots
+    return held * lots < 0 and abs(lots) <= abs(held)
 
 
 def guard_sentence(clues: Clues) -> str:
@@ -254,13 +376,18 @@ def guard_sentence(clues: Clues) -> str:
     return ""
 
 
-def _attempt(parting: Parting, event: Filled) -> None:
-    """Carry out the engine's fill on the reference. Raises Refusal when a guard says no."""
+def _attempt(parting: Parting, event: Filled) -> str | None:
+    """Carry out the engine's fill on the reference. Raises Refusal when a guard says no.
+
+    The rule that forbids it, when that is no guard of the action itself.
+    """
     now, market, lots = parting.before, event.market, event.lots
-    victim, other = _victim(now, event)
+    victim, other = parties_by_part(now, event)
     match event.rule:
         case "VLT-1":
             vault.take_over(now, victim, market, lots)
+            if not may_take_over(now, victim, market, 1):  # there must be no gap
+                return "VLT-1"
         case "ADL-3":
             adl.deleverage(now, victim, other, market, lots)
         case "LOSS-1":
@@ -272,23 +399,12 @@ def _attempt(parting: Parting, event: Filled) -> None:
         case "BOOK-3":
             taker = _taker(parting.clues.command)
             if taker is None:
-                return
+                return None
             maker_account = event.seller if taker.account == event.buyer else event.buyer
             maker = _maker(now, event, maker_account)
             if maker is not None:
                 book.match(now, market, taker, maker, event.price)
-
-
-def _victim(now: Exchange, event: Filled) -> tuple[AccountId, AccountId]:
-    """Who of the two parties was liquidated, and the other one."""
-    pair = event.buyer, event.seller
-    if event.rule == "VLT-1":
-        return pair if event.seller == VAULT else (event.seller, event.buyer)
-    due = [a for a in pair if a in now.accounts and liquidation.is_due(now, a)]
-    if not due:
-        return event.seller, event.buyer
-    victim = min(due, key=lambda account: (account == VAULT, account))  # the order of LIQ-8
-    return victim, event.seller if victim == event.buyer else event.buyer
+    return None
 
 
 def _maker(now: Exchange, event: Filled, account: AccountId) -> Order | None:
@@ -327,13 +443,17 @@ def same_rule_other_value(parting: Parting) -> str | None:
 def _other_fill(parting: Parting, ours: Filled, theirs: Filled) -> str:
     if {ours.buyer, ours.seller} != {theirs.buyer, theirs.seller}:
         if ours.rule in FORCED and not _one_victim(parting.before, ours, theirs):
-            return "LIQ-8"
+            skipped = victim_of(parting.before, ours)
+            rounded = skipped is not None and due_by_rounding(parting.before, skipped)
+            return "MRG-3" if rounded else "LIQ-8"
         return SAME_RULE[ours.rule, "counterparty"]
     if ours.price != theirs.price:
         if ours.rule in ("BOOK-3", "LIQ-6") and _rests_at(parting.before, ours, theirs.price):
             return "BOOK-2"
         if ours.rule in ("VLT-1", "ADL-3") and _shares_equity(parting, ours):
-            return "LIQ-4"
+            now, victim = parting.before, parties_by_part(parting.before, ours)[0]
+            rounded = price_by_rounding(now, victim, ours.market) == theirs.price
+            return "MRG-3" if rounded else "LIQ-4"
         return SAME_RULE[ours.rule, "price"]
     if ours.rule in ("BOOK-3", "LIQ-6") and _reduce_only(parting, ours):
         return "BOOK-7"
@@ -349,7 +469,7 @@ def _one_victim(now: Exchange, ours: Filled, theirs: Filled) -> bool:
 def _shares_equity(parting: Parting, ours: Filled) -> bool:
     """Whether the victim has several positions. If it could do with one, LIQ-4 plays no part."""
     now = parting.before
-    return len(now.accounts[_victim(now, ours)[0]].positions) > 1
+    return len(now.accounts[parties_by_part(now, ours)[0]].positions) > 1
 
 
 def _rests_at(now: Exchange, fill: Filled, price: int) -> bool:
@@ -447,6 +567,8 @@ def other_events(parting: Parting) -> str | None:
         case _, Paid() if not isinstance(ours, Paid):
             return _extra_payment(parting, theirs)
         case Cancelled(), Filled():
+            if _at_another_price(parting, ours, theirs):
+                return "BOOK-3"
             return "BOOK-2" if _passed_over(parting, ours, theirs) else ours.rule
         case Filled(), Cancelled():
             return _engine_cancels(parting, ours, theirs)
@@ -470,6 +592,16 @@ def _only_reduces(parting: Parting, cancelled: Cancelled) -> bool:
     """Whether a reduce-only order was cancelled as if it did more than reduce."""
     orders = parting.before.markets[cancelled.market].orders
     return cancelled.order in orders and orders[cancelled.order].reduce_only
+
+
+def _at_another_price(parting: Parting, ours: Cancelled, theirs: Filled) -> bool:
+    """Whether the engine fills the order that the reference cancels, at a price of its own."""
+    orders = parting.before.markets[ours.market].orders
+    if ours.order not in orders or theirs.rule not in ("BOOK-3", "LIQ-6"):
+        return False
+    order = orders[ours.order]
+    same = order.account == (theirs.buyer if order.side is Side.BUY else theirs.seller)
+    return same and order.price != theirs.price
 
 
 def _passed_over(parting: Parting, ours: Cancelled, theirs: Filled) -> bool:
@@ -625,8 +757,11 @@ def _other_costs(clues: Clues) -> str:
             moved[d.account] = moved.get(d.account, 0) + (-change if d.field == "cost" else change)
     if not any(moved.values()):
         return "POS-2"
-    forced = any(traced.event.rule in FORCED for traced in clues.traced)
-    return "LIQ-5" if forced else "BOOK-3"
+    fills = [t.event for t in clues.traced if isinstance(t.event, Filled)]
+    if moved.get(VAULT) and not any(VAULT in (fill.buyer, fill.seller) for fill in fills):
+        if any(fill.rule == "LIQ-6" for fill in fills):
+            return "FEE-4"  # nothing else brings the vault cash in a liquidation
+    return "LIQ-5" if any(fill.rule in FORCED for fill in fills) else "BOOK-3"
 
 
 def _other_cash(clues: Clues) -> str:
@@ -656,7 +791,7 @@ def _takeover_rule(now: Exchange, forced: Filled, vault_size: int) -> str:
     """The guard that forbids the vault to take over until it holds so many lots."""
     lots = abs(vault_size - position_of(now, VAULT, forced.market).size)
     try:
-        vault.take_over(now, _victim(now, forced)[0], forced.market, lots)
+        vault.take_over(now, parties_by_part(now, forced)[0], forced.market, lots)
     except Refusal as refused:
         return refused.code.rule
     return "VLT-1"

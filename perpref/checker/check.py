@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from time import monotonic
 
 from attrs import evolve, field, frozen
@@ -16,14 +17,22 @@ from perpref.checker.search import Budget, Search
 from perpref.checker.smoke import AdapterFault, smoke_test
 from perpref.checker.stopwatch import Part, Stopwatch
 from perpref.checker.variants import base_terms
-from perpref.checker.wire import Hello, Terms
+from perpref.checker.wire import Hello, RefusedBy, Terms
 
-SHORT = 8
+FINDINGS = 9
+"""So many findings are waited for before one of them is told: a fault shows in several ways, and
+the rule that is blamed most often is the one that is broken."""
+
+MOST_TOLD = 3
+"""So many of the findings that blame it are made small, if the first stays long."""
+
+SHORT = 9
 """A finding with more commands than this is also looked for among short examples."""
 
 SHORT_BUDGETS = (Budget(500, steps=2), Budget(500, steps=1), Budget(500, steps=3))
 SHORT_ROUNDS = 3
-SHORT_SECONDS = 20.0
+SHORT_SECONDS = 10.0
+AGAIN_SECONDS = 4.0
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how far it is, and how many commands were carried out."""
@@ -32,7 +41,10 @@ Progress = Callable[[str, int, int], None]
 @frozen
 class Checked:
     """What a check came to. It conforms when there is neither a fault, nor a finding, nor
-    anything that should have been reached and was not."""
+    anything that should have been reached and was not.
+
+    `blamed` has the rules that all findings blamed, and how often.
+    """
 
     hello: Hello | None
     base: Terms
@@ -43,6 +55,7 @@ class Checked:
     fault: AdapterFault | None = None
     found: tuple[Case, Finding] | None = None
     note: str = ""
+    blamed: tuple[tuple[str, int], ...] = ()
     not_reached: tuple[str, ...] = ()
     tally: Tally = field(factory=Tally)
     reach: Reach = field(factory=Reach)
@@ -81,12 +94,12 @@ def check(
         connection,
         judge,
         base,
-        budget,
+        evolve(budget, findings=FINDINGS),
         hello.commands,
         reach,
         lambda examples, commands: tell("search", examples, commands),
     )
-    found = search.run(seed)
+    findings = search.run(seed)
     checked = Checked(
         hello,
         base,
@@ -94,16 +107,33 @@ def check(
         budget,
         search.examples,
         search.commands,
+        blamed=tuple(Counter(found.rule for _, found in findings).most_common()),
         not_reached=tuple(reach.not_reached(hello.commands)),
         tally=judge.tally,
         reach=reach,
         seconds=watch.shares(),
     )
-    if found is not None:
+    if findings:
         tell("making it small", search.examples, search.commands)
-        small, note = make_small(connection, hello, base, seed, *found)
+        small, note = make_small(connection, hello, base, seed, most_blamed(findings))
         return evolve(checked, found=small, note=note)
     return evolve(checked, found=_ends_well(connection, base))
+
+
+def most_blamed(findings: Sequence[tuple[Case, Finding]]) -> list[tuple[Case, Finding]]:
+    """The findings with the rule that is blamed most often, those with the fewest commands first.
+
+    An engine that fails is told of before any rule.
+    """
+    failures = [found for found in findings if found[1].kind is Kind.FAILURE]
+    if failures:
+        return failures
+    often: Counter[tuple[str, str]] = Counter()
+    for _, finding in findings:  # who refuses shows less than who acts
+        often[finding.signature] += 1 if isinstance(finding.got, RefusedBy) else 2
+    most = max(often, key=lambda signature: often[signature])
+    alike = [found for found in findings if found[1].signature == most]
+    return sorted(alike, key=lambda found: found[1].step)
 
 
 def _ends_well(connection: Connection, base: Terms) -> tuple[Case, Finding] | None:
@@ -120,9 +150,14 @@ def _ends_well(connection: Connection, base: Terms) -> tuple[Case, Finding] | No
 
 
 def make_small(
-    connection: Connection, hello: Hello, base: Terms, seed: int, case: Case, finding: Finding
+    connection: Connection,
+    hello: Hello,
+    base: Terms,
+    seed: int,
+    findings: Sequence[tuple[Case, Finding]],
 ) -> tuple[tuple[Case, Finding], str]:
     """The smallest case that shows the same on a fresh engine, and a note when there is none."""
+    case, finding = findings[0]
 
     def examine(candidate: Case) -> Finding | None:
         return Judge(hello.compare).examine(connection, candidate)
@@ -132,8 +167,13 @@ def make_small(
         return examine(candidate)
 
     small = Minimiser(examine, base).minimise(case, finding)
-    if len(small[0].commands) > SHORT and finding.kind is not Kind.FAILURE:
-        small = _shorter(connection, hello, base, seed, small, examine)
+    if finding.kind is not Kind.FAILURE:
+        for other in findings[1:MOST_TOLD]:
+            if len(small[0].commands) > SHORT:
+                again = Minimiser(examine, base, seconds=AGAIN_SECONDS).minimise(*other)
+                small = min(small, again, key=_length)
+        if len(small[0].commands) > SHORT:
+            small = _shorter(connection, hello, base, seed, small, examine)
     shown = examine_afresh(small[0])
     if shown is not None and shown.signature == finding.signature:
         connection.kill()
@@ -148,6 +188,10 @@ def make_small(
     small = Minimiser(examine_afresh, base).minimise(case, shown)
     connection.kill()
     return small, "This shows on a fresh engine only, not after a reset."
+
+
+def _length(found: tuple[Case, Finding]) -> int:
+    return len(found[0].commands)
 
 
 def _shorter(
@@ -173,11 +217,9 @@ def _shorter(
             hello.commands,
             wanted=small[1].signature,
         )
-        found = search.run(seed + attempt // len(SHORT_BUDGETS))
-        if found is not None:
+        for found in search.run(seed + attempt // len(SHORT_BUDGETS)):
             other = Minimiser(examine, base, seconds=max(end - monotonic(), 1.0)).minimise(*found)
-            if len(other[0].commands) < len(small[0].commands):
-                small = other
+            small = min(small, other, key=_length)
     return small
 
 

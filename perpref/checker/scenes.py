@@ -7,8 +7,8 @@ from perpref.checker import moves
 from perpref.checker.dice import Dice
 from perpref.checker.world import World
 from perpref.rules import margin
-from perpref.state import VAULT, Kind, Side
-from perpref.units import AccountId, MarketId
+from perpref.state import TREASURY, VAULT, Kind, Side
+from perpref.units import PARTS, AccountId, MarketId
 
 
 def open_interest(world: World, dice: Dice) -> None:
@@ -73,6 +73,30 @@ def vault_takes_over(world: World, dice: Dice) -> None:
     due = world.due_price(victim, market)
     towards = -1 if size > 0 else 1
     world.set_mark(market, due + towards * dice.pick((1, 2, 5)))
+    return None
+
+
+def vault_could_reduce(world: World, dice: Dice) -> None:
+    """The vault is short of what a victim is long of, and like it loses in another market."""
+    if len(world.markets) < 2:
+        return vault_takes_over(world, dice)
+    falling, quiet = dice.shuffled(world.markets)[:2]
+    victim, other = dice.shuffled(world.people)[:2]
+    lots, quarters = dice.pick((2, 4, 10)), dice.pick((4, 5))
+    long, aside = Side(dice.pick((1, -1))), dice.below(2)
+    less = dice.pick((1, lots >> 1, lots))
+    for account in (VAULT, victim):
+        world.equip(account, falling, lots, quarters)
+        world.equip(account, quiet, less, quarters)
+    world.equip(other, falling, 2 * lots, 16)
+    price = world.mark(falling)
+    _deal(world, victim, VAULT, quiet, less, world.mark(quiet), bool(aside))
+    world.place(other, falling, long.opposite, 2 * lots, price)
+    for account in (VAULT, victim):
+        world.place(account, falling, long, lots, price, Kind.IOC)
+    if world.position(victim, falling).size:
+        due = world.due_price(victim, falling)
+        world.set_mark(falling, due - long.value * dice.pick((1, 2, 5)))
     return None
 
 
@@ -144,6 +168,29 @@ def bids_for_a_victim(world: World, dice: Dice) -> None:
     return None
 
 
+def limit_moves(world: World, dice: Dice) -> None:
+    """The first order that a liquidation meets is so good that its limit moves, past a second."""
+    market = world.market(dice)
+    victim, other = dice.shuffled(world.people)[:2]
+    lots, long = dice.pick((4, 6, 10)), bool(dice.below(2))
+    towards = 1 if long else -1
+    mark = world.mark(market)
+    world.equip(victim, market, lots, 6)
+    world.equip(other, market, lots, 20)
+    _deal(world, victim, other, market, lots, mark, long)
+    if not world.position(victim, market).size:
+        return
+    due, ruin = world.due_price(victim, market), world.ruin_price(victim, market)
+    then = max((due + ruin) >> 1, 1)
+    left = lots - (lots >> 1)
+    worth = margin.equity(world.exchange, victim) - abs(mark - then) * lots
+    moved = then - towards * (max(worth, 0) // left)
+    side = Side(towards)
+    world.place(other, market, side, lots >> 1, then + towards * dice.pick((0, 0, 1)))
+    world.place(other, market, side, lots, max(moved + towards * dice.pick((0, 0, 1)), 1))
+    world.set_mark(market, then)
+
+
 def late_counterparty(world: World, dice: Dice) -> None:
     """A winner realises its profit against a newcomer, who then stands against the next fall."""
     market = world.market(dice)
@@ -194,6 +241,43 @@ def contagion(world: World, dice: Dice) -> None:
     return None
 
 
+def second_visit(world: World, dice: Dice) -> None:
+    """As before, and the winner who bears the deficit had its turn, and is now due itself."""
+    if len(world.markets) < 2 or len(world.people) < 3:
+        return contagion(world, dice)
+    falling, quiet = dice.shuffled(world.markets)[:2]
+    early, other, victim = sorted(dice.shuffled(world.people)[:3])
+    lots, more = dice.pick((2, 5, 11)), dice.pick((1, 2, 3))
+    long, side = bool(dice.below(2)), Side(dice.pick((1, -1)))
+    world.equip(victim, falling, lots, 5)
+    world.equip(victim, quiet, lots, 5)
+    world.equip(early, quiet, lots + more, 5)
+    world.equip(other, falling, 3 * lots, 20)
+    price = world.mark(quiet)
+    _deal(world, victim, other, falling, lots, world.mark(falling), long)
+    world.place(early, quiet, side, lots + more, price)
+    for account, size in ((victim, lots), (other, more)):
+        world.place(account, quiet, side.opposite, size, price, Kind.IOC)
+    if world.position(victim, falling).size and world.position(victim, quiet).size:
+        need = more * price * world.maintenance_rate(quiet) // PARTS
+        deficit = margin.equity(world.exchange, early) - dice.pick((need >> 1, need, 0))
+        world.set_mark(falling, _mark_for_deficit(world, victim, falling, quiet, deficit))
+    return None
+
+
+def _mark_for_deficit(
+    world: World, victim: AccountId, falling: MarketId, quiet: MarketId, deficit: int
+) -> int:
+    """About the mark of one market at which so much of a deficit falls on another one (LIQ-4)."""
+    size, aside = world.position(victim, falling).size, abs(world.position(victim, quiet).size)
+    rate, mark = world.maintenance_rate(falling), world.mark(falling)
+    behind = aside * world.mark(quiet) * world.maintenance_rate(quiet)
+    worth = margin.equity(world.exchange, victim)
+    debt = (worth + deficit) * behind + deficit * abs(size) * mark * rate
+    slope = size * behind + deficit * abs(size) * rate
+    return mark - (debt // slope if slope else 0)
+
+
 def _deal(
     world: World,
     one: AccountId,
@@ -222,6 +306,19 @@ def queue_at_a_price(world: World, dice: Dice) -> None:
     wanted = dice.pick((lots, 2 * lots, 2 * lots - 1, 3 * lots + 1))
     kind = dice.pick((Kind.IOC, Kind.LIMIT, Kind.MARKET))
     world.place(taker, market, side.opposite, wanted, price, kind)
+
+
+def second_helping(world: World, dice: Dice) -> None:
+    """Of two orders at one price the first is filled in part, and then the taker comes back."""
+    market, side = world.market(dice), dice.pick((Side.BUY, Side.SELL))
+    price, lots = world.mark(market), dice.pick((2, 3, 5))
+    *makers, taker = dice.shuffled((*world.people, TREASURY))[:3]
+    for maker in makers:
+        world.equip(maker, market, lots, 8)
+        world.place(maker, market, side, lots, price)
+    world.equip(taker, market, 2 * lots, 8)
+    for wanted in (lots - 1, dice.pick((1, lots))):
+        world.place(taker, market, side.opposite, wanted, price, Kind.IOC)
 
 
 def orphaned_reduce_only(world: World, dice: Dice) -> None:

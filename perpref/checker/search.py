@@ -19,7 +19,7 @@ from perpref.checker import moves, scenes
 from perpref.checker.compare import Judge
 from perpref.checker.dice import BYTES, Dice
 from perpref.checker.engine import Connection
-from perpref.checker.finding import Case, Finding
+from perpref.checker.finding import Case, Finding, Kind
 from perpref.checker.reach import Reach
 from perpref.checker.variants import varied
 from perpref.checker.wire import COMMANDS, Terms
@@ -29,16 +29,24 @@ from perpref.units import AccountId
 ROUND = 100
 """Examples that share one state of the generator; each round has its own seed."""
 
+PATIENCE = 60
+"""So many examples after the first finding no further one is waited for."""
+
 DRAWN = st.binary(min_size=BYTES, max_size=BYTES)
 
 
 @frozen
 class Budget:
-    """How long to search: so many examples, or so many seconds, whichever ends first."""
+    """How long to search: so many examples, or so many seconds, whichever ends first.
+
+    It ends at the finding of this number, and `PATIENCE` examples after the first one at the
+    latest.
+    """
 
     examples: int = 1_000
     seconds: float | None = None
     steps: int = 20
+    findings: int = 1
 
 
 class _Stop(BaseException):
@@ -46,7 +54,7 @@ class _Stop(BaseException):
 
 
 class Search:
-    """Examples until something is found or the budget is used up.
+    """Examples until enough is found or the budget is used up.
 
     With `wanted`, only a finding with this signature counts.
     """
@@ -67,16 +75,17 @@ class Search:
         self.judge = judge
         self.examples = 0
         self.commands = 0
-        self.found: tuple[Case, Finding] | None = None
+        self.findings: list[tuple[Case, Finding]] = []
         self._connection = connection
         self._budget = budget
         self._reach = reach
         self._progress = progress
         self._wanted = wanted
+        self._last = budget.examples
         self._deadline = None if budget.seconds is None else monotonic() + budget.seconds
 
-    def run(self, number: int) -> tuple[Case, Finding] | None:
-        """Search from this seed; the first finding, with the case that shows it."""
+    def run(self, number: int) -> list[tuple[Case, Finding]]:
+        """Search from this seed; what was found, each with the case that shows it."""
         rounds = -(-self._budget.examples // ROUND)
         for index in range(rounds):
             examples = min(ROUND, self._budget.examples - index * ROUND)
@@ -95,10 +104,10 @@ class Search:
                 run_state_machine_as_test(machine_class, settings=chosen)
             except _Stop:
                 break
-        return self.found
+        return self.findings
 
     def end_example(self, world: World) -> None:
-        """Carry an example out on the engine; stop at the first finding, or when time is up."""
+        """Carry an example out on the engine; stop when enough is found, or when time is up."""
         case = Case(world.terms, tuple(world.commands))
         self.examples += 1
         self.commands += len(case.commands)
@@ -108,10 +117,13 @@ class Search:
         if self._progress is not None:
             self._progress(self.examples, self.commands)
         if finding is not None and self._wanted in (None, finding.signature):
-            self.found = case, finding
-            raise _Stop
+            if not self.findings:
+                self._last = min(self._last, self.examples + PATIENCE)
+            self.findings.append((case, finding))
+            if finding.kind is Kind.FAILURE or len(self.findings) == self._budget.findings:
+                raise _Stop
         late = self._deadline is not None and monotonic() > self._deadline
-        if late or self.examples >= self._budget.examples:
+        if late or self.examples >= self._last:
             raise _Stop
 
 
@@ -168,13 +180,17 @@ SCENES = (
     scenes.feed_vault,
     scenes.starve_vault,
     scenes.vault_takes_over,
+    scenes.vault_could_reduce,
     scenes.vault_unwinds,
     scenes.vault_is_liquidated,
     scenes.crash,
     scenes.bids_for_a_victim,
+    scenes.limit_moves,
     scenes.late_counterparty,
     scenes.contagion,
+    scenes.second_visit,
     scenes.queue_at_a_price,
+    scenes.second_helping,
     scenes.orphaned_reduce_only,
     scenes.broke_maker,
     scenes.reduce_under_water,

@@ -99,6 +99,9 @@ class World:
     def initial_rate(self, market: MarketId) -> int:
         return self.exchange.markets[market].initial_rate
 
+    def maintenance_rate(self, market: MarketId) -> int:
+        return self.exchange.markets[market].maintenance_rate
+
     def knows(self, account: AccountId) -> bool:
         return account in self.exchange.accounts
 
