@@ -138,6 +138,13 @@ def test_the_report_survives_json(build: str, reports: dict[str, bluefin.Report]
     plain = reports[build].as_json()
     assert json.loads(json.dumps(plain)) == plain
     assert plain["search"] == "laws"
+    for entry, found in zip(plain["broken"], reports[build].broken, strict=True):
+        kinds = [command["command"] for command in entry["commands"]]
+        assert kinds == [type(command).__name__ for command in found.commands]
+        assert int(entry["under"]["taker_fee"]) == found.under.taker_fee
+        first = found.commands[0]
+        assert isinstance(first, c.Deposit)
+        assert entry["commands"][0]["amount"] == str(first.amount)
 
 
 def test_whoever_liquidates_himself_is_paid_by_the_others(build: str, folder: Path) -> None:
@@ -258,3 +265,39 @@ def test_the_judge_sees_each_law_broken(folder: Path) -> None:
         view, perpetual=view.accrued_fees - 1, fee_pool=view.perpetual - view.accrued_fees + 1
     )
     assert "custody of fees" in {x.law for x in judge(view, emptied, command, True, ())}
+
+
+def test_the_judge_sees_who_is_kept_in(build: str, folder: Path) -> None:
+    play = Play(build, folder, table_terms(build))
+    play.fund(("alice", "bob"), 2_000)
+    play.trade("alice", "bob", 10, 100, 4)
+    play.tell(c.Delist(0, c.ANY_PRICE))
+    was, command = play.seen, c.ClosePosition("alice")
+    (found,) = judge(was, was, command, False, ("BF-FND-5",))
+    assert (found.law, found.amount, found.verdict) == ("exit", 250 * ONE, LOCKED)
+    play.tell(command)
+    now = play.seen
+    assert judge(was, now, command, True, ()) == []
+    alice = now.accounts["alice"]
+    cheated = evolve(alice, bank=alice.bank - ONE)
+    less = evolve(now, perpetual=now.perpetual + ONE, accounts={**now.accounts, "alice": cheated})
+    (found,) = judge(was, less, command, True, ())
+    assert (found.law, found.amount) == ("exit", ONE)
+    assert found.detail == "alice is owed 250 and gets 249"
+
+
+def test_the_judge_tells_rounding_from_a_counterparty_without_means(
+    build: str, folder: Path
+) -> None:
+    """A deleveraging that the counterparty cannot bear is rightly refused."""
+    play = Play(build, folder, table_terms(build))
+    play.fund(("alice", "bob"), 2_000)
+    play.trade("alice", "bob", 10, 100, 4)
+    play.tell(c.SetOracle(70 * ONE))
+    view, command = play.seen, c.Deleverage("alice", "bob", 10 * ONE, False)
+    (found,) = judge(view, view, command, False, ("BF-POS-3",))
+    assert (found.law, found.verdict) == ("closing", LOCKED)
+    poor = evolve(view.accounts["bob"], margin=0, oi_open=700 * ONE)
+    broke = evolve(view, accounts={**view.accounts, "bob": poor})
+    assert judge(broke, broke, command, False, ("BF-POS-3",)) == []
+    assert judge(view, view, command, False, ("BF-ADL-3",)) == []

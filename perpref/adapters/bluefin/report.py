@@ -15,7 +15,7 @@ Progress = Callable[[int, int], None]
 """Told how many commands are done, of how many."""
 
 INTERNAL = {"internal": True}
-"""What is kept to tell a story again, and not written down."""
+"""What is kept to tell a story again, and is written down in a form of its own."""
 
 
 @frozen
@@ -124,7 +124,14 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """The report as plain values; large numbers are strings, as JSON's are not exact."""
         plain: dict[str, Any] = _plain(asdict(self, filter=_is_written))
+        for entry, found in zip(plain["broken"], self.broken, strict=True):
+            entry["commands"] = [_plain(_named(command)) for command in found.commands]
+            entry["under"] = _plain(asdict(found.under))
         return plain
+
+
+def _named(command: Command) -> dict[str, Any]:
+    return {"command": type(command).__name__, **asdict(command)}
 
 
 def _is_written(attribute: Attribute[Any], _value: Any) -> bool:
