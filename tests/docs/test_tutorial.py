@@ -1,0 +1,65 @@
+"""The tutorial's adapter is run as the page says, and does what the page says."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from perpref.cli import main
+
+PAGE = (Path(__file__).parents[2] / "docs" / "tutorial.md").read_text()
+ADAPTER, MENDED = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+CHECK = ("--seed", "1", "--examples", "150")
+
+
+def check(adapter: str, folder: Path) -> tuple[int, str]:
+    """The exit status of a check of this adapter, and what was printed."""
+    path = folder / "adapter.py"
+    path.write_text(adapter)
+    ran = CliRunner().invoke(main, ["check", f"{sys.executable} {path}", *CHECK])
+    return ran.exit_code, ran.output
+
+
+def mended() -> str:
+    deposit, withdraw = "if amount < 1:", "if amount < 1 or account"
+    body = MENDED.splitlines()
+    assert ADAPTER.count(deposit) == ADAPTER.count(withdraw) == 1
+    better = ADAPTER.replace(deposit, body[0])
+    return better.replace(withdraw, "if not 1 <= amount <= 10**24 or account")
+
+
+def test_the_adapter_is_found_to_break_the_rule_that_the_page_shows(tmp_path: Path) -> None:
+    status, said = check(ADAPTER, tmp_path)
+    story = re.search(r"FINDING UNIT-2.*?<- here they part\n", PAGE, re.DOTALL)
+    assert story is not None
+    assert status == 1
+    assert story.group() in said
+
+
+def test_the_mended_adapter_conforms(tmp_path: Path) -> None:
+    status, said = check(mended(), tmp_path)
+    assert status == 0
+    assert said.splitlines()[-1] == "acme CONFORMS to textbook, as far as was compared."
+
+
+def test_a_number_that_is_no_string_is_the_adapters_fault(tmp_path: Path) -> None:
+    status, said = check(ADAPTER.replace("str(cash)", "cash"), tmp_path)
+    assert status == 1
+    assert "THE ADAPTER writes a reply that is not as the protocol says" in said
+    expected = re.search(r"  Expected: a reply as spec/protocol.md says.*\n", PAGE)
+    assert expected is not None
+    assert " ".join(expected.group().split()) in " ".join(said.split())
+
+
+def test_the_story_on_the_page_is_what_the_fault_gives() -> None:
+    fault = re.search(r"check '(python examples/engines/exchange.py --fault .*?)' --seed 1", PAGE)
+    story = re.search(r"FINDING LIQ-5.*?gains 1\.\n", PAGE, re.DOTALL)
+    assert fault is not None
+    assert story is not None
+    command = fault.group(1).replace("python", sys.executable, 1)
+    ran = CliRunner().invoke(main, ["check", command, "--seed", "1"])
+    assert ran.exit_code == 1
+    assert story.group() in ran.output
