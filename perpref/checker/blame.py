@@ -758,9 +758,9 @@ def _other_costs(clues: Clues) -> str:
     if not any(moved.values()):
         return "POS-2"
     fills = [t.event for t in clues.traced if isinstance(t.event, Filled)]
-    if moved.get(VAULT) and not any(VAULT in (fill.buyer, fill.seller) for fill in fills):
-        if any(fill.rule == "LIQ-6" for fill in fills):
-            return "FEE-4"  # nothing else brings the vault cash in a liquidation
+    trades = any(VAULT in (fill.buyer, fill.seller) for fill in fills)
+    if moved.get(VAULT) and not trades and any(fill.rule == "LIQ-6" for fill in fills):
+        return "FEE-4"  # nothing else brings the vault cash in a liquidation
     return "LIQ-5" if any(fill.rule in FORCED for fill in fills) else "BOOK-3"
 
 
