@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from perpref.cli import main
 
 PAGE = (Path(__file__).parents[2] / "docs" / "tutorial.md").read_text()
-ADAPTER, MENDED = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+ADAPTER, MENDED = map(str, re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
 CHECK = ("--seed", "1", "--examples", "150")
 
 
@@ -27,7 +27,7 @@ def mended() -> str:
     deposit, withdraw = "if amount < 1:", "if amount < 1 or account"
     body = MENDED.splitlines()
     assert ADAPTER.count(deposit) == ADAPTER.count(withdraw) == 1
-    better = ADAPTER.replace(deposit, body[0])
+    better = str(ADAPTER).replace(deposit, body[0])
     return better.replace(withdraw, "if not 1 <= amount <= 10**24 or account")
 
 
