@@ -43,7 +43,7 @@ from perpref.outcome import (
 from perpref.rule_registry import Refusal, RefusalCode
 from perpref.rules import adl, book, ledger, liquidation, loss, vault
 from perpref.rules.fee import liquidation_fee, trading_fee
-from perpref.rules.margin import equity, position_of
+from perpref.rules.margin import equity, health, position_of
 from perpref.rules.position import traded
 from perpref.scheduler import may_take_over
 from perpref.state import VAULT, Exchange, Order, Side
@@ -131,6 +131,8 @@ def refusal(clues: Clues) -> str | None:
             return "BOOK-7"
         if clues.result.rule == "BOOK-11" and not isinstance(clues.command, machine.Place):
             return "LIQ-2"  # a liquidation that meets an order of its own account
+        if clues.result.rule == "BOOK-4" and _borne_but_for_the_price(clues):
+            return "BOOK-3"
         return clues.result.rule or _rule_of_command(clues.command)
     return None
 
@@ -144,6 +146,23 @@ def _reduces_all_the_same(clues: Clues) -> bool:
     taker = _taker(clues.command)
     fills = [event for event in clues.result.events if isinstance(event, Filled)]
     return bool(taker and fills and _only_reduces_by(clues.before, taker.account, fills[0]))
+
+
+def _borne_but_for_the_price(clues: Clues) -> bool:
+    """Whether the taker has twice what the first fill needs, and not at its own limit."""
+    taker = _taker(clues.command)
+    first = next((t for t in clues.traced if isinstance(t.event, Filled)), None)
+    if taker is None or first is None or not isinstance(first.event, Filled):
+        return False
+    fill, now = first.event, first.before
+    at_limit = ledger.fill(
+        now, fill.buyer, fill.seller, fill.market, fill.lots, taker.price, fill.rule
+    ).exchange
+    agreed = ledger.fill(
+        now, fill.buyer, fill.seller, fill.market, fill.lots, fill.price, fill.rule
+    ).exchange
+    need = health(agreed, taker.account)
+    return need.equity >= 2 * need.initial and equity(at_limit, taker.account) < need.initial
 
 
 def _fills_reduce_only(clues: Clues) -> bool:

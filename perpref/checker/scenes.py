@@ -82,9 +82,10 @@ def vault_could_reduce(world: World, dice: Dice) -> None:
         return vault_takes_over(world, dice)
     falling, quiet = dice.shuffled(world.markets)[:2]
     victim, other = dice.shuffled(world.people)[:2]
-    lots, quarters = dice.pick((2, 4, 10)), dice.pick((4, 5))
+    lots, quarters = dice.pick((4, 10, 30)), dice.pick((4, 5, 6))
     long, aside = Side(dice.pick((1, -1))), dice.below(2)
-    less = dice.pick((1, lots >> 1, lots))
+    worth = lots * world.mark(falling)
+    less = max(worth // (world.mark(quiet) * dice.pick((2, 4, 8))), 1)
     for account in (VAULT, victim):
         world.equip(account, falling, lots, quarters)
         world.equip(account, quiet, less, quarters)
