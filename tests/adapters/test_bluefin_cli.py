@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("pyrevm", reason="pyrevm is not installed")
+pytest.importorskip("tests.adapters.needed")
 
 from click.testing import CliRunner
 from rich.console import Console

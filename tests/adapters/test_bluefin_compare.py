@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("pyrevm", reason="pyrevm is not installed")
+pytest.importorskip("tests.adapters.needed")
 
 from attrs import evolve
 

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-pytest.importorskip("pyrevm", reason="pyrevm is not installed")
+pytest.importorskip("tests.adapters.needed")
 
 from hypothesis import given, settings
 from hypothesis import strategies as st

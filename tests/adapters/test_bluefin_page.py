@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("pyrevm", reason="pyrevm is not installed")
+pytest.importorskip("tests.adapters.needed")
 
 from perpref.adapters import bluefin
 from perpref.adapters.bluefin import model

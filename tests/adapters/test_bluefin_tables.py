@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("pyrevm", reason="pyrevm is not installed")
+pytest.importorskip("tests.adapters.needed")
 
 from perpref.adapters.bluefin import commands as c
 from perpref.adapters.bluefin.commands import ONE
