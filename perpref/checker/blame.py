@@ -150,19 +150,36 @@ def _reduces_all_the_same(clues: Clues) -> bool:
 
 def _borne_but_for_the_price(clues: Clues) -> bool:
     """Whether the taker has twice what the first fill needs, and not at its own limit."""
-    taker = _taker(clues.command)
-    first = next((t for t in clues.traced if isinstance(t.event, Filled)), None)
-    if taker is None or first is None or not isinstance(first.event, Filled):
+    command, taker = clues.command, _taker(clues.command)
+    first = next((f for t in clues.traced if (f := _tried(t, taker)) is not None), None)
+    if taker is None or first is None or not isinstance(command, machine.Place):
         return False
-    fill, now = first.event, first.before
-    at_limit = ledger.fill(
-        now, fill.buyer, fill.seller, fill.market, fill.lots, taker.price, fill.rule
-    ).exchange
-    agreed = ledger.fill(
-        now, fill.buyer, fill.seller, fill.market, fill.lots, fill.price, fill.rule
-    ).exchange
-    need = health(agreed, taker.account)
-    return need.equity >= 2 * need.initial and equity(at_limit, taker.account) < need.initial
+    now, maker, lots = first
+    buyer, seller = book.parties(taker, maker)
+    at_makers, at_takers = (
+        health(
+            ledger.fill(now, buyer, seller, command.market, lots, price, "BOOK-3").exchange,
+            taker.account,
+        )
+        for price in (maker.price, taker.price)
+    )
+    return at_makers.equity >= 2 * at_makers.initial and at_takers.equity < at_takers.initial
+
+
+def _tried(traced: Traced, taker: Order | None) -> tuple[Exchange, Order, int] | None:
+    """The maker, and for how many lots, when this event shows that a fill was tried."""
+    now, event = traced.before, traced.event
+    if taker is None:
+        return None
+    match event:
+        case Filled(rule="BOOK-3"):
+            other = event.seller if taker.account == event.buyer else event.buyer
+            maker = _maker(now, event, other)
+        case Cancelled(rule="BOOK-5"):
+            maker = now.markets[event.market].orders[event.order]
+        case _:
+            return None
+    return None if maker is None else (now, maker, min(taker.lots, maker.lots))
 
 
 def _fills_reduce_only(clues: Clues) -> bool:

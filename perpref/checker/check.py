@@ -23,16 +23,12 @@ FINDINGS = 9
 """So many findings are waited for before one of them is told: a fault shows in several ways, and
 the rule that is blamed most often is the one that is broken."""
 
-MOST_TOLD = 3
-"""So many of the findings that blame it are made small, if the first stays long."""
-
 SHORT = 9
 """A finding with more commands than this is also looked for among short examples."""
 
 SHORT_BUDGETS = (Budget(500, steps=2), Budget(500, steps=1), Budget(500, steps=3))
 SHORT_ROUNDS = 3
 SHORT_SECONDS = 10.0
-AGAIN_SECONDS = 4.0
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how far it is, and how many commands were carried out."""
@@ -115,25 +111,25 @@ def check(
     )
     if findings:
         tell("making it small", search.examples, search.commands)
-        small, note = make_small(connection, hello, base, seed, most_blamed(findings))
+        small, note = make_small(connection, hello, base, seed, *most_blamed(findings))
         return evolve(checked, found=small, note=note)
     return evolve(checked, found=_ends_well(connection, base))
 
 
-def most_blamed(findings: Sequence[tuple[Case, Finding]]) -> list[tuple[Case, Finding]]:
-    """The findings with the rule that is blamed most often, those with the fewest commands first.
+def most_blamed(findings: Sequence[tuple[Case, Finding]]) -> tuple[Case, Finding]:
+    """Of the findings with the rule that is blamed most often the one with the fewest commands.
 
     An engine that fails is told of before any rule.
     """
     failures = [found for found in findings if found[1].kind is Kind.FAILURE]
     if failures:
-        return failures
+        return failures[0]
     often: Counter[tuple[str, str]] = Counter()
     for _, finding in findings:  # who refuses shows less than who acts
         often[finding.signature] += 1 if isinstance(finding.got, RefusedBy) else 2
     most = max(often, key=lambda signature: often[signature])
     alike = [found for found in findings if found[1].signature == most]
-    return sorted(alike, key=lambda found: found[1].step)
+    return min(alike, key=lambda found: found[1].step)
 
 
 def _ends_well(connection: Connection, base: Terms) -> tuple[Case, Finding] | None:
@@ -154,10 +150,10 @@ def make_small(
     hello: Hello,
     base: Terms,
     seed: int,
-    findings: Sequence[tuple[Case, Finding]],
+    case: Case,
+    finding: Finding,
 ) -> tuple[tuple[Case, Finding], str]:
     """The smallest case that shows the same on a fresh engine, and a note when there is none."""
-    case, finding = findings[0]
 
     def examine(candidate: Case) -> Finding | None:
         return Judge(hello.compare).examine(connection, candidate)
@@ -167,13 +163,8 @@ def make_small(
         return examine(candidate)
 
     small = Minimiser(examine, base).minimise(case, finding)
-    if finding.kind is not Kind.FAILURE:
-        for other in findings[1:MOST_TOLD]:
-            if len(small[0].commands) > SHORT:
-                again = Minimiser(examine, base, seconds=AGAIN_SECONDS).minimise(*other)
-                small = min(small, again, key=_length)
-        if len(small[0].commands) > SHORT:
-            small = _shorter(connection, hello, base, seed, small, examine)
+    if len(small[0].commands) > SHORT and finding.kind is not Kind.FAILURE:
+        small = _shorter(connection, hello, base, seed, small, examine)
     shown = examine_afresh(small[0])
     if shown is not None and shown.signature == finding.signature:
         connection.kill()

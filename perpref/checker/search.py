@@ -29,8 +29,11 @@ from perpref.units import AccountId
 ROUND = 100
 """Examples that share one state of the generator; each round has its own seed."""
 
-PATIENCE = 60
+PATIENCE = 120
 """So many examples after the first finding no further one is waited for."""
+
+BARE_STEPS = 2
+"""An example of so few steps starts with nothing, so that a scene is seen alone."""
 
 DRAWN = st.binary(min_size=BYTES, max_size=BYTES)
 
@@ -71,6 +74,7 @@ class Search:
         wanted: tuple[str, str] | None = None,
     ) -> None:
         self.base = base
+        self.steps = budget.steps
         self.supported = supported
         self.judge = judge
         self.examples = 0
@@ -119,7 +123,9 @@ class Search:
         if finding is not None and self._wanted in (None, finding.signature):
             if not self.findings:
                 self._last = min(self._last, self.examples + PATIENCE)
-            self.findings.append((case, finding))
+            shown = case.terms, case.commands[: finding.step + 1]
+            if all((c.terms, c.commands[: f.step + 1]) != shown for c, f in self.findings):
+                self.findings.append((case, finding))
             if finding.kind is Kind.FAILURE or len(self.findings) == self._budget.findings:
                 raise _Stop
         late = self._deadline is not None and monotonic() > self._deadline
@@ -140,7 +146,7 @@ def _machine(search: Search) -> type[RuleBasedStateMachine]:
             step = dice.pick((1, 1, 3))
             accounts = [AccountId(2 + step * index) for index in range(people)]
             self.world = World(terms, accounts, search.supported, search.judge.watch)
-            if dice.below(3):
+            if dice.below(3) and search.steps > BARE_STEPS:
                 scenes.open_interest(self.world, dice)
 
         def teardown(self) -> None:
