@@ -6,7 +6,7 @@ leverage, and one unit of the quote currency.
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 ONE = 10**18
 """The contracts' fixed-point scale."""
@@ -88,10 +88,25 @@ class Fill:
 
     def __str__(self) -> str:
         gas = f", gas {shown(self.gas)}" if self.gas else ""
+        if self._is_plain(self.maker) and self._is_plain(self.taker):
+            return self._plainly() + gas
         return (
             f"fill {shown(self.quantity)} @ {shown(self.price)}{gas}: "
             f"maker ({self.maker}), taker ({self.taker})"
         )
+
+    def _is_plain(self, order: Order) -> bool:
+        """Whether an order asks for this fill and for nothing else."""
+        asked = Order(order.account, order.is_buy, self.quantity, self.price, order.leverage)
+        return evolve(order, salt=0) == asked
+
+    def _plainly(self) -> str:
+        maker = f"{self.maker.account} (maker, {shown(self.maker.leverage)}x)"
+        taker = f"{self.taker.account} ({shown(self.taker.leverage)}x)"
+        what = f"{shown(self.quantity)} @ {shown(self.price)}"
+        if self.maker.is_buy == self.taker.is_buy:
+            return f"{maker} and {taker} both {'buy' if self.maker.is_buy else 'sell'} {what}"
+        return f"{maker} {'buys' if self.maker.is_buy else 'sells'} {what}, with {taker}"
 
 
 @frozen

@@ -14,12 +14,12 @@ DIGITS = 6
 def step_lines(found: BrokenLaw) -> Iterator[str]:
     """Each command, what the contracts said, what the perpetual then holds and owes."""
     return _table(
-        ("", "command", "the contracts", "perpetual holds", "and owes"),
+        ("", "command", "holds", "owes", "the contracts"),
         [
-            (f"{at}.", step.command, step.answer, money(step.holds), money(step.owes))
+            (f"{at}.", step.command, money(step.holds), money(step.owes), step.answer)
             for at, step in enumerate(found.steps, 1)
         ],
-        words=3,
+        amounts=(2, 3),
     )
 
 
@@ -32,7 +32,7 @@ def ending_lines(found: BrokenLaw) -> Iterator[str]:
             (entry.whose, money(entry.without), money(entry.after), money(entry.due))
             for entry in found.endings
         ],
-        words=1,
+        amounts=(1, 2, 3),
     )
 
 
@@ -42,7 +42,7 @@ def repeated_line(found: BrokenLaw) -> str:
     if not again.times:
         return ""
     return (
-        f"{len(found.steps)}. is accepted {again.times} more times, which takes "
+        f"Command {len(found.steps)} is accepted {again.times} more times, which takes "
         f"{money(again.amount)} more; the perpetual is left with {money(again.left)}."
     )
 
@@ -50,19 +50,21 @@ def repeated_line(found: BrokenLaw) -> str:
 def money(amount: int) -> str:
     """An amount in full when it is short; else with some decimals, and dots for the rest."""
     if 0 < abs(amount) < ONE // 10**DIGITS:
-        return f"{amount:,} quanta"
+        return f"{amount:,} {'quantum' if abs(amount) == 1 else 'quanta'}"
     whole, _, part = shown(amount).partition(".")
     if len(part) <= DIGITS:
         return f"{whole}.{part}" if part else whole
     return f"{whole}.{part[:DIGITS]}…"
 
 
-def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]], words: int) -> Iterator[str]:
-    """Rows under heads; the columns after so many words are amounts, and stand to the right."""
+def _table(
+    heads: tuple[str, ...], rows: list[tuple[str, ...]], amounts: tuple[int, ...]
+) -> Iterator[str]:
+    """Rows under heads; columns of amounts stand to the right."""
     widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
     for row in (heads, *rows):
         cells = [
-            cell.ljust(width) if at < words else cell.rjust(width)
+            cell.rjust(width) if at in amounts else cell.ljust(width)
             for at, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         yield "    " + "  ".join(cells).rstrip()
