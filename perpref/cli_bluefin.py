@@ -143,7 +143,7 @@ def _seen(entry: Standing, report: Report) -> str:
 def _judged(report: Report) -> Iterator[str]:
     """How it stands to the laws."""
     yield "THE LAWS: after every command they are put to the contracts' own numbers"
-    yield "  in a story: what the perpetual holds; what it owes, accrued charges and equities less debts"
+    yield "  a story: what the perpetual holds, and owes (accrued charges and equities, less debts)"
     yield _run(report)
     broken = {entry.law for entry in report.broken}
     for law, says in LAWS.items():
