@@ -149,7 +149,10 @@ def _reduces_all_the_same(clues: Clues) -> bool:
 
 
 def _borne_but_for_the_price(clues: Clues) -> bool:
-    """Whether the taker has twice what the first fill needs, and not at its own limit."""
+    """Whether the taker can bear the first fill, but could not at its own limit.
+
+    By so much that neither the fee nor a rounding can be what is in dispute.
+    """
     command, taker = clues.command, _taker(clues.command)
     first = next((f for t in clues.traced if (f := _tried(t, taker)) is not None), None)
     if taker is None or first is None or not isinstance(command, machine.Place):
@@ -163,7 +166,9 @@ def _borne_but_for_the_price(clues: Clues) -> bool:
         )
         for price in (maker.price, taker.price)
     )
-    return at_makers.equity >= 2 * at_makers.initial and at_takers.equity < at_takers.initial
+    fee = trading_fee(lots, maker.price, now.rulebook.taker_fee)
+    doubtful = 2 * fee + len(now.accounts[taker.account].positions) + 1
+    return at_makers.equity - at_makers.initial > doubtful and at_takers.equity < at_takers.initial
 
 
 def _tried(traced: Traced, taker: Order | None) -> tuple[Exchange, Order, int] | None:

@@ -19,7 +19,7 @@ from perpref.checker.stopwatch import Part, Stopwatch
 from perpref.checker.variants import base_terms
 from perpref.checker.wire import Hello, RefusedBy, Terms
 
-FINDINGS = 9
+FINDINGS = 7
 """So many findings are waited for before one of them is told: a fault shows in several ways, and
 the rule that is blamed most often is the one that is broken."""
 

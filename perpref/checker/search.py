@@ -29,11 +29,11 @@ from perpref.units import AccountId
 ROUND = 100
 """Examples that share one state of the generator; each round has its own seed."""
 
-PATIENCE = 120
+PATIENCE = 60
 """So many examples after the first finding no further one is waited for."""
 
-BARE_STEPS = 2
-"""An example of so few steps starts with nothing, so that a scene is seen alone."""
+SHORT_STEPS = 2
+"""An example of so few steps starts more often with nothing, so that a scene is seen alone."""
 
 DRAWN = st.binary(min_size=BYTES, max_size=BYTES)
 
@@ -146,7 +146,7 @@ def _machine(search: Search) -> type[RuleBasedStateMachine]:
             step = dice.pick((1, 1, 3))
             accounts = [AccountId(2 + step * index) for index in range(people)]
             self.world = World(terms, accounts, search.supported, search.judge.watch)
-            if dice.below(3) and search.steps > BARE_STEPS:
+            if dice.below(3) > (search.steps <= SHORT_STEPS):
                 scenes.open_interest(self.world, dice)
 
         def teardown(self) -> None:
