@@ -15,6 +15,7 @@ from typing import Any
 from attrs import frozen
 
 from perpref import machine
+from perpref.checker.titles import TITLES
 from perpref.outcome import Filled, Outcome, Paid, Refused
 from perpref.rule_registry import Refusal, functions, refusals
 from perpref.rules.margin import position_of
@@ -237,19 +238,14 @@ _CARRIED = _carried()
 def title(rule_id: str) -> str:
     """What a rule says, in one line.
 
-    The last function that carries it alone says it best, for it stands on the others; then its
-    refusal; then a function that carries it with other rules.
+    The last function that carries it alone says it best, for it stands on the others; then the
+    title of its page.
     """
     carriers: tuple[Callable[..., Any], ...] = functions().get(rule_id, ())
     documented = [carrier for carrier in carriers if carrier.__doc__]
     first_lines = {c.__code__: (c.__doc__ or "").strip().splitlines()[0] for c in documented}
     alone = [line for code, line in first_lines.items() if _CARRIED[code] == (rule_id,)]
-    refused = [
-        code.says.format(value="…", limit="…")
-        for code in refusals().values()
-        if code.rule == rule_id
-    ]
-    return next(iter((*reversed(alone), *refused, *first_lines.values())), "")
+    return next(reversed(alone), TITLES.get(rule_id, ""))
 
 
 # Deep states.

@@ -49,6 +49,14 @@ def counts(checked: Checked) -> str:
     )
 
 
+def votes(checked: Checked) -> str:
+    """Which rules the findings blame, of which one is told; empty when there is but one."""
+    if sum(count for _, count in checked.blamed) < 2:
+        return ""
+    shown = ", ".join(f"{rule or 'no rule'} {count} times" for rule, count in checked.blamed)
+    return f"blamed: {shown}; the shortest story of the first"
+
+
 def speed(checked: Checked) -> str:
     """How fast it went, and where the time was spent."""
     total = sum(checked.seconds.values())
@@ -78,6 +86,8 @@ def print_report(console: Console, checked: Checked, again: str, quiet: bool = F
         say(f"  seed   {checked.seed}")
         say(f"  done   {counts(checked)}")
         say(f"  speed  {speed(checked)}")
+        if votes(checked):
+            say(f"  found  {votes(checked)}")
         say()
     if checked.found is not None:
         say(story_of(checked, again))
@@ -141,6 +151,7 @@ def to_json(checked: Checked, again: str) -> dict[str, Any]:
             for row in checked.reach.rows()
         ],
         "deep": {state.name: str(checked.reach.deep[state]) for state in DEEP_STATES},
+        "blamed": {rule: str(count) for rule, count in checked.blamed},
         "not_reached": list(checked.not_reached),
     }
     if checked.fault is not None:

@@ -322,6 +322,20 @@ def second_helping(world: World, dice: Dice) -> None:
         world.place(taker, market, side.opposite, wanted, price, Kind.IOC)
 
 
+def meets_itself(world: World, dice: Dice) -> None:
+    """An account's newer order meets its older one, perhaps behind somebody else's."""
+    market, side = world.market(dice), dice.pick((Side.BUY, Side.SELL))
+    account, other = dice.shuffled(world.people)[:2]
+    price, lots = world.mark(market), dice.pick((1, 2, 5))
+    world.equip(account, market, 2 * lots, 8)
+    if dice.one_in(3):
+        world.equip(other, market, lots, 8)
+        world.place(other, market, side, lots, price)
+    world.place(account, market, side, lots, price)
+    kind, wanted = dice.pick(tuple(Kind)), dice.pick((1, lots, lots + 1))
+    world.place(account, market, side.opposite, wanted, price, kind)
+
+
 def orphaned_reduce_only(world: World, dice: Dice) -> None:
     """A reduce-only order rests; its position shrinks or goes; somebody hits the order."""
     holders = world.holders()

@@ -197,6 +197,7 @@ SCENES = (
     scenes.second_visit,
     scenes.queue_at_a_price,
     scenes.second_helping,
+    scenes.meets_itself,
     scenes.orphaned_reduce_only,
     scenes.broke_maker,
     scenes.reduce_under_water,

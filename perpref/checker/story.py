@@ -11,6 +11,7 @@ from perpref.checker import words
 from perpref.checker.differences import same_event, telling
 from perpref.checker.finding import Case, Finding, Kind
 from perpref.checker.reach import title
+from perpref.checker.titles import TITLES, page
 from perpref.checker.wire import Comparison, Done, MarketTerms, Terms, to_wire
 from perpref.outcome import Event, Outcome
 from perpref.state import Rulebook
@@ -97,7 +98,10 @@ class Story:
     def _rule(self) -> list[str]:
         if not self.finding.rule:
             return []
-        lines = _wrapped(f"{self.finding.rule}: {title(self.finding.rule)}")
+        rule = self.finding.rule
+        called, says = TITLES.get(rule, ""), title(rule)
+        more = f": {says}" if says not in ("", called) else "."
+        lines = _wrapped(f"{rule}, {called} ({page(rule)}){more}")
         if self.finding.because:
             lines += _wrapped(f"  The rules say: {self.finding.because}")
         return lines
