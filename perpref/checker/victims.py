@@ -70,12 +70,16 @@ def _margin_rounded_down(now: Exchange, account: AccountId, market: MarketId) ->
 
 
 def price_by_rounding(now: Exchange, account: AccountId, market: MarketId) -> int | None:
-    """The bankruptcy price if the margins that share equity were rounded down (MRG-3)."""
-    margins = _margins_rounded_down(now, account)
-    if margins == 0:
+    """The bankruptcy price if the margins that share equity were rounded down (MRG-3).
+
+    None when that leaves a position without any: then it is not a matter of rounding.
+    """
+    positions = now.accounts[account].positions
+    weights = {held: _margin_rounded_down(now, account, held) for held in positions}
+    if not all(weights.values()):
         return None
-    weight = _margin_rounded_down(now, account, market)
-    share = liquidation.part_of_equity(margin.equity(now, account), weight, margins)
+    worth, all_weights = margin.equity(now, account), sum(weights.values())
+    share = liquidation.part_of_equity(worth, weights[market], all_weights)
     size = margin.position_of(now, account, market).size
     return liquidation.price_without(now.markets[market].mark, size, share)
 
