@@ -331,7 +331,9 @@ def book_beyond_need(parting: Parting) -> str | None:
     victim, theirs = parting.victim, parting.theirs
     if victim is None or not isinstance(theirs, Cancelled) or theirs.rule not in OF_MAKERS:
         return None
-    return None if liquidation.is_due(parting.before, victim) else "LIQ-6"
+    if liquidation.is_due(parting.before, victim):
+        return None
+    return "LIQ-1" if _just_covered(parting) else "LIQ-6"
 
 
 def _earlier_limits(parting: Parting, victim: AccountId, market: MarketId) -> list[int]:
@@ -373,13 +375,21 @@ def the_guards_say_no(parting: Parting) -> str | None:
 def _of_guard(parting: Parting, event: Filled, code: RefusalCode) -> str:
     """The rule that a fill breaks which a guard refuses: its own, or the one behind it."""
     if code is liquidation.NOT_DUE and _goes_on(parting, event):
-        return WHILE_DUE[event.rule]
+        return "LIQ-1" if _just_covered(parting) else WHILE_DUE[event.rule]
     if code in (book.TAKER_CANNOT_BEAR, book.MAKER_CANNOT_BEAR):
         taker_side = code is book.TAKER_CANNOT_BEAR
         account = _judged(parting, event, taker_side)
         if account is not None and _only_reduces_by(parting.before, account, event):
             return "MRG-5"
     return code.rule
+
+
+def _just_covered(parting: Parting) -> bool:
+    """Whether the equity of the victim is its maintenance margin, which is enough (LIQ-1)."""
+    if parting.victim is None:
+        return False
+    now = health(parting.before, parting.victim)
+    return now.equity == now.maintenance
 
 
 WHILE_DUE = {"LIQ-6": "LIQ-6", "VLT-1": "LIQ-7", "ADL-3": "ADL-5", "LOSS-1": "LOSS-1"}
