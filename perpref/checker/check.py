@@ -44,7 +44,7 @@ class Checked:
 
     hello: Hello | None
     base: Terms
-    seed: int
+    seed: int | None
     budget: Budget
     examples: int = 0
     commands: int = 0
@@ -221,7 +221,7 @@ def replay(connection: Connection, case: Case, base: Terms, watch: Stopwatch) ->
     except EngineFailure as failure:
         connection.kill()
         fault = AdapterFault("does not start", str(failure), failure.stderr)
-        return Checked(None, base, 0, Budget(1), fault=fault)
+        return Checked(None, base, None, Budget(1), fault=fault)
     judge = Judge(hello.compare, watch=watch)
     finding = judge.examine(connection, case)
     found = (case, finding) if finding is not None else _ends_well(connection, base)
@@ -229,7 +229,7 @@ def replay(connection: Connection, case: Case, base: Terms, watch: Stopwatch) ->
     return Checked(
         hello,
         base,
-        0,
+        None,
         Budget(1),
         1,
         len(case.commands),

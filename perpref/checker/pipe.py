@@ -214,7 +214,7 @@ class _Process:
                     ready = selector.select(max(deadline - monotonic(), 0))
                     if not ready:
                         raise EngineFailure(
-                            Failure.HANG, f"no reply within {self._timeout:g} seconds"
+                            Failure.HANG, f"no reply within {_seconds(self._timeout)}"
                         )
                     for key, _ in ready:
                         if key.fd == self._out:
@@ -265,7 +265,7 @@ class _Process:
             status = self._child.wait(self._timeout)
         except subprocess.TimeoutExpired as error:
             raise EngineFailure(
-                Failure.HANG, f"still running {self._timeout:g} seconds after stop"
+                Failure.HANG, f"still running {_seconds(self._timeout)} after stop"
             ) from error
         if status != 0:
             raise EngineFailure(Failure.CRASH, f"after stop the engine {_how_it_ended(status)}")
@@ -295,3 +295,7 @@ class _Process:
 
 def _how_it_ended(status: int) -> str:
     return f"was ended by signal {-status}" if status < 0 else f"exited with status {status}"
+
+
+def _seconds(count: float) -> str:
+    return "1 second" if count == 1 else f"{count:g} seconds"

@@ -83,7 +83,7 @@ def print_report(console: Console, checked: Checked, again: str, quiet: bool = F
     if not quiet:
         say(f"{hello.engine} {hello.release}".rstrip())
         say(f"  mode   {mode(hello)}")
-        say(f"  seed   {checked.seed}")
+        say(f"  seed   {checked.seed if checked.seed is not None else 'none, this is a replay'}")
         say(f"  done   {counts(checked)}")
         say(f"  speed  {speed(checked)}")
         if votes(checked):
@@ -95,14 +95,17 @@ def print_report(console: Console, checked: Checked, again: str, quiet: bool = F
     if not quiet and checked.reach.examples:
         console.print(reach_table(checked, console.width))
         console.print(deep_table(checked))
-    if checked.not_reached and checked.examples > 1:
-        insists = checked.insists_on_reach
+    insists = checked.insists_on_reach
+    if checked.not_reached and checked.examples > 1 and (insists or not quiet):
         say("NOT REACHED" if insists else "Not reached, the run was too short to insist on it:")
         for missing in checked.not_reached:
             say(f"  {missing}")
         if insists:
             return
-    say(f"{hello.engine} CONFORMS to {checked.base.rulebook.name}, as far as was compared.")
+    if checked.seed is None:
+        say(f"{hello.engine} CONFORMS in this one case, as far as was compared.")
+    else:
+        say(f"{hello.engine} CONFORMS to {checked.base.rulebook.name}, as far as was compared.")
 
 
 def reach_table(checked: Checked, width: int) -> RichTable:
@@ -134,7 +137,7 @@ def to_json(checked: Checked, again: str) -> dict[str, Any]:
     """The report for a machine; a finding's `case` can be replayed."""
     report: dict[str, Any] = {
         "conforms": checked.conforms,
-        "seed": str(checked.seed),
+        "seed": None if checked.seed is None else str(checked.seed),
         "examples": str(checked.examples),
         "commands": str(checked.commands),
         "engine": to_wire(checked.hello) if checked.hello else None,

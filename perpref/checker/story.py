@@ -29,7 +29,7 @@ class Story:
     finding: Finding
     base: Terms
     comparison: Comparison
-    seed: int
+    seed: int | None
     again: str
 
     def text(self) -> str:
@@ -50,15 +50,17 @@ class Story:
     def _headline(self) -> list[str]:
         finding = self.finding
         if finding.kind is Kind.FAILURE:
-            return _wrapped(f"FINDING, {finding.failure}: {finding.what}.")
+            return _wrapped(f"FINDING, {finding.failure}: {finding.what.rstrip('.:')}.")
         rule = f" {finding.rule}" if finding.rule else ""
         return _wrapped(f"FINDING{rule}: {finding.what}.")
 
     def _commands(self) -> list[str]:
         step = self.finding.step
+        failed = self.finding.kind is Kind.FAILURE
+        here = "   <- here the engine failed" if failed else "   <- here they part"
         return [
             f"{'>' if at == step else ' '} {at + 1:>2}  {words.command(command)}"
-            + ("   <- here they part" if at == step else "")
+            + (here if at == step else "")
             for at, command in enumerate(self.case.commands[: step + 1])
         ]
 
@@ -121,7 +123,8 @@ class Story:
 
     def _stderr(self) -> list[str]:
         if not self.finding.stderr:
-            return []
+            failed = self.finding.kind is Kind.FAILURE
+            return ["The engine wrote nothing to standard error."] if failed else []
         tail = self.finding.stderr.rstrip().splitlines()
         return ["The engine's last words on standard error:", *(f"  | {line}" for line in tail)]
 
@@ -135,7 +138,8 @@ class Story:
         )
 
     def _how_again(self) -> list[str]:
-        return [f"Seed {self.seed}. Again: {self.again}"]
+        seed = f"Seed {self.seed}. " if self.seed is not None else ""
+        return [f"{seed}Again: {self.again}"]
 
 
 def changed_terms(base: Terms, terms: Terms) -> Iterator[str]:

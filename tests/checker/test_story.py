@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from attrs import evolve
@@ -11,7 +12,9 @@ from perpref.checker import words
 from perpref.checker.compare import Judge
 from perpref.checker.engine import Connection
 from perpref.checker.finding import Case, Finding
+from perpref.checker.finding import Kind as FindingKind
 from perpref.checker.story import Story
+from perpref.checker.titles import TITLES, page
 from perpref.checker.wire import Comparison, Terms
 from perpref.machine import (
     Cancel,
@@ -58,7 +61,7 @@ def test_a_story_has_the_commands_the_parting_the_rule_and_the_money() -> None:
     flat = re.sub(r"\s+", " ", text)
     assert "result done done" in flat
     assert "event 2 account 2 buys 5 of market 1 from account" in flat
-    assert "LIQ-5: The price at which closing a position uses up exactly the equity behind" in flat
+    assert "LIQ-5, The bankruptcy price (spec/liquidation.md): The price at which closing a" in flat
     assert "at the reference's marks: account 2 gains 2, account 3 loses 2." in flat
     assert "Seed 7. Again: perpref check './engine' --seed 7" in text
     assert "Terms" not in text
@@ -112,7 +115,7 @@ def test_the_last_words_of_a_failing_engine_are_told() -> None:
     text = story(pipe, Case(TERMS, CRASH))
     assert text.startswith("FINDING, crash: the engine exited with status 1 before its reply.")
     assert "  | the engine lost its mind" in text
-    assert "here they part" in text
+    assert "here the engine failed" in text
 
 
 def test_only_one_side_liquidates() -> None:
@@ -144,3 +147,26 @@ def test_only_one_side_liquidates() -> None:
 )
 def test_commands_in_words(command: Command, says: str) -> None:
     assert words.command(command) == says
+
+
+def test_a_rule_is_called_what_its_page_calls_it() -> None:
+    spec = Path(__file__).parent.parent.parent / "spec"
+    on_pages = {
+        rule: (title, f"spec/{path.name}")
+        for path in spec.glob("*.md")
+        for rule, title in re.findall(
+            r"^```\{rule\} ([A-Z]+-\d+)\n:title: (.*)$", path.read_text(encoding="utf-8"), re.M
+        )
+    }
+    assert len(on_pages) > 50
+    assert {rule: (title, page(rule)) for rule, title in TITLES.items()} == on_pages
+
+
+def test_an_engine_that_fails_is_told_apart_from_one_that_is_wrong() -> None:
+    found = Finding(FindingKind.FAILURE, "", "it exited", 1, failure="crash")
+    text = Story(Case(TERMS, CRASH), found, TERMS, Comparison(), None, "again").text()
+    assert text.splitlines()[0] == "FINDING, crash: it exited."
+    assert "<- here the engine failed" in text
+    assert "they part" not in text
+    assert "The engine wrote nothing to standard error." in text
+    assert text.endswith("\nAgain: again")
