@@ -90,9 +90,9 @@ class Search:
 
     def run(self, number: int) -> list[tuple[Case, Finding]]:
         """Search from this seed; what was found, each with the case that shows it."""
-        rounds = -(-self._budget.examples // ROUND)
+        rounds = 1 + -(-self._budget.examples // ROUND)  # one more, for examples without commands
         for index in range(rounds):
-            examples = min(ROUND, self._budget.examples - index * ROUND)
+            examples = min(ROUND, self._budget.examples - self.examples)
             chosen = settings(
                 max_examples=examples,
                 stateful_step_count=self._budget.steps,
