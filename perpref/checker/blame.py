@@ -575,7 +575,7 @@ def one_event_missing(parting: Parting) -> str | None:
         extra = theirs[0]
         if isinstance(extra, Cancelled) and _jumped_the_queue(parting, extra):
             return "BOOK-2"
-        return _of_missing(extra)
+        return _extra_payment(parting, extra) if isinstance(extra, Paid) else _of_missing(extra)
     return None
 
 
