@@ -157,4 +157,6 @@ def wrong(world: World, dice: Dice) -> None:
         machine.Unwind(NOWHERE, order),
         machine.Unwind(where, old),
     )
-    world.do(dice.pick(commands))
+    known = [command for command in commands if world.supports(command)]
+    if known:
+        world.do(dice.pick(known))

@@ -39,7 +39,7 @@ class World:
 
     def do(self, command: machine.Command) -> bool:
         """Add a command; whether the reference carried it out."""
-        if NAMES[type(command)] not in self._supported:
+        if not self.supports(command):
             return False
         self.commands.append(command)
         choices = Recording() if leaves_choice(self.exchange) else BY_RULEBOOK
@@ -49,6 +49,10 @@ class World:
             self.exchange = outcome.exchange
             return True
         return False
+
+    def supports(self, command: machine.Command) -> bool:
+        """Whether the engine has such a command."""
+        return NAMES[type(command)] in self._supported
 
     # Doing, in words.
 
