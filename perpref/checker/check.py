@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from random import Random
 from time import monotonic
 
 from attrs import evolve, field, frozen
@@ -13,7 +14,7 @@ from perpref.checker.engine import Connection, EngineFailure
 from perpref.checker.finding import Case, Finding, Kind
 from perpref.checker.minimise import Minimiser
 from perpref.checker.reach import EXPECTED_EXAMPLES, Reach
-from perpref.checker.search import Budget, Search
+from perpref.checker.search import Budget, Search, short_case
 from perpref.checker.smoke import AdapterFault, smoke_test
 from perpref.checker.stopwatch import Part, Stopwatch
 from perpref.checker.variants import base_terms
@@ -26,8 +27,7 @@ the rule that is blamed most often is the one that is broken."""
 SHORT = 9
 """A finding with more commands than this is also looked for among short examples."""
 
-SHORT_BUDGETS = (Budget(500, steps=2), Budget(500, steps=1), Budget(500, steps=3))
-SHORT_ROUNDS = 3
+SHORT_CASES = 3_000
 SHORT_SECONDS = 10.0
 
 Progress = Callable[[str, int, int], None]
@@ -164,7 +164,7 @@ def make_small(
 
     small = Minimiser(examine, base).minimise(case, finding)
     if len(small[0].commands) > SHORT and finding.kind is not Kind.FAILURE:
-        small = _shorter(connection, hello, base, seed, small, examine)
+        small = _shorter(hello, base, seed, small, examine)
     shown = examine_afresh(small[0])
     if shown is not None and shown.signature == finding.signature:
         connection.kill()
@@ -186,31 +186,23 @@ def _length(found: tuple[Case, Finding]) -> int:
 
 
 def _shorter(
-    connection: Connection,
     hello: Hello,
     base: Terms,
     seed: int,
     small: tuple[Case, Finding],
     examine: Callable[[Case], Finding | None],
 ) -> tuple[Case, Finding]:
-    """The same thing to blame, found in a short example and made small again, if that is less."""
-    end = monotonic() + SHORT_SECONDS
-    for attempt in range(SHORT_ROUNDS * len(SHORT_BUDGETS)):
-        left = end - monotonic()
-        if len(small[0].commands) <= SHORT or left <= 0:
+    """The same thing to blame, found in a short case and made small again, if that is less."""
+    random, end = Random(seed), monotonic() + SHORT_SECONDS
+    for _ in range(SHORT_CASES):
+        if len(small[0].commands) <= SHORT or monotonic() > end:
             break
-        budget = evolve(SHORT_BUDGETS[attempt % len(SHORT_BUDGETS)], seconds=left)
-        search = Search(
-            connection,
-            Judge(hello.compare),
-            base,
-            budget,
-            hello.commands,
-            wanted=small[1].signature,
-        )
-        for found in search.run(seed + attempt // len(SHORT_BUDGETS)):
-            other = Minimiser(examine, base, seconds=max(end - monotonic(), 1.0)).minimise(*found)
-            small = min(small, other, key=_length)
+        case = short_case(random, base, hello.commands)
+        found = examine(case)
+        if found is not None and found.signature == small[1].signature:
+            left = max(end - monotonic(), 1.0)
+            again = Minimiser(examine, base, seconds=left).minimise(case, found)
+            small = min(small, again, key=_length)
     return small
 
 

@@ -8,6 +8,7 @@ one go, so that an engine behind a pipe is never waited for between two commands
 from __future__ import annotations
 
 from collections.abc import Callable
+from random import Random
 from time import monotonic
 
 from attrs import frozen
@@ -32,9 +33,6 @@ ROUND = 100
 PATIENCE = 60
 """So many examples after the first finding no further one is waited for."""
 
-SHORT_STEPS = 2
-"""An example of so few steps starts more often with nothing, so that a scene is seen alone."""
-
 DRAWN = st.binary(min_size=BYTES, max_size=BYTES)
 
 
@@ -57,10 +55,7 @@ class _Stop(BaseException):
 
 
 class Search:
-    """Examples until enough is found or the budget is used up.
-
-    With `wanted`, only a finding with this signature counts.
-    """
+    """Examples until enough is found or the budget is used up."""
 
     def __init__(
         self,
@@ -71,10 +66,8 @@ class Search:
         supported: tuple[str, ...] = tuple(COMMANDS),
         reach: Reach | None = None,
         progress: Callable[[int, int], None] | None = None,
-        wanted: tuple[str, str] | None = None,
     ) -> None:
         self.base = base
-        self.steps = budget.steps
         self.supported = supported
         self.judge = judge
         self.examples = 0
@@ -84,7 +77,6 @@ class Search:
         self._budget = budget
         self._reach = reach
         self._progress = progress
-        self._wanted = wanted
         self._last = budget.examples
         self._deadline = None if budget.seconds is None else monotonic() + budget.seconds
 
@@ -120,7 +112,7 @@ class Search:
         finding = self.judge.examine(self._connection, case)
         if self._progress is not None:
             self._progress(self.examples, self.commands)
-        if finding is not None and self._wanted in (None, finding.signature):
+        if finding is not None:
             if not self.findings:
                 self._last = min(self._last, self.examples + PATIENCE)
             shown = case.terms, case.commands[: finding.step + 1]
@@ -146,7 +138,7 @@ def _machine(search: Search) -> type[RuleBasedStateMachine]:
             step = dice.pick((1, 1, 3))
             accounts = [AccountId(2 + step * index) for index in range(people)]
             self.world = World(terms, accounts, search.supported, search.judge.watch)
-            if dice.below(3) > (search.steps <= SHORT_STEPS):
+            if dice.below(3):
                 scenes.open_interest(self.world, dice)
 
         def teardown(self) -> None:
@@ -206,3 +198,14 @@ SCENES = (
     scenes.funding_spell,
 )
 """Rules that add a few commands, towards states that single ones seldom reach."""
+
+
+def short_case(random: Random, base: Terms, supported: tuple[str, ...]) -> Case:
+    """A scene or two, thought up without a search: what they lead to needs few commands."""
+    dice = Dice(random.randbytes(BYTES))
+    people = [AccountId(2 + index) for index in range(dice.pick((3, 3, 4)))]
+    world = World(varied(base, dice), people, supported)
+    for _ in range(dice.pick((1, 1, 2, 3))):
+        act = dice.pick((*SCENES, *SCENES, *ACTS))
+        act(world, Dice(random.randbytes(BYTES)))
+    return Case(world.terms, tuple(world.commands))
