@@ -45,7 +45,6 @@ from perpref.rules import adl, book, ledger, liquidation, loss, vault
 from perpref.rules.fee import liquidation_fee, trading_fee
 from perpref.rules.margin import equity, health, position_of
 from perpref.rules.position import traded
-from perpref.scheduler import may_take_over
 from perpref.state import VAULT, Exchange, Order, Side
 from perpref.state import Kind as OrderKind
 from perpref.units import AccountId, MarketId, sign
@@ -367,9 +366,10 @@ def the_guards_say_no(parting: Parting) -> str | None:
     if not isinstance(event, Filled):
         return None
     try:
-        return _attempt(parting, event)
+        _attempt(parting, event)
     except Refusal as refused:
         return _of_guard(parting, event, refused.code)
+    return None
 
 
 def _of_guard(parting: Parting, event: Filled, code: RefusalCode) -> str:
@@ -427,18 +427,14 @@ def guard_sentence(clues: Clues) -> str:
     return ""
 
 
-def _attempt(parting: Parting, event: Filled) -> str | None:
-    """Carry out the engine's fill on the reference. Raises Refusal when a guard says no.
-
-    The rule that forbids it, when that is no guard of the action itself.
-    """
+def _attempt(parting: Parting, event: Filled) -> None:
+    """Carry out the engine's fill on the reference. Raises Refusal when a guard says no."""
     now, market, lots = parting.before, event.market, event.lots
     victim, other = parties_by_part(now, event)
     match event.rule:
         case "VLT-1":
             vault.take_over(now, victim, market, lots)
-            if not may_take_over(now, victim, market, 1):  # there must be no gap
-                return "VLT-1"
+            vault.take_over(now, victim, market, 1)  # there must be no gap (VLT-1)
         case "ADL-3":
             adl.deleverage(now, victim, other, market, lots)
         case "LOSS-1":
@@ -450,12 +446,11 @@ def _attempt(parting: Parting, event: Filled) -> str | None:
         case "BOOK-3":
             taker = _taker(parting.clues.command)
             if taker is None:
-                return None
+                return
             maker_account = event.seller if taker.account == event.buyer else event.buyer
             maker = _maker(now, event, maker_account)
             if maker is not None:
                 book.match(now, market, taker, maker, event.price)
-    return None
 
 
 def _maker(now: Exchange, event: Filled, account: AccountId) -> Order | None:
@@ -670,6 +665,8 @@ def _extra_payment(parting: Parting, theirs: Paid) -> str:
     for traced in parting.clues.traced:
         ours = traced.event
         if isinstance(ours, Paid) and ours.rule == theirs.rule and ours.amount == 0:
+            if ours.rule in ("FEE-2", "FEE-3") and _is_the_other_fee(parting, ours, theirs):
+                return ours.rule
             return SAME_RULE.get((theirs.rule, "amount"), theirs.rule)
     return _of_missing(theirs)
 
