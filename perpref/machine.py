@@ -10,6 +10,7 @@ from perpref import scheduler
 from perpref.outcome import Outcome, Refused
 from perpref.rule_registry import Refusal
 from perpref.rules import book, ledger
+from perpref.rules.adl import is_price_safe
 from perpref.rules.ledger import EMPTY
 from perpref.scheduler import BY_RULEBOOK, Choices, Run
 from perpref.state import TREASURY, VAULT, Exchange, Kind, Market, Order, Rulebook, Side, Stage
@@ -116,8 +117,14 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
         ("taker_fee", rulebook.taker_fee, "FEE-1"),
         ("liquidation_fee", rulebook.liquidation_fee, "FEE-4"),
         ("funding_cap", rulebook.funding_cap, "FUND-1"),
+        ("deleverage_gap", rulebook.deleverage_gap, "ADL-3"),
     ):
         _require_between(name, rate, 0, PARTS, rule_id)
+    if not is_price_safe(rulebook):
+        raise InvalidTerms(
+            "deleverage_price: at the previous mark a solvent account could be ruined, so "
+            "deleverage_only_insolvent must be true (ADL-6)"
+        )
     _require_between("vault_boundary", rulebook.vault_boundary, 0, MAX_CASH, "VLT-4")
     stages = rulebook.waterfall
     in_order = tuple(stage for stage in Stage if stage in stages)
@@ -134,6 +141,7 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
         _require_between(f"{name}: initial_rate", market.initial_rate, least, PARTS, "MRG-4")
         _require_between(f"{name}: vault_cap", market.vault_cap, 0, MAX_LOTS, "VLT-2")
         _require_between(f"{name}: mark", market.mark, 1, MAX_PRICE, "UNIT-2")
+        _require_between(f"{name}: previous_mark", market.previous_mark, 1, MAX_PRICE, "UNIT-2")
 
 
 def _require_between(name: str, value: int, least: int, most: int, rule_id: str) -> None:

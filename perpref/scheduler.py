@@ -307,15 +307,21 @@ def may_take_over(exchange: Exchange, account: AccountId, market: MarketId, lots
 def close_against_winners(run: Run, account: AccountId, market: MarketId) -> None:
     """Third stage: the queue, each closed as far as needed and as far as it can bear (ADL-5).
 
-    Only the last one, or one that could bear no more, is closed in part.
+    Only the last one, or one that could bear no more, is closed in part. One that would be left
+    riskier is passed over where the rulebook spares it that.
     """
     for counterparty in run.choices.counterparties(run.exchange, account, market):
-        if not closable(run.exchange, account, market):
+        if not closable(run.exchange, account, market) or not adl.triggered(run.exchange, account):
             return
         size = abs(margin.position_of(run.exchange, account, market).size)
         bearable = adl.bearable(run.exchange, account, counterparty, market)
-        if bearable > 0:
+        if bearable == 0:
+            continue
+        try:
             run.do(adl.deleverage, account, counterparty, market, min(size, bearable))
+        except Refusal as refusal:
+            if refusal.code is not adl.CANNOT_BEAR:
+                raise
 
 
 def close_at_mark(run: Run, account: AccountId, market: MarketId) -> None:
@@ -336,11 +342,6 @@ STAGES: dict[Stage, Callable[[Run, AccountId, MarketId], None]] = {
 }
 
 
-def rank(first: adl.Standing, second: adl.Standing) -> int:
-    """Negative when the first comes before the second (ADL-2)."""
-    return -1 if adl.outranks(first, second) else 1
-
-
 @rule("ADL-5")
 def queue(exchange: Exchange, account: AccountId, market: MarketId) -> list[AccountId]:
     """All accounts on the other side of a position, first in rank first (ADL-2)."""
@@ -350,6 +351,11 @@ def queue(exchange: Exchange, account: AccountId, market: MarketId) -> list[Acco
         for other in exchange.accounts
         if margin.position_of(exchange, other, market).size * size < 0
     ]
+    ranking = exchange.rulebook.deleverage_ranking
+
+    def rank(first: adl.Standing, second: adl.Standing) -> int:
+        return -1 if adl.outranks(first, second, ranking) else 1
+
     standings.sort(key=cmp_to_key(rank))
     return [standing.account for standing in standings]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from perpref.table import Table
 from perpref.units import AccountId, MarketId, OrderId
@@ -48,6 +48,25 @@ class Stage(Enum):
     VAULT = "vault"
     DELEVERAGE = "deleverage"
     RESIDUAL = "residual"
+
+
+class Ranking(Enum):
+    """What puts one counterparty before another in the queue of an ADL (ADL-2)."""
+
+    LEVERAGED_RETURN = "leveraged_return"
+    SIGNED_RETURN = "signed_return"
+    MARGINED_RETURN = "margined_return"
+    MARK_TO_ENTRY = "mark_to_entry"
+    MARK_TO_ENTRY_LITERAL = "mark_to_entry_literal"
+
+
+class ForcedPrice(Enum):
+    """The price at which an ADL closes (ADL-3)."""
+
+    BANKRUPTCY = "bankruptcy"
+    MARK = "mark"
+    PREVIOUS_MARK = "previous_mark"
+    BANKRUPTCY_UNLESS_FAR = "bankruptcy_unless_far"
 
 
 class Chooser(Enum):
@@ -98,7 +117,7 @@ class Order:
 
 @frozen
 class Market:
-    """One market: its rates, its mark price and its resting orders.
+    """One market: its rates, its mark price and the one before, and its resting orders.
 
     Rates are in parts per million of notional. `vault_cap` bounds the vault's size here, in lots.
     """
@@ -108,6 +127,7 @@ class Market:
     vault_cap: int
     mark: int
     orders: Table[OrderId, Order] = field(factory=Table)
+    previous_mark: int = field(default=Factory(lambda market: market.mark, takes_self=True))
 
 
 @frozen
@@ -117,7 +137,10 @@ class Rulebook:
     Rates are in parts per million; `vault_boundary` is the equity, in quanta, below which a
     takeover may not bring the vault. `counterparty` and `price` say who picks the next account to
     deleverage (ADL-5) and the price of a fill between two limits (BOOK-3). The last stage of the
-    waterfall is RESIDUAL: it is the one that cannot fail (LIQ-7).
+    waterfall is RESIDUAL: it is the one that cannot fail (LIQ-7). What begins with `deleverage`
+    says how an ADL closes: in which order (ADL-2), at which price (ADL-3; the gap, in parts per
+    million of the mark, belongs to BANKRUPTCY_UNLESS_FAR alone), whether only an insolvent account
+    (ADL-6), and whether a counterparty may be left riskier than it was (ADL-4).
     """
 
     name: str
@@ -129,6 +152,11 @@ class Rulebook:
     waterfall: tuple[Stage, ...]
     counterparty: Chooser = Chooser.RULEBOOK
     price: Chooser = Chooser.RULEBOOK
+    deleverage_ranking: Ranking = Ranking.LEVERAGED_RETURN
+    deleverage_price: ForcedPrice = ForcedPrice.BANKRUPTCY
+    deleverage_gap: int = 0
+    deleverage_only_insolvent: bool = False
+    deleverage_never_riskier: bool = False
 
 
 @frozen

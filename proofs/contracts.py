@@ -23,7 +23,7 @@ from attrs import frozen
 from perpref.rules import adl, book, fee, ledger, liquidation, margin, position
 from perpref.rules.adl import Standing
 from perpref.rules.margin import Health
-from perpref.state import Market, Order, Position
+from perpref.state import Market, Order, Position, Ranking, Rulebook
 from proofs.executor import (
     all_of,
     any_of,
@@ -182,7 +182,29 @@ def _healths(before: Health, after: Health, reducing: bool) -> bool:
     )
 
 
-def _score(standing: Standing) -> tuple[int, int]:
+def _forced_price(rulebook: Rulebook, bankruptcy: int, mark: int, previous_mark: int) -> int:
+    """By an_adl_closes_a_solvent_account_at_its_bankruptcy_price_or_at_the_mark."""
+    price = fresh_int("price of the ADL")
+    assume(price >= 1)
+    assume(any_of(rulebook.deleverage_only_insolvent, price == bankruptcy, price == mark))
+    return price
+
+
+def _triggers(equity: int, only_insolvent: bool) -> bool:
+    """By an_adl_may_wait_for_insolvency."""
+    triggered = fresh_bool("triggered")
+    assume(implies(all_of(triggered, only_insolvent), equity < 0))
+    return triggered
+
+
+def _bears_closing(before: Health, after: Health, never_riskier: bool) -> bool:
+    """By a_closing_that_is_borne_leaves_a_counterparty_solvent_or_no_worse."""
+    borne = fresh_bool("closing borne")
+    assume(implies(borne, any_of(after.equity >= 0, after.equity >= before.equity)))
+    return borne
+
+
+def _score(standing: Standing, ranking: Ranking) -> tuple[int, int]:
     """By a_score_has_a_positive_denominator."""
     numerator, denominator = fresh_int("score"), fresh_int("base")
     assume(denominator >= 1)
@@ -237,23 +259,43 @@ CONTRACTS = (
     Contract(margin.reduces, (book,), lambda before, after: all_of(), _reduces),
     Contract(margin.bears_fill, (book,), _healths, _bears_fill),
     Contract(
+        adl.forced_price,
+        (adl,),
+        lambda rulebook, bankruptcy, mark, previous_mark: all_of(
+            bankruptcy >= 1, mark >= 1, previous_mark >= 1
+        ),
+        _forced_price,
+    ),
+    Contract(adl.triggers, (adl,), lambda equity, only_insolvent: all_of(), _triggers),
+    Contract(
+        adl.bears_closing,
+        (adl,),
+        lambda before, after, never_riskier: all_of(),
+        _bears_closing,
+    ),
+    Contract(
         adl.score,
         (adl,),
-        lambda standing: standing.cost >= 1,
+        lambda standing, ranking: all_of(standing.cost >= 1, standing.notional >= 1),
         _score,
+        lambda standing, ranking: (standing,),
     ),
 )
 
 ALL_CONTRACTS = tuple(contract.name for contract in CONTRACTS)
 
-CLOSING = (
+PRICED = (
     "traded",
     "maintenance_margin",
     "initial_margin",
     "part_of_equity",
     "price_without",
+    "forced_price",
 )
-"""What closing a position off the book takes for granted."""
+"""What closing a position off the book at a price takes for granted."""
+
+CLOSING = (*PRICED, "triggers", "bears_closing")
+"""The same, and the guards of an ADL."""
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from attrs import frozen
 
 from proofs.executor import SymBool, SymInt, assume, explore
 from proofs.executor.structure import fields_of, same
+from proofs.executor.terms import AnyChoice
 
 _instances = count()
 _summaries: dict[object, Summary] = {}
@@ -92,6 +93,8 @@ def _placeholders(value: Any, prefix: str) -> Any:
             return SymBool(z3.Bool(f"{prefix}.{next(numbers)}"))
         if isinstance(part, SymInt | int):
             return SymInt(z3.Int(f"{prefix}.{next(numbers)}"))
+        if isinstance(part, AnyChoice):
+            return part.example
         if isinstance(part, tuple):
             return tuple(rebuild(one) for one in part)
         if attrs.has(type(part)):
@@ -107,6 +110,8 @@ def _shape(value: Any) -> object:
         return bool
     if isinstance(value, SymInt | int):
         return int
+    if isinstance(value, AnyChoice):
+        return value.example
     if isinstance(value, tuple):
         return tuple(_shape(part) for part in value)
     if attrs.has(type(value)):

@@ -17,9 +17,11 @@ from perpref.state import (
     FLAT,
     Account,
     Exchange,
+    ForcedPrice,
     Market,
     Order,
     Position,
+    Ranking,
     Rulebook,
     Side,
     Stage,
@@ -33,7 +35,16 @@ from perpref.units import (
     MarketId,
     OrderId,
 )
-from proofs.executor import Additive, SymTable, all_of, assume, fresh_bool, fresh_int, implies
+from proofs.executor import (
+    Additive,
+    SymTable,
+    all_of,
+    any_choice,
+    assume,
+    fresh_bool,
+    fresh_int,
+    implies,
+)
 from proofs.executor.explore import Run, running
 
 
@@ -55,7 +66,11 @@ def between(name: str, least: int, most: int) -> int:
 
 
 def any_rulebook() -> Rulebook:
-    """Any valid rulebook: fees are rates, funding is capped, the boundary is any amount."""
+    """Any valid rulebook: fees are rates, funding is capped, the boundary is any amount.
+
+    The price and the ranking of an ADL are nobody's business but their own theorems', which go
+    through all of them.
+    """
     return Rulebook(
         name="any",
         maker_fee=between("maker_fee", 0, PARTS),
@@ -64,7 +79,17 @@ def any_rulebook() -> Rulebook:
         funding_cap=between("funding_cap", 0, PARTS),
         vault_boundary=between("vault_boundary", 0, MAX_CASH),
         waterfall=tuple(Stage),
+        deleverage_gap=between("deleverage_gap", 0, PARTS),
+        deleverage_price=any_choice("deleverage_price", ForcedPrice.BANKRUPTCY),
+        deleverage_ranking=any_ranking(),
+        deleverage_only_insolvent=fresh_bool("deleverage_only_insolvent"),
+        deleverage_never_riskier=fresh_bool("deleverage_never_riskier"),
     )
+
+
+def any_ranking() -> Ranking:
+    """Any ranking, which whoever compares scores may not ask about."""
+    return any_choice("deleverage_ranking", Ranking.LEVERAGED_RETURN)
 
 
 def sound(position: Position) -> bool:
@@ -139,6 +164,7 @@ def _any_exchange(missing: bool) -> Exchange:
             between(f"{name}.vault_cap", 0, MAX_LOTS),
             between(f"{name}.mark", 1, MAX_PRICE),
             orders,
+            between(f"{name}.previous_mark", 1, MAX_PRICE),
         )
 
     ordered = margins_ordered(margin.maintenance_margin, margin.initial_margin)

@@ -47,11 +47,11 @@ def faulty(tmp_path: Path) -> str:
 
 @pytest.mark.parametrize("engine", ["reference", REFERENCE])
 def test_an_engine_that_conforms(engine: str) -> None:
-    result = run(engine, "--seed", "3", "--examples", "20")
+    result = run(engine, "--seed", "4", "--examples", "20")
     assert result.exit_code == 0, result.output
     assert "reference CONFORMS to textbook" in result.output
     assert "refusals exact; amounts exact; compared: custody, collateral" in result.output
-    assert "seed   3" in result.output
+    assert "seed   4" in result.output
     assert "20 examples" in result.output
     assert "commands per second" in result.output
     assert "VLT-3" in result.output

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from attrs import frozen
+from attrs import evolve, frozen
 
 from perpref import machine
 from perpref.machine import (
@@ -130,6 +130,13 @@ BY_ACTION: dict[str, Provocation] = {
     ),
     "more_than_there_is": Provocation(LOSER, lambda x: vault.take_over(x, ANN, GOLD, 11)),
     "not_opposite": Provocation(LOSER, lambda x: adl.deleverage(x, ANN, CY, GOLD, 1)),
+    "only_insolvent": Provocation(
+        evolve(
+            exchange({ANN: holds(30, (10, 1_000)), BOB: holds(500, (-10, -1_000))}, market(100)),
+            rulebook=evolve(rules(), deleverage_only_insolvent=True),
+        ),
+        lambda x: adl.deleverage(x, ANN, BOB, GOLD, 1),
+    ),
     "counterparty_cannot_bear": Provocation(LOSER, lambda x: adl.deleverage(x, ANN, BOB, GOLD, 1)),
     "no_deficit": Provocation(LOSER, lambda x: loss.socialise(x, VAULT, BOB, 2)),
     "not_flat": Provocation(LOSER, lambda x: loss.socialise(x, ANN, VAULT, 1_000)),

@@ -35,6 +35,14 @@ VAULT = 0
 TREASURY = 1
 
 STAGES = ["book", "vault", "deleverage", "residual"]
+RANKINGS = [
+    "leveraged_return",
+    "signed_return",
+    "margined_return",
+    "mark_to_entry",
+    "mark_to_entry_literal",
+]
+PRICES = ["bankruptcy", "mark", "previous_mark", "bankruptcy_unless_far"]
 
 REFUSALS = {  # code: phase, rule
     "id_out_of_bounds": ("validate", "UNIT-4"),
@@ -200,6 +208,10 @@ class Market:
     mark: int
     orders: dict[int, Order] = field(default_factory=dict)
     halves: dict[int, Half] = field(default_factory=lambda: {1: Half(1), -1: Half(-1)})
+    previous_mark: int = 0
+
+    def __post_init__(self) -> None:
+        self.previous_mark = self.previous_mark or self.mark
 
     def add(self, order: Order) -> None:
         self.orders[order.number] = order
@@ -230,6 +242,11 @@ class Terms:
     vault_boundary: int
     waterfall: list[str]
     markets: dict[int, MarketTerms]
+    ranking: str = RANKINGS[0]
+    forced_price: str = PRICES[0]
+    gap: int = 0
+    only_insolvent: bool = False
+    never_riskier: bool = False
 
 
 class Standing(NamedTuple):
@@ -566,7 +583,7 @@ class Exchange:
         """MARK-1."""
         there = self.market(market)
         check(1 <= price <= MAX_PRICE, "price_out_of_bounds")
-        there.mark = price
+        there.previous_mark, there.mark = there.mark, price
         self.record("marked", "MARK-1", market=market, price=price)
         self.liquidate_all()
 
@@ -738,13 +755,12 @@ class Exchange:
         side = sign(account.position(market.number).size)
 
         def rank(other: Account) -> tuple[Fraction, int, int]:
-            size, cost = held = other.positions[market.number]
-            profit = self.profit(market.number, held)
-            score = Fraction(
-                profit * abs(size) * market.mark, abs(cost) * max(self.equity(other), 1)
-            )
+            size, cost = other.positions[market.number]
+            score = self.score(other, market)
             if self.fault == "score-without-leverage":
-                score = Fraction(profit, abs(cost))
+                score = Fraction(
+                    self.profit(market.number, other.positions[market.number]), abs(cost)
+                )
             lots = -abs(size) if self.fault == "smaller-first" else abs(size)
             number = other.number
             if self.fault == "ties-by-account-descending":
@@ -754,17 +770,59 @@ class Exchange:
         others = self.accounts.values()
         return sorted((a for a in others if a.position(market.number).size * side < 0), key=rank)
 
+    def score(self, other: Account, market: Market) -> Fraction:
+        """ADL-2, as the rulebook ranks."""
+        size, cost = held = other.positions[market.number]
+        profit, notional = self.profit(market.number, held), abs(size) * market.mark
+        equity = self.equity(other)
+        worth, entry = max(equity, 1), abs(cost)
+        ranking = self.terms.ranking
+        if ranking == "leveraged_return":
+            return Fraction(profit, entry) * Fraction(notional, worth)
+        if ranking == "signed_return":
+            weight, weights = self.maintenance_of(market, size), self.maintenance(other)
+            leverage = Fraction(notional, max(equity * weight // weights, 1))
+            return Fraction(profit, entry) * (leverage if profit > 0 else 1 / leverage)
+        if ranking == "margined_return":
+            if profit <= 0 or equity <= 0:
+                return Fraction(0)
+            return Fraction(profit, max(other.cash, 1)) * Fraction(self.maintenance(other), equity)
+        moved = Fraction(notional, entry)
+        if ranking == "mark_to_entry" and size < 0:
+            moved = 1 / moved
+        return moved * Fraction(notional, worth)
+
+    def forced_price(self, account: Account, market: Market) -> int:
+        """ADL-3, as the rulebook prices."""
+        rule, price = self.terms.forced_price, self.bankruptcy_price(account, market)
+        far = abs(market.mark - price) * MILLION > self.terms.gap * market.mark
+        if rule == "mark" or (rule == "bankruptcy_unless_far" and far):
+            return market.mark
+        return market.previous_mark if rule == "previous_mark" else price
+
     def deleverage(self, account: Account, market: Market) -> None:
         """ADL-5."""
         side = sign(account.position(market.number).size)
         for other in self.queue(account, market):
             if not self.to_close(account, market):
                 return
-            price = self.bankruptcy_price(account, market)  # ADL-3
+            if self.terms.only_insolvent and self.equity(account) >= 0:  # ADL-6
+                return
+            price = self.forced_price(account, market)
             left = abs(account.position(market.number).size)
             lots = min(left, self.bearable(other, market, side * (price - market.mark)))
-            if lots:
+            if lots and self.spared(other, market, side * lots, price):
                 self.fill(account, other, market, -side * lots, price, "ADL-3")
+
+    def spared(self, other: Account, market: Market, lots: int, price: int) -> bool:
+        """ADL-4: whether the counterparty, `lots` later, is left no riskier where that counts."""
+        if not self.terms.never_riskier:
+            return True
+        equity, needs = self.equity(other), self.maintenance(other)
+        held = other.position(market.number).size
+        worth = equity + lots * (market.mark - price)
+        lower = self.maintenance_of(market, held + lots) - self.maintenance_of(market, held)
+        return worth * needs >= equity * (needs + lower)
 
     def bearable(self, other: Account, market: Market, loss: int) -> int:
         """ADL-4: the lots that a counterparty can be closed by, at this loss on each."""
@@ -828,6 +886,12 @@ def between(value: object, low: int, high: int, what: str) -> int:
     return result
 
 
+def known(value: object, words: list[str]) -> str:
+    if value not in words:
+        raise Malformed(f"{value!r} is none of {', '.join(words)}")
+    return str(value)
+
+
 def flag(value: object) -> bool:
     if not isinstance(value, bool):
         raise Malformed(f"{value!r} is not true or false")
@@ -883,6 +947,9 @@ def read_terms(terms: Json) -> Terms:
     for choice in ("counterparty", "price"):
         if book.get(choice, "rulebook") != "rulebook":
             raise Malformed(f"this engine does not choose: {choice}")
+    waits = flag(book.get("deleverage_only_insolvent", False))
+    if book.get("deleverage_price") == "previous_mark" and not waits:  # ADL-6
+        raise Malformed("the previous mark is a price for insolvent accounts only")
     waterfall = book["waterfall"]
     if waterfall != [s for s in STAGES if s in waterfall] or waterfall[-1:] != ["residual"]:
         raise Malformed("the stages of the waterfall are unknown, or not in order")
@@ -902,6 +969,11 @@ def read_terms(terms: Json) -> Terms:
         funding_cap=between(book["funding_cap"], 0, MILLION, "the funding cap"),
         vault_boundary=between(book["vault_boundary"], 0, MAX_CASH, "the vault boundary"),
         waterfall=waterfall,
+        ranking=known(book.get("deleverage_ranking", RANKINGS[0]), RANKINGS),
+        forced_price=known(book.get("deleverage_price", PRICES[0]), PRICES),
+        gap=between(book.get("deleverage_gap", "0"), 0, MILLION, "the gap"),
+        only_insolvent=waits,
+        never_riskier=flag(book.get("deleverage_never_riskier", False)),
         markets=markets,
     )
 
@@ -996,7 +1068,11 @@ class Engine:
         markets = {}
         for key, market in exchange.markets.items():
             orders = [show_order(order) for _, order in sorted(market.orders.items())]
-            markets[str(key)] = {"mark": str(market.mark), "orders": orders}
+            markets[str(key)] = {
+                "mark": str(market.mark),
+                "previous_mark": str(market.previous_mark),
+                "orders": orders,
+            }
         state = {
             "custody": str(exchange.custody),
             "accounts": accounts,
@@ -1027,6 +1103,8 @@ class Engine:
         for key, shown in state["markets"].items():
             there = exchange.market(number(key))
             there.mark = between(shown["mark"], 1, MAX_PRICE, "a mark")
+            before = number(shown.get("previous_mark", "0"))
+            there.previous_mark = before or there.mark
             orders = [self.read_order(order) for order in shown.get("orders", [])]
             for order in sorted(orders, key=lambda order: order.number):
                 exchange.opened(order.account)

@@ -14,6 +14,26 @@ from perpref.state import Chooser, Exchange, Order, Stage
 from perpref.units import AccountId, MarketId
 
 
+def lots_to_close(
+    exchange: Exchange, account: AccountId, counterparty: AccountId, market: MarketId
+) -> int:
+    """How many lots an ADL would close here: as many as are left and the counterparty can bear."""
+    size = abs(margin.position_of(exchange, account, market).size)
+    return min(size, adl.bearable(exchange, account, counterparty, market))
+
+
+def could_be_closed(
+    exchange: Exchange, account: AccountId, counterparty: AccountId, market: MarketId
+) -> bool:
+    """Whether an ADL would close anything here, rather than pass the counterparty over."""
+    lots = lots_to_close(exchange, account, counterparty, market)
+    try:
+        adl.deleverage(exchange, account, counterparty, market, lots)
+    except Refusal:
+        return False
+    return True
+
+
 class IllegalChoice(Exception):
     """The engine made a choice that a rule forbids, or did not say what it chose."""
 
@@ -80,8 +100,10 @@ class Reported:
         bankruptcy price so that it could: then the engine's events tell what it did.
         """
         now = self.run.exchange
+        if not adl.triggered(now, account):
+            return True
         others = [other for other in queue(now, account, market) if other not in used]
-        able = {other for other in others if adl.bearable(now, account, other, market) > 0}
+        able = {other for other in others if could_be_closed(now, account, other, market)}
         unable.update(other for other in others if other not in able)
         if able - unable or not able:
             return not able
@@ -129,7 +151,8 @@ class Reported:
         try:
             adl.require_opposite(now, account, counterparty, market, 1)
             if stage is Stage.DELEVERAGE:
-                adl.deleverage(now, account, counterparty, market, 1)
+                lots = max(1, lots_to_close(now, account, counterparty, market))
+                adl.deleverage(now, account, counterparty, market, lots)
         except Refusal as refusal:
             raise IllegalChoice(refusal.code.rule, f"{who}: {refusal}") from refusal
 

@@ -13,6 +13,7 @@ initial_rate = { value = 100_000, source = "…", status = "published" }
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from attrs import evolve, frozen
 
 from perpref.checker.files import Document, Value, find, one_of, read_document
 from perpref.checker.wire import MarketTerms, Terms
-from perpref.state import Chooser, Rulebook, Stage
+from perpref.rules.adl import is_price_safe
+from perpref.state import Chooser, ForcedPrice, Ranking, Rulebook, Stage
 from perpref.units import MAX_CASH, MAX_ID, MAX_LOTS, MAX_PRICE, PARTS, MarketId
 
 STATUSES = {
@@ -63,22 +65,31 @@ def _integer(lowest: int, highest: int, rule: str) -> Reader:
     return lambda value: value.integer(lowest, highest, rule)
 
 
-def _chooser(rule: str) -> Reader:
-    choosers = {chooser.value: chooser for chooser in Chooser}
-    return lambda value: value.one_of(choosers, "a chooser", rule)
+def _one_of(kind: type[Enum], what: str, rule: str) -> Reader:
+    known = {member.value: member for member in kind}
+    return lambda value: value.one_of(known, what, rule)
 
 
-RULES: Mapping[str, Reader] = {
+RULES: dict[str, Reader] = {
     "maker_fee": _integer(0, MAX_FEE, "FEE-2"),
     "taker_fee": _integer(0, MAX_FEE, "FEE-3"),
     "liquidation_fee": _integer(0, MAX_FEE, "FEE-4"),
     "funding_cap": _integer(0, MAX_FUNDING, "FUND-1"),
     "vault_boundary": _integer(0, MAX_CASH, "VLT-4"),
     "waterfall": _waterfall,
-    "counterparty": _chooser("ADL-5"),
-    "price": _chooser("BOOK-3"),
+    "counterparty": _one_of(Chooser, "a chooser", "ADL-5"),
+    "price": _one_of(Chooser, "a chooser", "BOOK-3"),
 }
-"""The keys of a rulebook besides its name."""
+"""The keys that a rulebook needs besides its name."""
+
+POLICIES: dict[str, Reader] = {
+    "deleverage_ranking": _one_of(Ranking, "a ranking", "ADL-2"),
+    "deleverage_price": _one_of(ForcedPrice, "a price", "ADL-3"),
+    "deleverage_gap": _integer(0, PARTS, "ADL-3"),
+    "deleverage_only_insolvent": Value.flag,
+    "deleverage_never_riskier": Value.flag,
+}
+"""The keys that may be left out; the textbook's choice then stands."""
 
 MARKET: Mapping[str, Reader] = {
     "initial_rate": _integer(1, PARTS, "MRG-4"),
@@ -130,10 +141,15 @@ def load_venue(name: str, near: Path | None = None) -> Venue:
 def read_venue(document: Document) -> Venue:
     """The venue in a document. Raises BadInput."""
     root = document.root
-    root.allow("name", "title", *RULES, "market")
+    root.allow("name", "title", *RULES, *POLICIES, "market")
     name, title = root.need("name").text(), root.need("title").text()
     sources: dict[str, Source] = {}
     rules = {key: _sourced(root.need(key), reader, sources) for key, reader in RULES.items()}
+    for key, reader in POLICIES.items():
+        if (given := root.get(key)) is not None:
+            rules[key] = _sourced(given, reader, sources)
+    rulebook = Rulebook(name, **rules)
+    require_safe_price(root, rulebook)
     markets: dict[str, MarketId] = {}
     terms: dict[MarketId, MarketTerms] = {}
     for market in root.need("market", "a table [market.NAME] for each market").entries():
@@ -142,7 +158,19 @@ def read_venue(document: Document) -> Venue:
         terms[identifier] = _market_terms(market, sources)
     if not markets:
         raise root.need("market").bad("no markets", "a table [market.NAME] for each market")
-    return Venue(title, Rulebook(name, **rules), markets, terms, sources)
+    return Venue(title, rulebook, markets, terms, sources)
+
+
+def require_safe_price(root: Value, rulebook: Rulebook) -> None:
+    """Refuse a price of ADL that could ruin a solvent account (ADL-6)."""
+    if not is_price_safe(rulebook):
+        waits = root.get("deleverage_only_insolvent") or root.need("deleverage_price")
+        raise waits.bad(
+            "a solvent account could be ruined at the previous mark",
+            "deleverage_only_insolvent must be true with this price",
+            "ADL-6",
+            shown=False,
+        )
 
 
 def _market_id(market: Value, known: Mapping[str, MarketId]) -> MarketId:
@@ -193,10 +221,10 @@ def overridden(venue: Venue, changes: Value) -> Venue:
     Raises:
         BadInput: a value is not allowed.
     """
-    changes.allow(*RULES, "market")
+    changes.allow(*RULES, *POLICIES, "market")
     rules = {
         key: reader(value)
-        for key, reader in RULES.items()
+        for key, reader in (RULES | POLICIES).items()
         if (value := changes.get(key)) is not None
     }
     markets, terms = dict(venue.markets), dict(venue.terms)
@@ -206,7 +234,9 @@ def overridden(venue: Venue, changes: Value) -> Venue:
         identifier = markets[market.name] if known else _market_id(market, markets)
         markets[market.name] = identifier
         terms[identifier] = _changed(market, terms[identifier] if known else None)
-    return evolve(venue, rulebook=evolve(venue.rulebook, **rules), markets=markets, terms=terms)
+    rulebook = evolve(venue.rulebook, **rules)
+    require_safe_price(changes, rulebook)
+    return evolve(venue, rulebook=rulebook, markets=markets, terms=terms)
 
 
 def _changed(market: Value, terms: MarketTerms | None) -> MarketTerms:

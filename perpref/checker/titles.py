@@ -78,6 +78,7 @@ TITLES = {
     "ADL-3": "The price",
     "ADL-4": "The counterparty stays solvent",
     "ADL-5": "The queue",
+    "ADL-6": "From when on",
     "LOSS-1": "Close-out at the mark",
     "LOSS-2": "A deficit",
     "LOSS-3": "A share",

@@ -7,7 +7,7 @@ from attrs import evolve
 
 from perpref.checker.dice import Dice
 from perpref.checker.wire import Choice, MarketTerms, Terms
-from perpref.state import Chooser, Rulebook
+from perpref.state import Chooser, ForcedPrice, Ranking, Rulebook
 from perpref.units import MarketId
 
 FEES = (0, 1, 130, 333, 500, 1_999, 10_007, 33_333)
@@ -21,6 +21,7 @@ RATES = (
     (500_000, 62_501),
     (77_777, 77_777),
 )
+GAPS = (0, 50_000, 200_000)
 MOST_MARKETS = 3
 
 CAPS = (1_000, 100, 10, 7, 3, 1, 0)
@@ -57,12 +58,27 @@ def varied(base: Terms, dice: Dice) -> Terms:
         funding_cap=dice.pick((rulebook.funding_cap, *FUNDING_CAPS)),
         vault_boundary=dice.pick(BOUNDARIES),
     )
+    if dice.one_in(3):
+        rulebook = _deleveraging(rulebook, dice)
     given = sorted(base.markets)
     spare = [MarketId(given[-1] + 1 + index) for index in range(MOST_MARKETS)]
     listed = [*given, *spare][: dice.pick((1, 2, 2, MOST_MARKETS))]
     plain = base.markets[given[0]]
     markets = {market: _market(base.markets.get(market, plain), dice) for market in listed}
     return Terms(rulebook, markets)
+
+
+def _deleveraging(rulebook: Rulebook, dice: Dice) -> Rulebook:
+    """Another way to deleverage, as some venue does it."""
+    price = dice.pick(tuple(ForcedPrice))
+    return evolve(
+        rulebook,
+        deleverage_ranking=dice.pick(tuple(Ranking)),
+        deleverage_price=price,
+        deleverage_gap=dice.pick(GAPS) if price is ForcedPrice.BANKRUPTCY_UNLESS_FAR else 0,
+        deleverage_only_insolvent=price is ForcedPrice.PREVIOUS_MARK or dice.one_in(2),
+        deleverage_never_riskier=dice.one_in(3),
+    )
 
 
 def _market(plain: MarketTerms, dice: Dice) -> MarketTerms:

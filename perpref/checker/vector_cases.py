@@ -7,6 +7,7 @@ is not written unless that is so, and unless the rules that it is about were put
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from attrs import evolve
 
@@ -21,7 +22,17 @@ from perpref.checker.wire import (
     View,
     view,
 )
-from perpref.state import TREASURY, VAULT, Kind, Position, Rulebook, Side, Stage
+from perpref.state import (
+    TREASURY,
+    VAULT,
+    ForcedPrice,
+    Kind,
+    Position,
+    Ranking,
+    Rulebook,
+    Side,
+    Stage,
+)
 from perpref.units import MAX_CASH, MAX_ID, MAX_LOTS, MAX_PRICE, AccountId, MarketId, OrderId
 
 ANN, BOB, CY, DAN = (AccountId(number) for number in range(2, 6))
@@ -57,6 +68,12 @@ def terms(
         vault_boundary=boundary,
     )
     return Terms(book, {GOLD: gold, OIL: oil})
+
+
+def deleveraging(**choices: Any) -> Terms:
+    """The same terms, with another way to deleverage."""
+    usual = terms()
+    return evolve(usual, rulebook=evolve(usual.rulebook, **choices))
 
 
 def capped(lots: int) -> MarketTerms:
@@ -1008,6 +1025,83 @@ def late_contagion(story: Story) -> None:
     story.trade(ANN, BOB, 10)
     story.trade(ANN, DAN, 5, market=OIL)
     story.mark(60)
+
+
+def short_of_forty(story: Story) -> None:
+    """Ann, long by 10 at 100 with 100, is 40 short at a mark of 86; her bankruptcy price is 90."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 200)
+    story.deposit(CY, 1_000)
+    story.trade(ANN, BOB, 6)
+    story.trade(ANN, CY, 4)
+    story.mark(96)
+    story.mark(86)
+
+
+@about("adl", "ADL-3", under=deleveraging(deleverage_price=ForcedPrice.MARK))
+def a_deleveraging_at_the_mark(story: Story) -> None:
+    """Nobody pays for what Ann lacks when she is closed at 86; so all share it afterwards."""
+    short_of_forty(story)
+
+
+@about(
+    "adl",
+    "ADL-3",
+    "ADL-6",
+    under=deleveraging(deleverage_price=ForcedPrice.PREVIOUS_MARK, deleverage_only_insolvent=True),
+)
+def a_deleveraging_at_the_previous_mark(story: Story) -> None:
+    """At 96, the mark before, Ann is left with 60, which others have lost."""
+    short_of_forty(story)
+
+
+@about("adl", "ADL-6", under=deleveraging(deleverage_only_insolvent=True))
+def only_the_insolvent_are_deleveraged(story: Story) -> None:
+    """At 94 Ann is due and solvent: her position is closed at the mark. At 86 Dan is not."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 5_000)
+    story.trade(ANN, BOB, 10)
+    story.mark(94)
+    story.deposit(DAN, 100)
+    story.trade(DAN, BOB, 10, 94)
+    story.mark(80)
+
+
+@about(
+    "adl",
+    "ADL-3",
+    under=deleveraging(deleverage_price=ForcedPrice.BANKRUPTCY_UNLESS_FAR, deleverage_gap=46_511),
+)
+def a_bankruptcy_price_that_is_too_far_from_the_mark(story: Story) -> None:
+    """90 is 4 from 86, that is 46,511.6 parts per million of it: one more than is allowed."""
+    short_of_forty(story)
+
+
+@about("adl", "ADL-4", under=deleveraging(deleverage_never_riskier=True))
+def nobody_is_left_riskier(story: Story) -> None:
+    """Closed at 90 with a mark of 78, Bob would have 244 for 93 where he has 364 for 132."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 400)
+    story.deposit(CY, 1_000)
+    story.deposit(DAN, 5_000)
+    story.trade(BOB, DAN, 20, market=OIL)
+    story.trade(ANN, BOB, 10)
+    story.trade(CY, BOB, 2)
+    story.trade(CY, DAN, 10)
+    story.mark(96)
+    story.mark(85, OIL)
+    story.mark(78)
+
+
+@about("adl", "ADL-2", under=deleveraging(deleverage_ranking=Ranking.MARK_TO_ENTRY_LITERAL))
+def read_literally_the_less_profitable_short_goes_first(story: Story) -> None:
+    """Cy sold at 110, Bob at 100, each is worth as much: Bob has gained less and is closed."""
+    story.deposit(ANN, 340)
+    story.deposit(BOB, 1_100)
+    story.deposit(CY, 1_000)
+    story.trade(ANN, CY, 10, 110)
+    story.trade(ANN, BOB, 10)
+    story.mark(89)
 
 
 @about("loss", "LOSS-1", "LOSS-2", "LOSS-3", "LOSS-4", "LOSS-5")

@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any, TypeVar
 
 import cattrs
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from perpref import machine, outcome
 from perpref.state import Account, Exchange, Market, Order, Position, Rulebook, Side
@@ -151,8 +151,11 @@ Result = Done | RefusedBy | Skipped | Errored | Unknown
 
 @frozen
 class MarketView:
+    """A market's mark and resting orders; the mark before is 0 where it is not told apart."""
+
     mark: int
     orders: tuple[Order, ...] = ()
+    previous_mark: int = 0
 
 
 @frozen
@@ -211,7 +214,11 @@ def view(exchange: Exchange) -> View:
             for account, holder in exchange.accounts.items()
         },
         {
-            market: MarketView(listed.mark, tuple(order for _, order in listed.orders.items()))
+            market: MarketView(
+                listed.mark,
+                tuple(order for _, order in listed.orders.items()),
+                listed.previous_mark,
+            )
             for market, listed in exchange.markets.items()
         },
         exchange.last_order,
@@ -229,12 +236,10 @@ def exchange_of(terms: Terms, seen: View) -> Exchange:
     markets = start.markets
     for market, listed in seen.markets.items():
         orders = Table((order.id, order) for order in listed.orders)
-        known = terms.markets[market]
+        opening = markets[market]
+        before = listed.previous_mark or listed.mark
         markets = markets.put(
-            market,
-            Market(
-                known.initial_rate, known.maintenance_rate, known.vault_cap, listed.mark, orders
-            ),
+            market, evolve(opening, mark=listed.mark, orders=orders, previous_mark=before)
         )
     return Exchange(start.rulebook, markets, accounts, seen.custody, seen.last_order)
 

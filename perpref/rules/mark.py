@@ -31,10 +31,11 @@ def require_price(price: int) -> None:
 
 @rule("MARK-1")
 def set_mark(exchange: Exchange, market: MarketId, price: int) -> Outcome:
-    """Value a market at the oracle's price from now on. No cash moves."""
+    """Value a market at the oracle's price from now on, and keep the one before. No cash moves."""
     require_market(exchange, market)
     require_price(price)
-    marked = evolve(exchange.markets[market], mark=price)
+    listed = exchange.markets[market]
+    marked = evolve(listed, mark=price, previous_mark=listed.mark)
     return Outcome(
         evolve(exchange, markets=exchange.markets.put(market, marked)),
         (Marked(market, price, "MARK-1"),),

@@ -19,6 +19,7 @@ from attrs import field, frozen
 from proofs.executor.facts import FactStack
 from proofs.executor.show import show
 from proofs.executor.terms import (
+    AnyChoice,
     BoolTerm,
     DivisorError,
     ExecutorError,
@@ -27,6 +28,7 @@ from proofs.executor.terms import (
     SymBool,
     SymInt,
     _current,
+    all_of,
     to_condition,
 )
 
@@ -155,6 +157,9 @@ class Run:
 
     def fresh_bool(self, name: str) -> Any:
         return SymBool(self._fresh(name, z3.Bool))
+
+    def any_choice(self, name: str, example: T) -> T:
+        return cast(T, AnyChoice(name, example))
 
     def _fresh(self, name: str, make: Callable[[str], Any]) -> Any:
         unique, count = name, 1
@@ -402,10 +407,15 @@ def fresh_bool(name: str) -> bool:
     return cast(bool, running().fresh_bool(name))
 
 
+def any_choice(name: str, example: T) -> T:
+    """Any one of some options, of which nothing is known and nothing may be asked: no forks."""
+    return running().any_choice(name, example)
+
+
 def choose(name: str, options: Sequence[T]) -> T:
     """Any one of the options: the run forks over them."""
     index = running().fresh_int(name)
-    running().assume(z3.And(index.term >= 0, index.term < len(options)))
+    assume(all_of(index >= 0, index < len(options)))
     for position, option in enumerate(options[:-1]):
         if index == position:
             return option

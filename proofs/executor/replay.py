@@ -46,6 +46,9 @@ class _PlainRun(Run):
     def fresh_bool(self, name: str) -> Any:
         return bool(self.model.values.get(self._named(name), False))
 
+    def any_choice(self, name: str, example: T) -> T:
+        return example
+
     def _named(self, name: str) -> str:
         unique, count = name, 1
         while unique in self.symbols:

@@ -299,6 +299,26 @@ def any_of(*conditions: object) -> bool:
     return cast(bool, SymBool(z3.Or(False, *map(to_condition, conditions))))
 
 
+class AnyChoice:
+    """A choice among a few things that what is run must not look at: it holds for any of them.
+
+    `example` is what stands in its place where plain values are needed. To look at the choice is
+    an error, so a theorem never holds for one of them only by mistake.
+    """
+
+    def __init__(self, name: str, example: object) -> None:
+        self.name = name
+        self.example = example
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        raise ExecutorError(f"what holds for any {self.name} must not ask which")
+
+    def __hash__(self) -> int:
+        raise ExecutorError(f"what holds for any {self.name} must not ask which")
+
+
 def negation(condition: object) -> bool:
     """It does not hold. Safer than `~`, which turns a plain bool into an int."""
     return cast(bool, SymBool(z3.Not(to_condition(condition))))

@@ -16,7 +16,7 @@ from perpref.table import Table
 from proofs.executor.explore import Path
 from proofs.executor.structure import fields_of, unknowns
 from proofs.executor.tables import ABSENT, SymTable
-from proofs.executor.terms import BoolTerm, SymBool, SymInt
+from proofs.executor.terms import AnyChoice, BoolTerm, SymBool, SymInt
 
 SMALL = (8, 1_000, 10**7)
 """Bounds tried on all unknowns, before any numbers are accepted: small ones read better."""
@@ -82,6 +82,8 @@ def concretise(value: Any, model: Model) -> Any:
     """
     if isinstance(value, SymInt | SymBool):
         return _number(value.term, model)
+    if isinstance(value, AnyChoice):
+        return value.example
     if isinstance(value, SymTable):
         return _table(value, model)
     if isinstance(value, tuple) and hasattr(value, "_fields"):

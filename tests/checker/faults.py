@@ -23,7 +23,7 @@ from perpref.rules import (
     vault,
 )
 from perpref.scheduler import Run
-from perpref.state import VAULT, Exchange, Order, Position, Side
+from perpref.state import VAULT, Exchange, Order, Position, Ranking, Side
 from perpref.units import PARTS, AccountId, MarketId, ceil_div, floor_div, sign
 
 
@@ -69,13 +69,13 @@ def _equal_shares(x: Exchange, account: AccountId, _: MarketId) -> int:
 _ahead = adl.outranks
 
 
-def _tie_to_the_last(first: adl.Standing, second: adl.Standing) -> bool:
+def _tie_to_the_last(first: adl.Standing, second: adl.Standing, ranking: Ranking) -> bool:
     alike = evolve(second, account=first.account)
-    tie = not _ahead(first, alike) and not _ahead(alike, first)
-    return first.account > second.account if tie else _ahead(first, second)
+    tie = not _ahead(first, alike, ranking) and not _ahead(alike, first, ranking)
+    return first.account > second.account if tie else _ahead(first, second, ranking)
 
 
-def _profit_without_leverage(standing: adl.Standing) -> tuple[int, int]:
+def _profit_without_leverage(standing: adl.Standing, _: Ranking) -> tuple[int, int]:
     return standing.profit, standing.cost
 
 

@@ -504,7 +504,8 @@ WRONG_RULEBOOKS = [
         (
             "3: makerfee: unknown key; did you mean maker_fee? one of name, title, maker_fee, "
             "taker_fee, liquidation_fee, funding_cap, vault_boundary, waterfall, counterparty, "
-            "price, market"
+            "price, deleverage_ranking, deleverage_price, deleverage_gap, "
+            "deleverage_only_insolvent, deleverage_never_riskier, market"
         ),
     ),
     (
@@ -659,7 +660,7 @@ def test_the_textbook() -> None:
     assert venue.rulebook.waterfall == tuple(Stage)
     assert set(venue.markets) == {"BTC", "ETH"}
     assert {source.status for source in venue.sources.values()} == {"chosen"}
-    assert len(venue.sources) == 8 + 2 * 4
+    assert len(venue.sources) == 13 + 2 * 4
     exchange = venue.as_terms.opened()
     assert exchange.rulebook == venue.rulebook
     assert exchange.markets[venue.markets["BTC"]].mark == 6_000

@@ -56,7 +56,7 @@ def test_a_number_that_is_no_string_is_the_adapters_fault(tmp_path: Path) -> Non
 
 def test_the_story_on_the_page_is_what_the_fault_gives() -> None:
     fault = re.search(r"check '(python examples/engines/exchange.py --fault .*?)' --seed 1", PAGE)
-    story = re.search(r"FINDING LIQ-5.*?gains 1\.\n", PAGE, re.DOTALL)
+    story = re.search(r"FINDING LIQ-5.*?In money.*?\.\n", PAGE, re.DOTALL)
     assert fault is not None
     assert story is not None
     command = fault.group(1).replace("python", sys.executable, 1)

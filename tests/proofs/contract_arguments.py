@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from perpref.rules.margin import Health
+from perpref.state import Ranking
 from perpref.units import MarketId
 from proofs.adl import any_standing
-from proofs.executor import fresh_bool, fresh_int
+from proofs.executor import choose, fresh_bool, fresh_int
 from proofs.world import any_exchange, any_order, any_position
 
 
@@ -35,7 +36,13 @@ ARGUMENTS: dict[str, Callable[[], tuple[Any, ...]]] = {
     "reducible": lambda: (any_order("order"), any_position("held")),
     "reduces": lambda: (any_position("before"), any_position("after")),
     "bears_fill": lambda: (_health("before"), _health("after"), fresh_bool("reducing")),
-    "score": lambda: (any_standing("standing"),),
+    "forced_price": lambda: (
+        any_exchange().rulebook,
+        *_numbers("bankruptcy", "mark", "previous_mark"),
+    ),
+    "triggers": lambda: (*_numbers("equity"), fresh_bool("only_insolvent")),
+    "bears_closing": lambda: (_health("before"), _health("after"), fresh_bool("never_riskier")),
+    "score": lambda: (any_standing("standing"), choose("ranking", tuple(Ranking))),
 }
 
 

@@ -424,11 +424,51 @@ FAULTS = (
     ),
     fault(
         "a counterparty may be ruined",
+        adl.bears_closing,
+        "after.equity < 0 and after.equity < before.equity",
+        "after.equity < 0 and after.equity > before.equity",
+        "adl",
+        "bears_closing",
+    ),
+    fault(
+        "a counterparty may be left riskier",
+        adl.bears_closing,
+        "after.equity * before.maintenance >= before.equity * after.maintenance",
+        "before.equity * after.maintenance >= after.equity * before.maintenance",
+        "adl",
+        "bears_closing",
+    ),
+    fault(
+        "the health before is not looked at",
         adl.deleverage,
-        "after >= 0 or after >= before",
-        "after >= 0 or after <= before",
+        "bears_closing(before, after,",
+        "bears_closing(after, after,",
         "adl",
         "deleverage",
+    ),
+    fault(
+        "an adl does not wait for insolvency",
+        adl.triggers,
+        "equity < 0 if",
+        "equity <= 0 if",
+        "adl",
+        "triggers",
+    ),
+    fault(
+        "a solvent account is closed at the previous mark",
+        adl.is_price_safe,
+        "return rulebook.deleverage_only_insolvent",
+        "return True",
+        "adl",
+        "forced_price",
+    ),
+    fault(
+        "far from the mark the price is the mark before",
+        adl.forced_price,
+        "return mark if far",
+        "return previous_mark if far",
+        "adl",
+        "forced_price",
     ),
     fault(
         "one lot too much is bearable",
@@ -439,7 +479,12 @@ FAULTS = (
         "bearable",
     ),
     fault(
-        "the ranking ignores leverage", adl.score, "max(standing.equity, 1)", "1", "adl", "outranks"
+        "the ranking ignores leverage",
+        adl.leveraged_return,
+        "max(standing.equity, 1)",
+        "1",
+        "adl",
+        "outranks",
     ),
     fault(
         "the poorer rank ties",
@@ -451,11 +496,35 @@ FAULTS = (
     ),
     fault(
         "a score may have no denominator",
-        adl.score,
-        "max(standing.equity, 1)",
-        "standing.equity",
+        adl.margined_return,
+        "standing.equity <= 0",
+        "standing.equity < 0",
         "adl",
         "score",
+    ),
+    fault(
+        "a loser is ranked as a winner",
+        adl.signed_return,
+        "standing.profit * margin",
+        "-standing.profit * margin",
+        "adl",
+        "score",
+    ),
+    fault(
+        "whoever ranks by mark to entry ranks by nothing",
+        adl.score,
+        "return mark_to_entry_literal(standing)",
+        "return standing.notional, standing.equity",
+        "adl",
+        "score",
+    ),
+    fault(
+        "mark to entry is not turned round for shorts",
+        adl.mark_to_entry,
+        "standing.size > 0",
+        "standing.size < 0",
+        "adl",
+        "outranks",
     ),
     fault(
         "a close-out is at the bankruptcy price",
@@ -509,7 +578,10 @@ def planted(fault: Fault) -> Iterator[None]:
     undecorated = source[source.index("def ") :].replace(fault.old, fault.new)
     names: dict[str, object] = {}
     module = sys.modules[fault.function.__module__]
-    scope = {**vars(module), "floor_div": units.floor_div, "ceil_div": units.ceil_div}
+    scope = vars(module)  # the module's own, so that a contract in it is met by the fault as well
+    lent = {"floor_div": units.floor_div, "ceil_div": units.ceil_div}
+    lent = {name: function for name, function in lent.items() if name not in scope}
+    scope.update(lent)
     exec(compile(undecorated, f"<{fault.name}>", "exec"), scope, names)
     faulty = names[fault.function.__name__]
     holders = [(held, name) for held in _modules() for name in _held_as(held, fault.function)]
@@ -520,6 +592,8 @@ def planted(fault: Fault) -> Iterator[None]:
     finally:
         for held, name in holders:
             setattr(held, name, fault.function)
+        for name in lent:
+            del scope[name]
 
 
 def _modules() -> list[ModuleType]:

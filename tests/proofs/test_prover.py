@@ -80,16 +80,23 @@ def test_a_refutation_that_has_become_true_is_a_problem() -> None:
     assert row.problem == "there is no counterexample that the real code confirms"
 
 
+UNGUARDED = "an_unguarded_deleveraging_never_bankrupts_the_counterparty"
+
+
 def test_a_known_refutation_is_confirmed_by_the_real_code() -> None:
-    (row,) = prove_all(lambda one: one.strength is Strength.REFUTED, workers=1)
-    assert row.name == "an_unguarded_deleveraging_never_bankrupts_the_counterparty"
-    assert row.problem == ""
-    assert "counterparty" in row.witness
+    literal, unguarded = prove_all(lambda one: one.strength is Strength.REFUTED, workers=1)
+    assert literal.name == (
+        "by_mark_to_entry_read_literally_the_short_with_more_profit_comes_first"
+    )
+    assert unguarded.name == UNGUARDED
+    assert (literal.problem, unguarded.problem) == ("", "")
+    assert "second.cost" in literal.witness
+    assert "counterparty" in unguarded.witness
 
 
 def test_the_guard_refuses_what_ruins_the_counterparty_without_it() -> None:
     """The counterexample on the real code: without ADL-4 it bankrupts, with it it is refused."""
-    theorem = next(one for one in theorems() if one.strength is Strength.REFUTED)
+    theorem = next(one for one in theorems() if one.name == UNGUARDED)
 
     def program() -> Exchange:
         assert theorem.program is not None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,9 +22,9 @@ from perpref.rules.adl import (
     score,
     standing,
 )
-from perpref.rules.margin import equity
+from perpref.rules.margin import equity, health
 from perpref.scheduler import queue
-from perpref.state import Account, Exchange
+from perpref.state import Account, Exchange, ForcedPrice, Ranking
 from perpref.units import AccountId
 from tests.exchanges import (
     ANN,
@@ -48,8 +50,32 @@ from tests.exchanges import (
 def test_where_somebody_stands() -> None:
     # short 4 sold for 520 at a mark of 100: 120 up; oil 2 bought for 150 at 80: 10 up
     before = exchange({BOB: holds(30, (-4, -520), (2, 150))}, market(100), market(80))
-    assert standing(before, BOB, GOLD) == Standing(BOB, 120, 520, 400, 160, 4)
-    assert standing(before, BOB, OIL) == Standing(BOB, 10, 150, 160, 160, 2)
+    needs = [health(before, BOB).maintenance, liquidation.share_of_equity(before, BOB, GOLD)]
+    gold = Standing(BOB, 120, 520, 400, 160, -4, needs[1], 30, needs[0])
+    assert standing(before, BOB, GOLD) == gold
+    behind = liquidation.share_of_equity(before, BOB, OIL)
+    assert standing(before, BOB, OIL) == Standing(BOB, 10, 150, 160, 160, 2, behind, 30, needs[0])
+    assert needs[1] + behind in (159, 160)
+
+
+def stands(
+    account: AccountId = BOB,
+    profit: int = 0,
+    cost: int = 1,
+    notional: int = 1,
+    equity: int = 1,
+    size: int = 1,
+    margin: int = 1,
+    collateral: int = 1,
+    maintenance: int = 1,
+) -> Standing:
+    return Standing(account, profit, cost, notional, equity, size, margin, collateral, maintenance)
+
+
+def value(standing: Standing, ranking: Ranking) -> Fraction:
+    numerator, denominator = score(standing, ranking)
+    assert denominator > 0
+    return Fraction(numerator, denominator)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +83,66 @@ def test_where_somebody_stands() -> None:
 )
 def test_the_score_is_profit_ratio_times_leverage(worth: int, base: int) -> None:
     # 120/520 times 400/worth; an equity below 1 counts as 1
-    assert score(Standing(BOB, 120, 520, 400, worth, 4)) == (48_000, base)
+    one = stands(profit=120, cost=520, notional=400, equity=worth, size=-4)
+    assert score(one, Ranking.LEVERAGED_RETURN) == (48_000, base)
+
+
+@pytest.mark.parametrize(
+    ("profit", "cost", "notional", "margin", "expected"),
+    [
+        # BitMEX's formula: entry 1000, mark 1200, bankruptcy 900: a return of 1/5 at leverage 4
+        (200, 1_000, 1_200, 300, Fraction(4, 5)),
+        # short at 1000, mark 800, bankruptcy 1100: 1/5 at 8/3
+        (200, 1_000, 800, 300, Fraction(8, 15)),
+        # a loser: -1/20 divided by a leverage of 19
+        (-50, 1_000, 950, 50, Fraction(-1, 380)),
+        (-50, 1_000, 950, 0, Fraction(-1, 20) / 950),
+        (0, 1_000, 1_000, 100, Fraction(0)),
+    ],
+)
+def test_the_signed_return_divides_a_loss_by_leverage(
+    profit: int, cost: int, notional: int, margin: int, expected: Fraction
+) -> None:
+    one = stands(profit=profit, cost=cost, notional=notional, margin=margin)
+    assert value(one, Ranking.SIGNED_RETURN) == expected
+
+
+@pytest.mark.parametrize(
+    ("profit", "collateral", "maintenance", "expected"),
+    [
+        (500, 1_000, 50, Fraction(1, 60)),
+        (-10, 1_000, 50, Fraction(0)),
+        (50, 0, 10, Fraction(50) * Fraction(10, 50)),  # a collateral below 1 counts as 1
+        (100, -200, 20, Fraction(0)),  # no equity
+        (100, -99, 20, Fraction(100) * 20),
+        (100, -100, 20, Fraction(0)),
+    ],
+)
+def test_the_margined_return_is_profit_over_collateral_times_the_margin_ratio(
+    profit: int, collateral: int, maintenance: int, expected: Fraction
+) -> None:
+    one = stands(
+        profit=profit, collateral=collateral, equity=collateral + profit, maintenance=maintenance
+    )
+    assert value(one, Ranking.MARGINED_RETURN) == expected
+
+
+def test_mark_to_entry_is_turned_round_for_shorts_and_literally_it_is_not() -> None:
+    # two shorts at a mark of 100, sold at 200 and at 110
+    better = stands(ANN, cost=2_000, notional=1_000, equity=1_000, size=-10, profit=1_000)
+    worse = stands(BOB, cost=1_100, notional=1_000, equity=1_000, size=-10, profit=100)
+    sided, literal = Ranking.MARK_TO_ENTRY, Ranking.MARK_TO_ENTRY_LITERAL
+    assert [value(better, sided), value(worse, sided)] == [2, Fraction(11, 10)]
+    assert [value(better, literal), value(worse, literal)] == [Fraction(1, 2), Fraction(10, 11)]
+    assert outranks(better, worse, sided)
+    assert outranks(worse, better, literal)
+    # longs at a mark of 120, bought at 100 with 500 and at 80 with 1000: 2.88 and 1.8
+    thin = stands(ANN, cost=1_000, notional=1_200, equity=500, size=10)
+    thick = stands(BOB, cost=800, notional=1_200, equity=1_000, size=10)
+    for ranking in (sided, literal):
+        found = [value(thin, ranking), value(thick, ranking)]
+        assert found == [Fraction(288, 100), Fraction(18, 10)]
+    assert value(stands(cost=10, notional=10, equity=0, size=10), sided) == 10
 
 
 STANDINGS = st.builds(
@@ -67,33 +152,40 @@ STANDINGS = st.builds(
     st.integers(1, 3),
     st.integers(1, 4),
     st.integers(-2, 4),
+    st.integers(-3, 3).filter(bool),
+    st.integers(-2, 4),
+    st.integers(-2, 4),
     st.integers(1, 3),
 )
 
 
-@given(STANDINGS, STANDINGS)
-def test_the_rank_is_by_score_then_size_then_account(first: Standing, second: Standing) -> None:
+@given(STANDINGS, STANDINGS, st.sampled_from(Ranking))
+def test_the_rank_is_by_score_then_size_then_account(
+    first: Standing, second: Standing, ranking: Ranking
+) -> None:
     def place(one: Standing) -> tuple[Fraction, int, int]:
-        leverage = Fraction(one.notional, max(one.equity, 1))
-        return -Fraction(one.profit, one.cost) * leverage, -one.size, one.account
+        return -value(one, ranking), -abs(one.size), one.account
 
-    assert outranks(first, second) is (place(first) < place(second))
+    assert outranks(first, second, ranking) is (place(first) < place(second))
 
 
 def test_ties_go_to_the_larger_position_then_to_the_lower_account() -> None:
-    high, even = Standing(BOB, 3, 1, 1, 1, 1), Standing(CY, 2, 1, 1, 1, 5)
-    assert outranks(high, even)
-    assert not outranks(even, high)
-    large, small = Standing(DAN, 4, 2, 1, 1, 2), Standing(CY, 2, 1, 1, 1, 1)
-    assert outranks(large, small)
-    assert not outranks(small, large)
+    def ahead(first: Standing, second: Standing) -> bool:
+        return outranks(first, second, Ranking.LEVERAGED_RETURN)
+
+    high, even = stands(BOB, 3), stands(CY, 2, size=5)
+    assert ahead(high, even)
+    assert not ahead(even, high)
+    large, small = stands(DAN, 4, 2, size=-2), stands(CY, 2)
+    assert ahead(large, small)
+    assert not ahead(small, large)
     # the same score, 2/1 and 4/2, however it is written
-    assert outranks(Standing(DAN, 2, 1, 1, 1, 5), Standing(CY, 4, 2, 1, 1, 2))
-    assert not outranks(Standing(CY, 4, 2, 1, 1, 2), Standing(DAN, 2, 1, 1, 1, 5))
-    lower, upper = Standing(BOB, 2, 7, 1, 1, 1), Standing(CY, 2, 7, 1, 1, 1)
-    assert outranks(lower, upper)
-    assert not outranks(upper, lower)
-    assert not outranks(lower, lower)
+    assert ahead(stands(DAN, 2, size=5), stands(CY, 4, 2, size=2))
+    assert not ahead(stands(CY, 4, 2, size=2), stands(DAN, 2, size=5))
+    lower, upper = stands(BOB, 2, 7), stands(CY, 2, 7)
+    assert ahead(lower, upper)
+    assert not ahead(upper, lower)
+    assert not ahead(lower, lower)
 
 
 def test_the_queue_is_all_of_the_other_side_in_order() -> None:
@@ -251,6 +343,94 @@ def test_as_many_as_are_bearable_are_accepted_and_one_more_is_not(
     found = bearable(before, ANN, BOB, GOLD)
     assert accepted == list(range(1, min(found, 10) + 1))
     assert codes <= {adl.CANNOT_BEAR}
+
+
+# What a rulebook chooses: the price, when, and what a counterparty is spared.
+
+
+def under(exchange: Exchange, **choices: Any) -> Exchange:
+    """The exchange under another rulebook."""
+    return evolve(exchange, rulebook=evolve(exchange.rulebook, **choices))
+
+
+def closed_at(exchange: Exchange) -> int:
+    """The price of one lot of Ann's that is closed against Bob."""
+    (filled,) = deleverage(exchange, ANN, BOB, GOLD, 1).events
+    assert isinstance(filled, Filled)
+    return filled.price
+
+
+def test_the_rulebook_names_the_price() -> None:
+    # Ann's bankruptcy price is 104: she is 40 short of nothing with ten lots at a mark of 100
+    before = victim(-40, holds(500, (-10, -1_200)))
+    listed = evolve(before.markets[GOLD], previous_mark=109)
+    before = evolve(before, markets=before.markets.put(GOLD, listed))
+    prices = {
+        ForcedPrice.BANKRUPTCY: 104,
+        ForcedPrice.MARK: 100,
+        ForcedPrice.PREVIOUS_MARK: 109,
+    }
+    for price, expected in prices.items():
+        rulebook: dict[str, Any] = {"deleverage_price": price, "deleverage_only_insolvent": True}
+        assert closed_at(under(before, **rulebook)) == expected
+
+
+@pytest.mark.parametrize(("gap", "price"), [(40_000, 104), (39_999, 100), (0, 100)])
+def test_far_from_the_mark_is_more_than_the_gap(gap: int, price: int) -> None:
+    far: dict[str, Any] = {
+        "deleverage_price": ForcedPrice.BANKRUPTCY_UNLESS_FAR,
+        "deleverage_gap": gap,
+    }
+    assert closed_at(under(victim(-40, holds(500, (-10, -1_200))), **far)) == price
+    # below the mark it is the same distance
+    solvent = under(victim(40, holds(500, (-10, -1_200))), **far)
+    assert closed_at(solvent) == (96 if price == 104 else 100)
+
+
+@pytest.mark.parametrize(("cash", "closed"), [(-1, True), (0, False), (40, False)])
+def test_where_only_the_insolvent_are_closed(cash: int, closed: bool) -> None:
+    waits = under(victim(cash, holds(500, (-10, -1_000))), deleverage_only_insolvent=True)
+    assert adl.triggered(waits, ANN) is closed
+    if closed:
+        deleverage(waits, ANN, BOB, GOLD, 1)
+    else:
+        with refuses(adl.ONLY_INSOLVENT, cash, 0):
+            deleverage(waits, ANN, BOB, GOLD, 1)
+    assert adl.triggered(under(waits, deleverage_only_insolvent=False), ANN)
+
+
+@pytest.mark.parametrize(
+    ("oil", "accepted"),
+    [
+        # with gold alone, closing halves both equity and margin at the mark and costs 20 more
+        ((0, 0), False),
+        # with as much margin elsewhere the loss weighs more than the margin that is released
+        ((10, 800), True),
+    ],
+)
+def test_where_nobody_is_left_riskier(oil: tuple[int, int], accepted: bool) -> None:
+    bob = holds(30 if not accepted else 1_000, (-10, -1_000), oil)
+    before = exchange({ANN: holds(-40, (10, 1_000)), BOB: bob}, market(100), market(80))
+    was, needs = health(before, BOB).equity, health(before, BOB).maintenance
+    spared = under(before, deleverage_never_riskier=True)
+    after = deleverage(before, ANN, BOB, GOLD, 5).exchange
+    now = health(after, BOB)
+    assert (now.equity * needs >= was * now.maintenance) is accepted
+    if accepted:
+        assert deleverage(spared, ANN, BOB, GOLD, 5).exchange.accounts == after.accounts
+    else:
+        with refuses(adl.CANNOT_BEAR, now.equity, was):
+            deleverage(spared, ANN, BOB, GOLD, 5)
+
+
+@pytest.mark.parametrize("price", ForcedPrice)
+@pytest.mark.parametrize("only_insolvent", [True, False])
+def test_the_previous_mark_is_for_the_insolvent(price: ForcedPrice, only_insolvent: bool) -> None:
+    terms = under(
+        exchange({}), deleverage_price=price, deleverage_only_insolvent=only_insolvent
+    ).rulebook
+    safe = only_insolvent or price is not ForcedPrice.PREVIOUS_MARK
+    assert adl.is_price_safe(terms) is safe
 
 
 def test_bystanders_are_left_alone() -> None:

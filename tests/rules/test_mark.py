@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
 from perpref.outcome import Marked
 from perpref.rules import mark
@@ -20,7 +21,7 @@ def test_a_mark_moves_value_and_no_cash() -> None:
     assert (equity(after, ANN), equity(after, BOB)) == (59, 41)
     assert after.accounts == before.accounts
     assert after.custody == before.custody
-    assert after.markets[GOLD] == market(103, resting)
+    assert after.markets[GOLD] == evolve(market(103, resting), previous_mark=100)
     assert after.markets[OIL] == before.markets[OIL]
     assert outcome.events == (Marked(GOLD, 103, "MARK-1"),)
 
