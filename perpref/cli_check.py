@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -68,7 +69,7 @@ Exit status:
     type=click.IntRange(min=1),
     default=EXAMPLES,
     show_default=True,
-    help="At most so many examples, of some fifty commands each.",
+    help="At most so many examples, of some fifty commands each; of five for Bluefin.",
 )
 @click.option(
     "--seconds",
@@ -113,7 +114,9 @@ Exit status:
     help="Seconds that a reply may take.",
 )
 @click.option("--quiet", is_flag=True, help="Say no more than the verdict, or the finding.")
+@click.pass_context
 def check(
+    context: click.Context,
     engine: str,
     seed: int | None,
     examples: int,
@@ -128,6 +131,7 @@ def check(
     console = Console()
     seed = random.SystemRandom().randrange(10**6) if seed is None else seed
     if engine.startswith("bluefin:"):
+        _require_none_of(context, "--steps", "--seconds", "--rulebook", "--replay", "--timeout")
         sys.exit(_bluefin(engine.removeprefix("bluefin:"), examples, seed, json_file, quiet))
     watch = Stopwatch()
     try:
@@ -149,6 +153,14 @@ def check(
             again = _again(engine, ["--replay", str(json_file)])
     print_report(console, checked, again, quiet)
     sys.exit(0 if checked.conforms else 1)
+
+
+def _require_none_of(context: click.Context, *options: str) -> None:
+    """Refuse options that mean nothing for Bluefin, rather than pass over them."""
+    for parameter in context.command.params:
+        given = context.get_parameter_source(parameter.name or "")
+        if given is not ParameterSource.DEFAULT and set(options) & set(parameter.opts):
+            _misuse(f"{parameter.opts[0]} means nothing for {context.params['engine']}")
 
 
 def _connection(engine: str, timeout: float, watch: Stopwatch) -> Connection:

@@ -191,3 +191,14 @@ def test_the_help_teaches_by_examples() -> None:
     text = run("--help").output
     for expected in ("perpref check reference", "--replay", "Exit status", "a misuse"):
         assert expected in text
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--steps=3", "--seconds=9", "--rulebook=textbook", "--replay=case.json", "--timeout=1"],
+)
+def test_an_option_that_means_nothing_for_bluefin_is_a_misuse(option: str) -> None:
+    result = run("bluefin:arbitrum", option)
+    assert result.exit_code == 2
+    name = option.partition("=")[0]
+    assert result.output == f"perpref check: {name} means nothing for bluefin:arbitrum\n"
