@@ -184,7 +184,7 @@ def test_a_wrong_command_in_a_case_is_named(tmp_path: Path, faulty: str) -> None
     report.write_text(json.dumps(written), encoding="utf-8")
     result = run("reference", "--replay", str(report))
     assert result.exit_code == 2
-    assert "command 2: deposit: a number is a decimal string, not 1.5" in result.stderr
+    assert "command 2: deposit.amount: a number is a decimal string, not 1.5" in result.stderr
 
 
 def test_the_help_teaches_by_examples() -> None:

@@ -68,6 +68,10 @@ def hello(line: bytes) -> Hello:
     if isinstance(version, str) and version != str(VERSION):
         raise EngineFailure(Failure.VERSION, f"the engine speaks {version!r}, not '{VERSION}'")
     greeting: Hello = _structured(reply, Hello, "start")
+    if greeting.compare.within < 0:
+        raise EngineFailure(
+            Failure.UNREADABLE, "in the reply to start: compare.within: less than 0"
+        )
     return require_version(greeting)
 
 
@@ -151,5 +155,5 @@ def _structured(value: Any, kind: Any, request: str) -> Any:
 
 
 def _short(line: bytes) -> str:
-    text = line.decode(errors="replace").strip()
+    text = line.decode(errors="replace").strip() or "an empty line"
     return text if len(text) <= 200 else f"{text[:200]}…"

@@ -69,11 +69,18 @@ def speed(checked: Checked) -> str:
     return f"{checked.commands / total:,.0f} commands per second in {total:.1f} s ({shares})"
 
 
+def printable(text: str) -> str:
+    """A text in which nothing that an engine wrote can act on a terminal."""
+    return "".join(
+        letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text
+    )
+
+
 def print_report(console: Console, checked: Checked, again: str, quiet: bool = False) -> None:
     """The whole report. When quiet, no more than the verdict and a finding."""
 
     def say(text: str = "") -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
     if checked.fault is not None:
         say(checked.fault.text())

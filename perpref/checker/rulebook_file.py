@@ -108,15 +108,43 @@ class Source:
     status: str
 
 
+CHAPTERS = (
+    "ledger",
+    "margin",
+    "mark",
+    "fee",
+    "book",
+    "funding",
+    "liquidation",
+    "vault",
+    "adl",
+    "loss",
+)
+"""The chapters in which a venue may do what the rules cannot say."""
+
+
+@frozen
+class Beyond:
+    """What a venue does that the rules cannot say, and where one can read that it does."""
+
+    chapter: str
+    says: str
+    source: str
+
+
 @frozen
 class Venue:
-    """A rulebook with its markets by name, and the sources of its values by key."""
+    """A rulebook with its markets by name, and the sources of its values by key.
+
+    `beyond` is what else the venue does: as far as that matters, the rulebook is not the venue.
+    """
 
     title: str
     rulebook: Rulebook
     markets: Mapping[str, MarketId]
     terms: Mapping[MarketId, MarketTerms]
     sources: Mapping[str, Source]
+    beyond: tuple[Beyond, ...] = ()
 
     @property
     def as_terms(self) -> Terms:
@@ -141,7 +169,7 @@ def load_venue(name: str, near: Path | None = None) -> Venue:
 def read_venue(document: Document) -> Venue:
     """The venue in a document. Raises BadInput."""
     root = document.root
-    root.allow("name", "title", *RULES, *POLICIES, "market")
+    root.allow("name", "title", *RULES, *POLICIES, "market", "beyond")
     name, title = root.need("name").text(), root.need("title").text()
     sources: dict[str, Source] = {}
     rules = {key: _sourced(root.need(key), reader, sources) for key, reader in RULES.items()}
@@ -158,7 +186,15 @@ def read_venue(document: Document) -> Venue:
         terms[identifier] = _market_terms(market, sources)
     if not markets:
         raise root.need("market").bad("no markets", "a table [market.NAME] for each market")
-    return Venue(title, rulebook, markets, terms, sources)
+    given = root.get("beyond")
+    beyond = tuple(_beyond(entry) for entry in given.items()) if given is not None else ()
+    return Venue(title, rulebook, markets, terms, sources, beyond)
+
+
+def _beyond(entry: Value) -> Beyond:
+    entry.allow("chapter", "says", "source")
+    chapter = entry.need("chapter").one_of({name: name for name in CHAPTERS}, "a chapter")
+    return Beyond(chapter, entry.need("says").text(), entry.need("source").text())
 
 
 def require_safe_price(root: Value, rulebook: Rulebook) -> None:

@@ -1,17 +1,19 @@
 """Protocol version 1: JSON lines, numbers as decimal strings, and their Python values.
 
-One set of attrs classes, converted by cattrs; `docs/protocol.md` says what the messages mean and
-`spec/schema/protocol-1.json` what they look like.
+One set of attrs classes, converted by cattrs; `spec/protocol.md` says what the messages mean
+and `spec/schema/protocol-1.json` what they look like.
 """
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Callable
 from enum import Enum
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 import cattrs
-from attrs import evolve, field, frozen
+from attrs import evolve, field, fields, frozen, has
 
 from perpref import machine, outcome
 from perpref.state import Account, Exchange, Market, Order, Position, Rulebook, Side
@@ -28,6 +30,18 @@ DECIMAL = re.compile(r"(0|-?[1-9][0-9]{0,39})\Z")
 
 class Unreadable(Exception):
     """A message is not what the protocol says; the text says where and why."""
+
+    def __init__(self, why: str, *path: str) -> None:
+        super().__init__(why, *path)
+        self.why = why
+        self.path = path
+
+    def __str__(self) -> str:
+        return f"{'.'.join(self.path)}: {self.why}" if self.path else self.why
+
+    def inside(self, key: object) -> Unreadable:
+        """The same, seen from one level further out."""
+        return Unreadable(self.why, str(key), *self.path)
 
 
 # What an engine says of itself.
@@ -287,26 +301,131 @@ def decimal(text: object, _: Any = None) -> int:
         Unreadable: not a string, or not an integer of at most 40 digits.
     """
     if not isinstance(text, str):
-        raise Unreadable(f"a number is a decimal string, not {text!r} (UNIT-1)")
+        raise Unreadable(f"a number is a decimal string, not {_short(text)} (UNIT-1)")
     if not DECIMAL.match(text):
-        raise Unreadable(f"{text!r} is not an integer of at most 40 digits (UNIT-1)")
+        raise Unreadable(f"{_short(text)} is not an integer of at most 40 digits (UNIT-1)")
     return int(text)
 
 
 def _flag(value: object, _: Any) -> bool:
     if not isinstance(value, bool):
-        raise Unreadable(f"a flag is true or false, not {value!r}")
+        raise Unreadable(f"a flag is true or false, not {_short(value)}")
     return value
 
 
 def _text(value: object, _: Any) -> str:
     if not isinstance(value, str):
-        raise Unreadable(f"a text was expected, not {value!r}")
+        raise Unreadable(f"a text was expected, not {_short(value)}")
     return value
+
+
+def _short(value: object) -> str:
+    """A value as JSON writes it, cut when it is long."""
+    text = json.dumps(value, ensure_ascii=False, default=repr)
+    return text if len(text) <= 80 else f"{text[:80]}…"
+
+
+# What a JSON value must be before it is looked into. Nothing is taken for something else: a text
+# is no list of letters, an empty object no empty list.
+
+Hook = Callable[[Any, Any], Any]
+
+
+def _is_map(kind: Any) -> bool:
+    return get_origin(kind) is dict
+
+
+def _is_list(kind: Any) -> bool:
+    return get_origin(kind) is tuple
+
+
+def _is_enum(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Enum)
+
+
+def _object(kind: Any, converter: cattrs.Converter) -> Hook:
+    whole = converter.gen_structure_attrs_fromdict(kind)
+    names = [part.name for part in fields(kind)]
+
+    def structure(value: object, _: Any) -> Any:
+        if not isinstance(value, dict):
+            what = f"an object with {', '.join(names)}"
+            raise Unreadable(f"{what} was expected, not {_short(value)}")
+        try:
+            return whole(value, kind)
+        except cattrs.errors.ForbiddenExtraKeysError as error:
+            extra = ", ".join(map(repr, sorted(error.extra_fields)))
+            raise Unreadable(f"no field {extra} is known, but {', '.join(names)} are") from error
+        except KeyError as missing:
+            raise Unreadable(f"the field {missing} is missing in {_short(value)}") from missing
+        except Unreadable as error:
+            raise where(value, error) from error
+
+    def where(value: dict[str, Any], error: Unreadable) -> Unreadable:
+        """The error with the name of the field that it is in, found by a second look."""
+        for part in fields(kind):
+            if part.name in value:
+                try:
+                    converter.structure(value[part.name], part.type)
+                except Unreadable as again:
+                    return again.inside(part.name)
+        return error
+
+    return structure
+
+
+def _map(kind: Any, converter: cattrs.Converter) -> Hook:
+    key_kind, value_kind = get_args(kind)
+    read_key = converter.get_structure_hook(key_kind)
+    read_value = converter.get_structure_hook(value_kind)
+
+    def structure(value: object, _: Any) -> Any:
+        if not isinstance(value, dict):
+            raise Unreadable(f"an object was expected, not {_short(value)}")
+        found = {}
+        for key, inner in value.items():
+            try:
+                found[read_key(key, key_kind)] = read_value(inner, value_kind)
+            except Unreadable as error:
+                raise error.inside(key) from error
+        return found
+
+    return structure
+
+
+def _list(kind: Any, converter: cattrs.Converter) -> Hook:
+    of = get_args(kind)[0]
+    read = converter.get_structure_hook(of)
+
+    def structure(value: object, _: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            raise Unreadable(f"a list was expected, not {_short(value)}")
+        found = []
+        for at, inner in enumerate(value):
+            try:
+                found.append(read(inner, of))
+            except Unreadable as error:
+                raise error.inside(at) from error
+        return tuple(found)
+
+    return structure
+
+
+def _one_of(kind: Any, _: cattrs.Converter) -> Hook:
+    def structure(value: object, _: Any) -> Any:
+        try:
+            return kind(value)
+        except ValueError as error:
+            allowed = ", ".join(str(member.value) for member in kind)
+            raise Unreadable(f"{_short(value)} is none of {allowed}") from error
+
+    return structure
 
 
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=False)
+    for suits, factory in ((has, _object), (_is_map, _map), (_is_list, _list), (_is_enum, _one_of)):
+        converter.register_structure_hook_factory(suits, factory)
     converter.register_structure_hook(int, decimal)
     converter.register_unstructure_hook(int, str)
     converter.register_structure_hook(bool, _flag)
@@ -329,7 +448,7 @@ def _make_converter() -> cattrs.Converter:
 
 def _side(value: object, _: Any) -> Side:
     if value not in ("buy", "sell"):
-        raise Unreadable(f"a side is buy or sell, not {value!r}")
+        raise Unreadable(f"a side is buy or sell, not {_short(value)}")
     return Side.BUY if value == "buy" else Side.SELL
 
 
@@ -338,16 +457,15 @@ def _register_tagged(converter: cattrs.Converter, union: Any, tags: dict[str, ty
 
     def structure(value: object, _: Any) -> Any:
         if not isinstance(value, dict) or len(value) != 1:
-            raise Unreadable(f"expected one of {', '.join(tags)} with its fields, not {value!r}")
-        ((tag, fields),) = value.items()
+            one = f"an object with one key, one of {', '.join(tags)}"
+            raise Unreadable(f"{one}, was expected, not {_short(value)}")
+        ((tag, inner),) = value.items()
         if tag not in tags:
             raise Unreadable(f"{tag!r} is none of {', '.join(tags)}")
         try:
-            return converter.structure(fields, tags[tag])
-        except KeyError as missing:
-            raise Unreadable(f"{tag} has no field {missing}, which it needs") from missing
+            return converter.structure(inner, tags[tag])
         except Unreadable as error:
-            raise Unreadable(f"{tag}: {error}") from error
+            raise error.inside(tag) from error
 
     def unstructure(value: Any) -> dict[str, Any]:
         kind = type(value)
@@ -371,13 +489,4 @@ def from_wire(value: object, kind: type[T] | Any) -> Any:
     Raises:
         Unreadable: it is not what the protocol says.
     """
-    try:
-        return _converter.structure(value, kind)
-    except Unreadable:
-        raise
-    except cattrs.errors.ForbiddenExtraKeysError as error:
-        extra = ", ".join(sorted(error.extra_fields))
-        raise Unreadable(f"{error.cl.__name__} has no field {extra}") from error
-    except (TypeError, ValueError, KeyError, AttributeError, cattrs.BaseValidationError) as error:
-        name = getattr(kind, "__name__", str(kind))
-        raise Unreadable(f"not a {name}: {error}") from error
+    return _converter.structure(value, kind)

@@ -61,7 +61,7 @@ def test_a_state_can_be_loaded() -> None:
         ("count", Failure.COUNT, "2 results for 1 commands"),
         ("field", Failure.UNREADABLE, "evens"),
         ("number", Failure.UNREADABLE, "decimal string, not 5000"),
-        ("float", Failure.UNREADABLE, "'5000.0' is not an integer"),
+        ("float", Failure.UNREADABLE, '"5000.0" is not an integer'),
     ],
 )
 def test_bad_manners_are_a_finding(manner: str, failure: Failure, says: str) -> None:

@@ -127,6 +127,102 @@ def test_what_the_schema_refuses_the_checker_refuses_too(wrong: dict[str, Any]) 
         messages.state(json.dumps(wrong).encode(), 1)
 
 
+ORDERS = "in the reply to observe: markets.1.orders"
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (
+            {"accounts": {"2": {"collateral": "1", "positions": {"1": {"size": "1"}}}}},
+            (
+                "in the reply to observe: accounts.2.positions.1: the field 'cost' is missing in "
+                '{"size": "1"}'
+            ),
+        ),
+        (
+            {"accounts": {"2": {"collateral": "1", "positions": []}}},
+            "in the reply to observe: accounts.2.positions: an object was expected, not []",
+        ),
+        (
+            {"accounts": {"2": None}},
+            (
+                "in the reply to observe: accounts.2: an object with collateral, positions was "
+                "expected, not null"
+            ),
+        ),
+        (
+            {"accounts": {"2": {"colateral": "1", "collateral": "1"}}},
+            (
+                "in the reply to observe: accounts.2: no field 'colateral' is known, but "
+                "collateral, positions are"
+            ),
+        ),
+        (
+            {"markets": {"1": {"mark": "1", "orders": {}}}},
+            f"{ORDERS}: a list was expected, not {{}}",
+        ),
+        (
+            {"markets": {"1": {"mark": "1", "orders": "no"}}},
+            f'{ORDERS}: a list was expected, not "no"',
+        ),
+        (
+            {"markets": {"1": {"mark": 7, "orders": []}}},
+            "in the reply to observe: markets.1.mark: a number is a decimal string, not 7 (UNIT-1)",
+        ),
+    ],
+)
+def test_what_is_wrong_in_a_state_is_named_with_its_place(state: dict[str, Any], said: str) -> None:
+    reply = {"seq": "1", "state": {"custody": "0", "accounts": {}, "markets": {}, **state}}
+    with pytest.raises(ValidationError):
+        validator("observed").validate(reply)
+    with pytest.raises(EngineFailure) as failure:
+        messages.state(json.dumps(reply).encode(), 1)
+    assert failure.value.detail == said
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"commands": "deposit"}, 'commands: a list was expected, not "deposit"'),
+        ({"chooses": ["luck"]}, 'chooses.0: "luck" is none of counterparty, price'),
+        ({"compare": {"refusals": "maybe"}}, 'refusals: "maybe" is none of exact, class, ignored'),
+        ({"compare": {"within": "-1"}}, "compare.within: less than 0"),
+        ({"load": "yes"}, 'load: a flag is true or false, not "yes"'),
+        ({"engine": 5}, "engine: a text was expected, not 5"),
+    ],
+)
+def test_what_is_wrong_in_a_hello_is_named_with_its_place(wrong: dict[str, Any], said: str) -> None:
+    reply = {"version": "1", "engine": "x", "commands": ["deposit"], **wrong}
+    with pytest.raises(ValidationError):
+        validator("hello").validate(reply)
+    with pytest.raises(EngineFailure) as failure:
+        messages.hello(json.dumps(reply).encode())
+    assert said in failure.value.detail
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("done", "an object with one key, one of done, refused, skipped, errored, unknown, was"),
+        ({"done": None}, "done: an object with events, choices was expected, not null"),
+        ({"done": {"events": {}}}, "done.events: a list was expected, not {}"),
+        ({"done": {"events": [{"payd": {}}]}}, "done.events.0: 'payd' is none of cash_moved, paid"),
+        (
+            {"done": {"events": [{"cash_moved": {"account": "1", "amount": 5, "rule": "LED-5"}}]}},
+            "done.events.0.cash_moved.amount: a number is a decimal string, not 5 (UNIT-1)",
+        ),
+    ],
+)
+def test_what_is_wrong_in_a_result_is_named_with_its_place(wrong: object, said: str) -> None:
+    reply = {"seq": "1", "results": [wrong]}
+    with pytest.raises(ValidationError):
+        validator("applied").validate(reply)
+    with pytest.raises(EngineFailure) as failure:
+        messages.results(json.dumps(reply).encode(), 1, 1)
+    assert said in failure.value.detail
+
+
 def test_commands_and_events_survive_the_wire() -> None:
     exchange = TERMS.opened()
     for command in CRASH:

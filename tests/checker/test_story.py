@@ -13,6 +13,7 @@ from perpref.checker.compare import Judge
 from perpref.checker.engine import Connection
 from perpref.checker.finding import Case, Finding
 from perpref.checker.finding import Kind as FindingKind
+from perpref.checker.report import printable
 from perpref.checker.story import Story
 from perpref.checker.titles import TITLES, page
 from perpref.checker.wire import Comparison, Terms
@@ -170,3 +171,7 @@ def test_an_engine_that_fails_is_told_apart_from_one_that_is_wrong() -> None:
     assert "they part" not in text
     assert "The engine wrote nothing to standard error." in text
     assert text.endswith("\nAgain: again")
+
+
+def test_what_an_engine_wrote_does_not_act_on_the_terminal() -> None:
+    assert printable("\x1b[2Jred\nnext\ud800 \0 é…") == "\\x1b[2Jred\nnext\\ud800 \\x00 é…"
