@@ -15,6 +15,7 @@ COMMANDS = {
     "run": ("perpref.cli_run", "Carry out a scenario, and tell what happened."),
     "prove": ("perpref.cli_prove", "Prove the rules, and print how each property is held."),
     "check": ("perpref.cli_check", "Hold an engine to the rules."),
+    "rulebook": ("perpref.cli_rulebook", "Show what venues chose, and how they differ."),
 }
 """The module of each command, in which a function carries its name, and one line about it."""
 
@@ -24,9 +25,10 @@ A perpetual market holds no coin: it is a pot of cash, shared out by rules. perp
 as a program that can be run, proved, and held against other engines.
 
 \b
-  run     see what the rules do: a story, step by step, and where the money went
-  prove   see why they can be trusted: theorems about the code that runs
-  check   hold an engine to them: the shortest story of what it does otherwise
+  run       see what the rules do: a story, step by step, and where the money went
+  prove     see why they can be trusted: theorems about the code that runs
+  check     hold an engine to them: the shortest story of what it does otherwise
+  rulebook  see what venues chose where the rules leave a choice, and how they differ
 
 \b
 Begin with:

@@ -69,8 +69,9 @@ MARKET_TERMS = (
 )
 """Every term of a market."""
 
-RATES = frozenset(key for key in (*RULES, *POLICIES, *MARKET) if key.endswith(("_fee", "_rate")))
-PARTS_OF = RATES | {"funding_cap", "deleverage_gap"}
+PARTS_OF = {"funding_cap", "deleverage_gap"} | {
+    key for key in (*RULES, *POLICIES, *MARKET) if key.endswith(("_fee", "_rate"))
+}
 """Keys whose values are parts per million."""
 
 

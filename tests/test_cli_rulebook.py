@@ -1,0 +1,167 @@
+"""`perpref rulebook`: cards, differences in words, and files that make no sense."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from perpref.checker.files import shipped
+from perpref.checker.rulebook_card import (
+    IN_WORDS,
+    MARKET_TERMS,
+    STAGES,
+    TERMS,
+    card,
+    compare,
+    percent,
+)
+from perpref.checker.rulebook_file import CHAPTERS, MARKET, POLICIES, RULES, load_venue
+from perpref.cli_rulebook import rulebook
+from perpref.rule_registry import functions, refusals
+from perpref.state import Chooser, ForcedPrice, Ranking, Stage
+
+TEXTBOOK = Path(__file__).parents[1] / "spec" / "rulebooks" / "textbook.toml"
+
+BEYOND = """
+[[beyond]]
+chapter = "margin"
+says = "Margin grows with open interest."
+source = "a page"
+"""
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(rulebook, list(arguments), catch_exceptions=False)
+
+
+def changed(tmp_path: Path, *changes: tuple[str, str], more: str = "") -> str:
+    """The textbook with other values, and perhaps more at its end."""
+    text = TEXTBOOK.read_text(encoding="utf-8")
+    for old, new in changes:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    path = tmp_path / "mine.toml"
+    path.write_text(text + more, encoding="utf-8")
+    return str(path)
+
+
+def test_every_choice_is_on_the_card_and_has_words() -> None:
+    assert {term.key for term in TERMS} == {*RULES, *POLICIES}
+    assert {term.key for term in MARKET_TERMS} == set(MARKET)
+    assert set(IN_WORDS) == {*Ranking, *ForcedPrice, *Chooser}
+    assert set(STAGES) == set(Stage)
+    known = set(functions())
+    known |= {code.rule for code in refusals().values()}
+    assert {term.rule for term in (*TERMS, *MARKET_TERMS)} <= known
+    assert {term.chapter for term in (*TERMS, *MARKET_TERMS)} <= set(CHAPTERS)
+
+
+@pytest.mark.parametrize(
+    ("parts", "says"),
+    [(0, "0 %"), (1, "0.0001 %"), (200, "0.02 %"), (10_000, "1 %"), (1_000_000, "100 %")],
+)
+def test_parts_per_million_as_per_cent(parts: int, says: str) -> None:
+    assert percent(parts) == says
+
+
+def test_the_list_names_every_rulebook() -> None:
+    listed = run("list")
+    assert listed.exit_code == 0
+    names = [line.split()[0] for line in listed.output.splitlines() if line[:1].strip()]
+    assert names == ["rulebook", *shipped("rulebooks")]
+
+
+@pytest.mark.parametrize("name", shipped("rulebooks"))
+def test_a_card_shows_every_value_with_its_source(name: str) -> None:
+    shown = run("show", name)
+    assert shown.exit_code == 0
+    flat = "".join(shown.output.split())
+    venue = load_venue(name)
+    for _, lines in card(venue):
+        for line in lines:
+            assert line.term.rule in flat
+            assert line.source.status in flat
+    for entry in venue.beyond:
+        assert "".join(entry.says.split()) in flat
+    stages = [stage.value for stage in venue.rulebook.waterfall]
+    places = [shown.output.index(f"+- {stage}") for stage in stages]
+    assert places == sorted(places)
+
+
+def test_a_difference_is_said_with_both_values_and_sources(tmp_path: Path) -> None:
+    mine = changed(
+        tmp_path,
+        ('value = "bankruptcy"', 'value = "mark"'),
+        ('source = "spec/adl.md, ADL-3"', 'source = "help page 7"'),
+        ('name = "textbook"', 'name = "mine"'),
+        more=BEYOND,
+    )
+    told = run("diff", "textbook", mine)
+    assert told.exit_code == 0
+    lines = told.output.splitlines()
+    at = lines.index("ADL: closed at (ADL-3)")
+    assert lines[at + 1 : at + 5] == [
+        "   textbook: the bankruptcy price",
+        "      chosen: spec/adl.md, ADL-3",
+        "   mine: the mark",
+        "      chosen: help page 7",
+    ]
+    assert sum(line.endswith("-3)") for line in lines) == 1
+    assert "   mine: Margin grows with open interest." in lines
+    assert "   textbook: nothing noted" in lines
+    found = compare(load_venue("textbook"), load_venue(mine))
+    assert [difference.term.key for difference in found.differences] == ["deleverage_price"]
+    assert len(found.alike) == len(TERMS) - 1
+
+
+def test_a_venue_does_not_differ_from_itself() -> None:
+    assert not compare(load_venue("textbook"), load_venue("textbook")).differences
+    assert "the same choices" in run("diff", "textbook", "textbook").output
+
+
+def test_a_valid_file_is_said_so(tmp_path: Path) -> None:
+    said = run("validate", changed(tmp_path, ('name = "textbook"', 'name = "mine"')))
+    assert said.exit_code == 0
+    assert said.output == "mine is valid, with BTC, ETH; its values: 21 chosen.\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (
+            'value = "bankruptcy"',
+            'value = "previous_mark"',
+            "deleverage_only_insolvent must be true with this price [ADL-6]",
+        ),
+        (
+            'value = "leveraged_return"',
+            'value = "leverage"',
+            'no such ranking ("leverage"); did you mean leveraged_return?',
+        ),
+        ('value = 10_000, source = "one per cent"', 'value = 1.5, source = "x"', "UNIT-1"),
+    ],
+)
+def test_a_file_that_makes_no_sense_is_one_line(
+    tmp_path: Path, old: str, new: str, says: str
+) -> None:
+    refused = run("validate", changed(tmp_path, (old, new)))
+    assert refused.exit_code == 2
+    assert refused.output.count("\n") == 1
+    assert says in refused.output
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ('[[beyond]]\nsays = "x"\nsource = "y"', "beyond[1].chapter"),
+        ('[[beyond]]\nchapter = "cash"\nsays = "x"\nsource = "y"', "no such chapter"),
+        ('[[beyond]]\nchapter = "adl"\nsays = ""\nsource = "y"', "empty"),
+        ('[[beyond]]\nchapter = "adl"\nsays = "x"\nwho = "y"', "unknown key"),
+    ],
+)
+def test_what_lies_beyond_has_a_chapter_and_a_source(tmp_path: Path, more: str, says: str) -> None:
+    refused = run("validate", changed(tmp_path, more="\n" + more + "\n"))
+    assert refused.exit_code == 2
+    assert says in refused.output
