@@ -220,6 +220,8 @@ class Judge:
         )
         if candidate.illegal is not None:
             rule, what, because = candidate.illegal.rule, candidate.illegal.what, ""
+        elif kind is Kind.ERRORED:  # no rule says that an engine may not fail
+            rule, what, because = "", _what(kind, result, candidate.expected), ""
         else:
             rule, what = blame.blamed(clues), _what(kind, result, candidate.expected)
             because = blame.guard_sentence(clues)

@@ -72,7 +72,8 @@ def speed(checked: Checked) -> str:
 def printable(text: str) -> str:
     """A text in which nothing that an engine wrote can act on a terminal."""
     return "".join(
-        letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text
+        letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1]
+        for letter in text.expandtabs(4)
     )
 
 

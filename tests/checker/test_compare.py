@@ -123,7 +123,7 @@ def test_skipping_changes_nothing() -> None:
 def test_an_error_is_a_finding() -> None:
     found = examine(lambda: Twisted(second(Errored("overflow")), acts=False), *DEPOSITS)
     assert found is not None
-    assert found.kind is Kind.ERRORED
+    assert (found.kind, found.rule) == (Kind.ERRORED, "")
     assert "overflow" in found.what
 
 

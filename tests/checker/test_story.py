@@ -174,4 +174,4 @@ def test_an_engine_that_fails_is_told_apart_from_one_that_is_wrong() -> None:
 
 
 def test_what_an_engine_wrote_does_not_act_on_the_terminal() -> None:
-    assert printable("\x1b[2Jred\nnext\ud800 \0 é…") == "\\x1b[2Jred\nnext\\ud800 \\x00 é…"
+    assert printable("\x1b[2Jred\n\tnext\ud800 \0 é…") == "\\x1b[2Jred\n    next\\ud800 \\x00 é…"
