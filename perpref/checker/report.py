@@ -13,10 +13,8 @@ from perpref.checker.finding import Finding
 from perpref.checker.reach import DEEP_STATES
 from perpref.checker.stopwatch import Part
 from perpref.checker.story import Story
+from perpref.checker.titles import TITLES
 from perpref.checker.wire import Comparison, Hello, to_wire
-
-NUMBERS_WIDTH = 36
-"""What the first columns of the table of rules take."""
 
 
 def story_of(checked: Checked, again: str) -> str:
@@ -101,7 +99,7 @@ def print_report(console: Console, checked: Checked, again: str, quiet: bool = F
         say(story_of(checked, again))
         return
     if not quiet and checked.reach.examples:
-        console.print(reach_table(checked, console.width))
+        console.print(reach_table(checked))
         console.print(deep_table(checked))
     insists = checked.insists_on_reach
     if checked.not_reached and checked.examples > 1 and (insists or not quiet):
@@ -116,18 +114,16 @@ def print_report(console: Console, checked: Checked, again: str, quiet: bool = F
         say(f"{hello.engine} CONFORMS to {checked.base.rulebook.name}, as far as was compared.")
 
 
-def reach_table(checked: Checked, width: int) -> RichTable:
+def reach_table(checked: Checked) -> RichTable:
     """How often each rule acted, said no, and was asked."""
     table = RichTable(
-        "rule", "acted", "refused", "asked*", "what it says", box=None, pad_edge=False
+        "rule", "acted", "refused", "asked*", "what it is about", box=None, pad_edge=False
     )
     for column in table.columns[1:4]:
         column.justify = "right"
-    room = max(width - NUMBERS_WIDTH, 20)
     for row in checked.reach.rows():
         numbers = [f"{n:,}" if n else "." for n in (row.acted, row.refused, row.asked)]
-        title = row.title if len(row.title) <= room else f"{row.title[: room - 1]}…"
-        table.add_row(row.rule, *numbers, title)
+        table.add_row(row.rule, *numbers, TITLES.get(row.rule, row.title))
     table.caption = "* calls of the rule's function, in one of ten examples"
     return table
 

@@ -7,6 +7,7 @@ anything until it is mended. Only what the protocol itself asks for is asked her
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from textwrap import wrap
 
 from attrs import frozen
 
@@ -27,6 +28,8 @@ from perpref.checker.wire import (
 from perpref.state import Kind, Side
 from perpref.units import AccountId, MarketId, OrderId
 
+WIDTH = 100
+
 ALICE, BOB = AccountId(2), AccountId(3)
 
 
@@ -40,7 +43,8 @@ class AdapterFault:
 
     def text(self) -> str:
         """The fault, ready to print."""
-        lines = [f"THE ADAPTER {self.what}.", f"  Expected: {self.expected}."]
+        said = f"THE ADAPTER {self.what}.", f"  Expected: {self.expected}."
+        lines = [line for text in said for line in wrap(text, WIDTH, subsequent_indent="  ")]
         if self.stderr:
             lines.append("  Its last words on standard error:")
             lines.extend(f"  | {line}" for line in self.stderr.rstrip().splitlines())
