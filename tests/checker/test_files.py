@@ -15,6 +15,10 @@ from perpref.checker.wire import MarketTerms
 from perpref.state import Chooser, Rulebook, Stage
 from perpref.units import MarketId
 
+RULEBOOKS = Path(__file__).parents[2] / "spec" / "rulebooks"
+SHIPPED = ", ".join(sorted({path.stem for path in RULEBOOKS.glob("*.toml")} - {"bluefin"}))
+"""Bluefin's is a file of its own kind, and of its own adapter."""
+
 SCENARIO = """\
 title = "Two traders"
 rulebook = "textbook"
@@ -278,8 +282,8 @@ WRONG_SCENARIOS = [
         'rulebook = "textbook"',
         'rulebook = "txtbook"',
         (
-            '2: rulebook: no such rulebook ("txtbook"); did you mean textbook? one of textbook; or '
-            "the path of a file"
+            '2: rulebook: no such rulebook ("txtbook"); did you mean textbook? one of '
+            f"{SHIPPED}; or the path of a file"
         ),
     ),
     (
@@ -505,7 +509,7 @@ WRONG_RULEBOOKS = [
             "3: makerfee: unknown key; did you mean maker_fee? one of name, title, maker_fee, "
             "taker_fee, liquidation_fee, funding_cap, vault_boundary, waterfall, counterparty, "
             "price, deleverage_ranking, deleverage_price, deleverage_gap, "
-            "deleverage_only_insolvent, deleverage_never_riskier, market"
+            "deleverage_only_insolvent, deleverage_never_riskier, market, beyond"
         ),
     ),
     (
@@ -639,7 +643,7 @@ def test_files_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(BadInput) as raised:
         load_rulebook("textbok")
     assert str(raised.value) == (
-        "textbok: no such rulebook; did you mean textbook? one of textbook; or the path of a file"
+        f"textbok: no such rulebook; did you mean textbook? one of {SHIPPED}; or the path of a file"
     )
 
 
