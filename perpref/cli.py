@@ -15,6 +15,7 @@ COMMANDS = {
     "run": ("perpref.cli_run", "Carry out a scenario, and tell what happened."),
     "prove": ("perpref.cli_prove", "Prove the rules, and print how each property is held."),
     "check": ("perpref.cli_check", "Hold an engine to the rules."),
+    "examples": ("perpref.cli_examples", "Try numbers that venues publish."),
     "rulebook": ("perpref.cli_rulebook", "Show what venues chose, and how they differ."),
 }
 """The module of each command, in which a function carries its name, and one line about it."""
@@ -29,6 +30,7 @@ as a program that can be run, proved, and held against other engines.
   prove     see why they can be trusted: theorems about the code that runs
   check     hold an engine to them: the shortest story of what it does otherwise
   rulebook  see what venues chose where the rules leave a choice, and how they differ
+  examples  see whether the numbers that venues publish come out
 
 \b
 Begin with:

@@ -150,6 +150,10 @@ def _differences(found: Comparison, one: str, other: str) -> Iterator[str]:
     yield ""
     alike = "; ".join(f"{line.term.label}: {line.value}" for line in found.alike)
     yield from _wrapped(f"Alike: {alike or 'nothing'}.", "")
+    if found.unpublished:
+        yield ""
+        labels = "; ".join(term.label for term in found.unpublished)
+        yield from _wrapped(f"Not published by one or both: {labels}.", "")
     for chapter, (ours, theirs) in found.beyond.items():
         yield ""
         yield f"Beyond these rules, {chapter}"

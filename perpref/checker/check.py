@@ -79,7 +79,7 @@ def check(
     """Check an engine under these terms and their neighbours. Raises CannotStart."""
     tell = progress or (lambda _what, _done, _commands: None)
     tell("smoke test", 0, 0)
-    fault = smoke_test(connection, plain)
+    fault = smoke_test(connection, base_terms(plain))
     if fault is not None:
         return Checked(None, plain, seed, budget, fault=fault)
     hello = connection.hello()
@@ -104,7 +104,7 @@ def check(
         search.examples,
         search.commands,
         blamed=tuple(Counter(found.rule for _, found in findings).most_common()),
-        not_reached=tuple(reach.not_reached(hello.commands)),
+        not_reached=tuple(reach.not_reached(hello.commands, base.rulebook.waterfall)),
         tally=judge.tally,
         reach=reach,
         seconds=watch.shares(),

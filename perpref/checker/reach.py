@@ -19,7 +19,7 @@ from perpref.checker.titles import TITLES
 from perpref.outcome import Filled, Outcome, Paid, Refused
 from perpref.rule_registry import Refusal, functions, refusals
 from perpref.rules.margin import position_of
-from perpref.state import VAULT, Exchange
+from perpref.state import VAULT, Exchange, Stage
 from perpref.units import sign
 
 SAMPLED = 10
@@ -195,19 +195,39 @@ class Reach:
             for rule_id in sorted(set(declared), key=_reading_order)
         ]
 
-    def not_reached(self, supported: tuple[str, ...]) -> list[str]:
+    def not_reached(
+        self, supported: tuple[str, ...], waterfall: tuple[Stage, ...] = tuple(Stage)
+    ) -> list[str]:
         """Rules and deep states that this search should have seen and did not."""
         rules = [
             f"{row.rule} {row.title}"
             for row in self.rows()
-            if not row.reached and reachable(row.rule, supported)
+            if not row.reached and reachable(row.rule, supported) and in_play(row.rule, waterfall)
         ]
         states = [
             f"{state.rule} {state.name}"
             for state in DEEP_STATES
-            if not self.deep[state] and state.commands <= set(supported)
+            if not self.deep[state]
+            and state.commands <= set(supported)
+            and in_play(state.rule, waterfall)
         ]
         return rules + states
+
+
+STAGE_OF = {
+    "LIQ-6": Stage.BOOK,
+    "FEE-4": Stage.BOOK,
+    "FEE-5": Stage.BOOK,
+    "VLT": Stage.VAULT,
+    "ADL": Stage.DELEVERAGE,
+}
+"""By rule, or by chapter: the stage of the waterfall without which it cannot be reached."""
+
+
+def in_play(rule_id: str, waterfall: tuple[Stage, ...]) -> bool:
+    """Whether a rulebook with these stages has any use for the rule."""
+    stage = STAGE_OF.get(rule_id) or STAGE_OF.get(rule_id.partition("-")[0])
+    return stage is None or stage in waterfall
 
 
 _REFUSAL: CodeType = Refusal.__init__.__code__

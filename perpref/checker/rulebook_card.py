@@ -75,6 +75,10 @@ PARTS_OF = {"funding_cap", "deleverage_gap"} | {
 """Keys whose values are parts per million."""
 
 
+UNPUBLISHED = "unpublished"
+"""The status of a value that is ours because the venue's is not known."""
+
+
 @frozen
 class Line:
     """One line of a card."""
@@ -137,17 +141,22 @@ class Difference:
 
 @frozen
 class Comparison:
-    """How two venues differ: in their choices, in nothing, and beyond the rules, by chapter."""
+    """How two venues differ: in their choices, in nothing, and beyond the rules, by chapter.
+
+    What one of them does not publish is no difference, and no likeness either.
+    """
 
     differences: tuple[Difference, ...]
     alike: tuple[Line, ...]
+    unpublished: tuple[Term, ...]
     beyond: Mapping[str, tuple[tuple[Beyond, ...], tuple[Beyond, ...]]]
 
 
 def compare(one: Venue, other: Venue) -> Comparison:
     """What two venues choose otherwise, the rulebook alone: markets are of different sizes."""
     ours, theirs = (next(lines for _, lines in card(venue)) for venue in (one, other))
-    pairs = list(zip(ours, theirs, strict=True))
+    both = list(zip(ours, theirs, strict=True))
+    pairs = [pair for pair in both if not any(line.source.status == UNPUBLISHED for line in pair)]
     beyond = {
         chapter: (
             tuple(entry for entry in one.beyond if entry.chapter == chapter),
@@ -158,5 +167,6 @@ def compare(one: Venue, other: Venue) -> Comparison:
     return Comparison(
         tuple(Difference(a.term, a, b) for a, b in pairs if a.value != b.value),
         tuple(a for a, b in pairs if a.value == b.value),
-        {chapter: both for chapter, both in beyond.items() if any(both)},
+        tuple(a.term for a, b in both if (a, b) not in pairs),
+        {chapter: notes for chapter, notes in beyond.items() if any(notes)},
     )

@@ -28,17 +28,17 @@ CAPS = (1_000, 100, 10, 7, 3, 1, 0)
 
 
 def base_terms(terms: Terms, chooses: tuple[Choice, ...] = ()) -> Terms:
-    """The given terms, with the choices left open that the engine makes itself."""
+    """The given terms, leaving open what the engine chooses itself, and nothing else."""
     return evolve(terms, rulebook=_chosen(terms.rulebook, chooses))
 
 
 def _chosen(rulebook: Rulebook, chooses: tuple[Choice, ...]) -> Rulebook:
-    """The rulebook, leaving open what the engine chooses itself."""
-    if Choice.COUNTERPARTY in chooses:
-        rulebook = evolve(rulebook, counterparty=Chooser.ENGINE)
-    if Choice.PRICE in chooses:
-        rulebook = evolve(rulebook, price=Chooser.ENGINE)
-    return rulebook
+    """The rulebook, leaving open what the engine chooses itself, and nothing else."""
+
+    def chooser(choice: Choice) -> Chooser:
+        return Chooser.ENGINE if choice in chooses else Chooser.RULEBOOK
+
+    return evolve(rulebook, counterparty=chooser(Choice.COUNTERPARTY), price=chooser(Choice.PRICE))
 
 
 def varied(base: Terms, dice: Dice) -> Terms:

@@ -12,13 +12,15 @@ from perpref.checker.compare import Judge
 from perpref.checker.engine import Connection, InProcess
 from perpref.checker.finding import Case, Finding, Kind
 from perpref.checker.pipe import Pipe
-from perpref.checker.reach import DEEP_STATES, MUST_LIMIT
+from perpref.checker.reach import DEEP_STATES, MUST_LIMIT, in_play
 from perpref.checker.reference_engine import Fault, Manners, ReferenceEngine
+from perpref.checker.rulebook_file import load_venue
 from perpref.checker.search import Budget, Search
 from perpref.checker.stopwatch import Stopwatch
 from perpref.checker.variants import base_terms
 from perpref.checker.wire import COMMANDS, Choice, Comparison, Hello, Observable, Refusals, Result
 from perpref.machine import Command
+from perpref.state import Stage
 from tests.checker.engines import REFERENCE, TERMS, faulty, mannered, misbehaving
 from tests.checker.faults import BEARING, FAULTS, UNGUARDED, Planted
 from tests.checker.test_compare import Backwards
@@ -154,3 +156,21 @@ def test_a_search_ends_in_time() -> None:
     result = check(InProcess(ReferenceEngine), TERMS, 1, Budget(10**6, seconds=1.0), watch)
     assert watch.total() < 5
     assert not result.insists_on_reach or result.examples > 100
+
+
+@pytest.mark.parametrize("name", ["dydx-v4", "hyperliquid", "bitmex"])
+def test_a_rulebook_without_a_stage_is_not_blamed_for_it(name: str) -> None:
+    terms = load_venue(name).as_terms
+    result = check(InProcess(ReferenceEngine), terms, 2, Budget(500), Stopwatch())
+    assert result.found is None
+    assert result.not_reached == ()
+    assert result.conforms
+
+
+def test_stages_that_are_not_played_have_no_rules_to_reach() -> None:
+    book = (Stage.BOOK, Stage.RESIDUAL)
+    assert in_play("LIQ-6", book)
+    assert not in_play("LIQ-6", (Stage.RESIDUAL,))
+    assert not in_play("VLT-6", book)
+    assert not in_play("ADL-2", book)
+    assert in_play("LOSS-3", book)
