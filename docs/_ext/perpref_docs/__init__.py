@@ -2,7 +2,7 @@
 
 `sources` says what a book is made of and is the only module that knows how perpref and its proofs
 name things; `rules` makes the cards, `tables` the indexes, `mathml` the formulas, `picture` the
-drawings; `elsewhere` renders the command line's help and the JSON Schemas.
+drawings; `elsewhere` renders the command line's help and the JSON Schemas, `venues` the rulebooks.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
-from perpref_docs import elsewhere, mathml, picture, room, rules, sources, tables
+from perpref_docs import elsewhere, mathml, picture, room, rules, sources, tables, venues
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
@@ -20,6 +20,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     rules.setup(app)
     tables.setup(app)
     elsewhere.setup(app)
+    venues.setup(app)
     picture.setup(app)
     mathml.setup(app)
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": True}
