@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from perpref.checker.files import BadInput, read_document, shipped
+from perpref.checker.files import HOMES, BadInput, read_document, shipped
 from perpref.checker.rulebook_file import load_rulebook, load_venue
 from perpref.checker.scenario_file import load_scenario
 from perpref.checker.toml_lines import line_of, lines_of
@@ -790,3 +790,11 @@ def test_every_value_has_a_line_and_its_key_stands_on_it(name: str) -> None:
         word = keys[-1]
         if isinstance(word, str) and word != "cA":
             assert word in rows[lines[keys] - 1]
+
+
+@pytest.mark.parametrize("kind", HOMES)
+def test_a_wheel_gets_what_people_read(kind: str) -> None:
+    root = Path(__file__).parents[2]
+    assert (root / "perpref" / kind).resolve() == root.joinpath(*HOMES[kind])
+    settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    assert f"{kind}/*.toml" in settings["tool"]["setuptools"]["package-data"]["perpref"]
