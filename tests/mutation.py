@@ -50,8 +50,18 @@ SECONDS = 60
 EQUIVALENT = {
     "adl.outranks: ours * their_base > theirs * our_base -> "
     "ours * their_base >= theirs * our_base": "asked only when the two products differ",
-    "adl.outranks: first.size > second.size -> first.size >= second.size": (
-        "asked only when the two sizes differ"
+    "adl.outranks: abs(first.size) > abs(second.size) -> "
+    "abs(first.size) >= abs(second.size)": "asked only when the two sizes differ",
+    "adl.module: (int, int) -> (int, int)": "two equal types of one alias in another order",
+    "adl.signed_return: standing.profit > 0 -> standing.profit >= 0": (
+        "a profit of 0 scores 0 either way"
+    ),
+    "adl.margined_return: standing.profit <= 0 -> standing.profit < 0": (
+        "a profit of 0 scores 0 either way: the equity is positive by then"
+    ),
+    "adl.margined_return: (0, 1) -> (0, 2)": "both are a score of 0",
+    "adl.mark_to_entry: standing.size > 0 -> standing.size >= 0": (
+        "only who holds a position stands in the queue"
     ),
     "book.match: parties(taker, maker) -> parties(maker, taker)": (
         "the sides are opposite (the scheduler takes the maker from the other side of the book), "

@@ -22,7 +22,7 @@ from perpref.rules.adl import (
     score,
     standing,
 )
-from perpref.rules.margin import equity, health
+from perpref.rules.margin import Health, equity, health
 from perpref.scheduler import queue
 from perpref.state import Account, Exchange, ForcedPrice, Ranking
 from perpref.units import AccountId
@@ -186,6 +186,26 @@ def test_ties_go_to_the_larger_position_then_to_the_lower_account() -> None:
     assert ahead(lower, upper)
     assert not ahead(upper, lower)
     assert not ahead(lower, lower)
+
+
+def test_the_smallest_profit_equity_and_size_count() -> None:
+    won = stands(profit=1, cost=10, notional=20, margin=5, collateral=3, equity=4, maintenance=2)
+    assert value(won, Ranking.SIGNED_RETURN) == Fraction(1, 10) * Fraction(20, 5)
+    assert value(won, Ranking.MARGINED_RETURN) == Fraction(1, 3) * Fraction(2, 4)
+    long = stands(cost=10, notional=20, equity=1, size=1)
+    short = stands(cost=10, notional=20, equity=1, size=-1)
+    assert value(long, Ranking.MARK_TO_ENTRY) == Fraction(20, 10) * 20
+    assert value(short, Ranking.MARK_TO_ENTRY) == Fraction(10, 20) * 20
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_of_two_on_one_side_the_larger_goes_first(side: int) -> None:
+    large, small = stands(DAN, size=5 * side), stands(CY, size=2 * side)
+    assert outranks(large, small, Ranking.LEVERAGED_RETURN)
+    assert not outranks(small, large, Ranking.LEVERAGED_RETURN)
+    lower, upper = stands(BOB, size=5 * side), stands(CY, size=5 * side)
+    assert outranks(lower, upper, Ranking.LEVERAGED_RETURN)
+    assert not outranks(upper, lower, Ranking.LEVERAGED_RETURN)
 
 
 def test_the_queue_is_all_of_the_other_side_in_order() -> None:
@@ -421,6 +441,13 @@ def test_where_nobody_is_left_riskier(oil: tuple[int, int], accepted: bool) -> N
     else:
         with refuses(adl.CANNOT_BEAR, now.equity, was):
             deleverage(spared, ANN, BOB, GOLD, 5)
+
+
+def test_covered_as_well_as_before_is_no_riskier() -> None:
+    before, half, less = Health(100, 40, 80), Health(50, 20, 40), Health(49, 20, 40)
+    assert adl.bears_closing(before, half, True)
+    assert not adl.bears_closing(before, less, True)
+    assert adl.bears_closing(before, less, False)
 
 
 @pytest.mark.parametrize("price", ForcedPrice)
