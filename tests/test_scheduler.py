@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from attrs import evolve
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -10,6 +13,7 @@ from perpref import machine
 from perpref.machine import Place, SetMark, SettleFunding, Unwind
 from perpref.outcome import Cancelled, Event, Filled, Marked, Outcome, Paid, Refused, Rested
 from perpref.rules import liquidation
+from perpref.rules.adl import is_price_safe
 from perpref.rules.margin import equity
 from perpref.scheduler import (
     Progress,
@@ -26,7 +30,18 @@ from perpref.scheduler import (
     liquidate_all_due,
     open_lots,
 )
-from perpref.state import TREASURY, VAULT, Account, Exchange, Kind, Order, Side, Stage
+from perpref.state import (
+    TREASURY,
+    VAULT,
+    Account,
+    Exchange,
+    ForcedPrice,
+    Kind,
+    Order,
+    Ranking,
+    Side,
+    Stage,
+)
 from perpref.units import MAX_PRICE, AccountId, MarketId, OrderId
 from tests.exchanges import (
     ANN,
@@ -659,6 +674,16 @@ def test_funding_is_checked_before_anybody_pays() -> None:
 
 ENTRIES = st.integers(60, 140)
 
+DELEVERAGING: st.SearchStrategy[dict[str, Any]] = st.builds(
+    dict,
+    deleverage_ranking=st.sampled_from(Ranking),
+    deleverage_price=st.sampled_from(ForcedPrice),
+    deleverage_gap=st.sampled_from([0, 50_000, 300_000]),
+    deleverage_only_insolvent=st.booleans(),
+    deleverage_never_riskier=st.booleans(),
+)
+"""Any way to deleverage, safe or not."""
+
 
 @given(
     cash=st.lists(st.integers(-150, 200), min_size=4, max_size=4),
@@ -669,6 +694,8 @@ ENTRIES = st.integers(60, 140)
     cap=st.sampled_from([0, 4, 50]),
     bid=st.integers(80, 110),
     ask=st.integers(90, 120),
+    before_last=st.integers(50, 150),
+    way=st.one_of(st.just({}), DELEVERAGING),
 )
 def test_the_waterfall_leaves_everybody_solvent_and_nobody_due(
     cash: list[int],
@@ -679,19 +706,24 @@ def test_the_waterfall_leaves_everybody_solvent_and_nobody_due(
     cap: int,
     bid: int,
     ask: int,
+    before_last: int,
+    way: dict[str, Any],
 ) -> None:
-    """From any lawful state, however bad, over two markets, with some orders on the book."""
+    """From any lawful state, however bad, however deleveraged, over two markets with a book."""
+    rulebook = evolve(rules(maker=200, liquidation=10_000), **way)
+    assume(is_price_safe(rulebook))
     sizes = zip([*gold, -sum(gold)], [*oil, -sum(oil)], strict=True)
     held = {VAULT: holds(vault)}
     for who, money, (g, o), (entry, other) in zip(
         [ANN, BOB, CY, DAN], cash, sizes, entries, strict=True
     ):
         held[who] = holds(money, (g, g * entry), (o, o * other))
+    gold_market = market(100, buys(1, BOB, 5, bid), sells(2, CY, 5, max(ask, bid + 1)), cap=cap)
     before = exchange(
         held,
-        market(100, buys(1, BOB, 5, bid), sells(2, CY, 5, max(ask, bid + 1)), cap=cap),
+        evolve(gold_market, previous_mark=before_last),
         market(77, initial=150_000, maintenance=66_667, cap=cap),
-        rulebook=rules(maker=200, liquidation=10_000),
+        rulebook=rulebook,
     )
     assume(before.custody >= 0)
     assert all(account != REST for account in before.accounts)

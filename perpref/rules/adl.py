@@ -1,4 +1,4 @@
-"""ADL: the last resort. Winners are closed at the loser's bankruptcy price, in order of rank."""
+"""ADL: the last resort. Winners are closed in order of rank, at the rulebook's price."""
 
 from __future__ import annotations
 
@@ -31,8 +31,6 @@ CANNOT_BEAR = refusal(
     Phase.MARGIN,
     "The counterparty cannot bear that its equity goes from {limit} to {value}",
 )
-
-
 ONLY_INSOLVENT = refusal(
     "ADL-6",
     "only_insolvent",
