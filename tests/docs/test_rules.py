@@ -104,6 +104,17 @@ def test_a_disagreement_is_a_warning(
     assert any(complaint in warning for warning in warnings), warnings
 
 
+def test_what_closes_a_formula_stays_on_its_line(tmp_path: Path) -> None:
+    html, warnings = build(tmp_path, CARD + "\nA pot of $C$, and (of $D$). It has $E$ lots.\n")
+    assert warnings == []
+    said = html[html.index("<p>A pot") :]
+    line = re.sub(r"<math.*?</math>", "+", said[: said.index("</p>")])
+    assert line == (
+        '<p>A pot of <span class="closed">+,</span> and (of <span class="closed">+).</span> '
+        "It has + lots."
+    )
+
+
 def test_what_cannot_be_decorated_is_named_in_the_card(tmp_path: Path) -> None:
     card = CARD.replace("ADL-4", "UNIT-2").replace(
         "title:", "carried-by: perpref.units.MAX_CASH\n:title:"

@@ -7,6 +7,7 @@ import re
 from docutils import nodes
 from latex2mathml.converter import convert
 from sphinx.application import Sphinx
+from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
@@ -17,6 +18,9 @@ ENVIRONMENTS = {"aligned": "align*", "align": "align*", "gathered": "gather*", "
 
 AS_OPERATORS = "".join(map(chr, (0x230A, 0x230B, 0x2308, 0x2309, 0x27E8, 0x27E9, 0x27FA, 0x27F9)))
 """Signs that latex2mathml takes for identifiers: floor, ceiling, angle brackets, long arrows."""
+
+CLOSES = re.compile(r"[,.;:!?)\]’”]+")
+"""Signs that do not begin a line."""
 
 
 class NotUnderstood(ValueError):
@@ -79,6 +83,23 @@ def _visit_display(writer: HTML5Translator, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+class KeepWhatCloses(SphinxPostTransform):
+    """A comma stays on the line of the formula before it; browsers would break between the two."""
+
+    default_priority = 500
+
+    def run(self, **_: object) -> None:
+        for formula in list(self.document.findall(nodes.math)):
+            after = formula.next_node(descend=False, siblings=True)
+            if not isinstance(after, nodes.Text) or (closes := CLOSES.match(after)) is None:
+                continue
+            formula.parent.replace(after, nodes.Text(after[closes.end() :]))
+            together = nodes.inline("", "", classes=["closed"])
+            formula.replace_self(together)
+            together += [formula, nodes.Text(closes[0])]
+
+
 def setup(app: Sphinx) -> None:
     """Register the renderer as `mathml`."""
+    app.add_post_transform(KeepWhatCloses)
     app.add_html_math_renderer("mathml", (_visit_math, None), (_visit_display, None))

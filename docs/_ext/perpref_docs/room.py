@@ -37,6 +37,7 @@ def code_room(code: Code, *, fold: bool = False, label: str = "Code") -> room:
     listing = nodes.literal_block(code.text, code.text, language="python")
     line = [
         nodes.inline("", label, classes=["room-label"]),
+        nodes.Text(" "),  # where a narrow page may break the line
         nodes.literal("", code.short_name),
         nodes.inline("", f"{code.path}:{code.line}", classes=["room-place"]),
     ]
