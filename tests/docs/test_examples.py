@@ -9,13 +9,11 @@ import re
 from functools import cache
 from pathlib import Path
 
-import pytest
 from attrs import evolve
 
 from perpref import machine
 from perpref.machine import Deposit, Place, SetMark, SettleFunding, Unwind, Withdraw
 from perpref.outcome import Cancelled, Event, Filled, Outcome, Paid, Refused, Rested
-from perpref.rule_registry import functions, refusals
 from perpref.rules import adl, fee, ledger, liquidation, loss, margin, position
 from perpref.rules.margin import equity, health
 from perpref.scheduler import queue
@@ -451,27 +449,3 @@ def test_book() -> None:
         f"of {other.amount} |",
         f"| order {rests.order.id} rests with {rests.order.lots} lots at {n(rests.order.price)} |",
     )
-
-
-ROW = re.compile(r"^\| \{refusal\}`(\w+)` \|.*\| `(\w+)` \| \{rule\}`([A-Z]+-\d+)` \|$", re.M)
-
-
-def test_the_table_of_refusals_agrees_with_the_code() -> None:
-    text = (SPEC / "commands.md").read_text(encoding="utf-8")
-    rows = ROW.findall(text)
-    assert len(rows) > 10
-    for code, phase, rule in rows:
-        declared = refusals()[code]
-        assert (declared.phase.value, declared.rule) == (phase, rule), code
-
-
-@pytest.mark.parametrize("command", machine.Command.__args__)
-def test_every_command_is_on_the_page(command: type) -> None:
-    name = re.sub(r"(?<!^)(?=[A-Z])", "_", command.__name__).lower()
-    assert f"| `{name}` |" in page("commands")
-
-
-def test_the_rules_named_on_the_page_of_commands_exist() -> None:
-    named = set(re.findall(r"\{rule\}`([A-Z]+-\d+)`", page("commands")))
-    known = set(functions()) | {code.rule for code in refusals().values()}
-    assert named <= known | {"UNIT-1", "UNIT-2", "UNIT-3", "UNIT-4"}

@@ -1,0 +1,167 @@
+"""The page of commands against the machine: which checks a command makes, and in which order."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import attrs
+import pytest
+
+from perpref import machine
+from perpref.machine import (
+    Cancel,
+    Command,
+    Deposit,
+    Place,
+    SetMark,
+    SettleFunding,
+    Transfer,
+    Unwind,
+    Withdraw,
+)
+from perpref.outcome import Refused
+from perpref.rule_registry import refusals
+from perpref.state import VAULT, Exchange, Kind, Side
+from perpref.units import MAX_ID, MAX_LOTS, AccountId, MarketId, OrderId
+from tests.exchanges import ANN, BOB, CY, GOLD, buys, exchange, holds, market, rules, sells
+
+PAGE = (Path(__file__).parents[2] / "spec" / "commands.md").read_text(encoding="utf-8")
+
+DOES = re.compile(r"^\| `(\w+)` \| ([^|]*) \| ([^|]*) \| \{rule\}[^|]*\|$", re.M)
+MEANS = re.compile(
+    r"^\| \{refusal\}`(\w+)` \| [^|]* \| `(\w+)` \| \{rule\}`([A-Z]+-\d+)` \|$", re.M
+)
+
+FIELDS = {name: fields.split(", ") for name, fields, _ in DOES.findall(PAGE)}
+CHECKS = {name: re.findall(r"\{refusal\}`(\w+)`", checks) for name, _, checks in DOES.findall(PAGE)}
+
+NOWHERE, NOBODY, WRONG_ID = MarketId(3), CY, AccountId(-1)
+
+PLAIN = exchange(
+    {ANN: holds(50), BOB: holds(1_000)},
+    market(100, sells(1, BOB, 9, 100)),
+    rulebook=rules(funding_cap=10),
+    last_order=2,
+)
+DRAINED = exchange({ANN: holds(50), BOB: holds(-20)})
+"""The pot has less than Ann alone could withdraw."""
+
+
+def bid(
+    order: int,
+    account: AccountId,
+    at: MarketId,
+    kind: Kind,
+    lots: int,
+    price: int,
+    only: bool = True,
+) -> Place:
+    return Place(OrderId(order), account, at, Side.BUY, kind, lots, price, only)
+
+
+def bids(*wrong: Place) -> list[tuple[Exchange, Command]]:
+    return [(PLAIN, one) for one in wrong]
+
+
+def insurer(collateral: int, size: int) -> Exchange:
+    """A vault that is long, at a mark of 100, and somebody who bids for it."""
+    bidder = {} if size == 0 else {BOB: holds(10**16)}
+    resting = [] if size == 0 else [buys(1, BOB, 5, 100)]
+    accounts = {VAULT: holds(collateral, (size, size * 100)), **bidder}
+    return exchange(accounts, market(100, *resting), rulebook=rules(taker=10_000), last_order=1)
+
+
+LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
+    Deposit: [
+        (PLAIN, Deposit(WRONG_ID, 0)),
+        (PLAIN, Deposit(ANN, 0)),
+        (PLAIN, Deposit(ANN, 1)),
+    ],
+    Withdraw: [
+        (DRAINED, Withdraw(NOBODY, 0)),
+        (DRAINED, Withdraw(NOBODY, 51)),
+        (DRAINED, Withdraw(ANN, 51)),
+        (DRAINED, Withdraw(ANN, 31)),
+        (DRAINED, Withdraw(ANN, 30)),
+    ],
+    Transfer: [
+        (PLAIN, Transfer(NOBODY, WRONG_ID, 0)),
+        (PLAIN, Transfer(NOBODY, BOB, 0)),
+        (PLAIN, Transfer(NOBODY, BOB, 51)),
+        (PLAIN, Transfer(ANN, BOB, 51)),
+        (PLAIN, Transfer(ANN, BOB, 50)),
+    ],
+    Place: bids(
+        bid(MAX_ID + 1, NOBODY, NOWHERE, Kind.POST_ONLY, 0, 0),
+        bid(MAX_ID + 1, NOBODY, GOLD, Kind.POST_ONLY, 0, 0),
+        bid(MAX_ID + 1, ANN, GOLD, Kind.POST_ONLY, 0, 0),
+        bid(MAX_ID + 1, ANN, GOLD, Kind.POST_ONLY, 0, 100),
+        bid(MAX_ID + 1, ANN, GOLD, Kind.POST_ONLY, 9, 100),
+        bid(2, ANN, GOLD, Kind.POST_ONLY, 9, 100),
+        bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 100),
+        bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 100, only=False),
+        bid(3, ANN, GOLD, Kind.LIMIT, 9, 100, only=False),
+        bid(3, ANN, GOLD, Kind.LIMIT, 5, 100, only=False),
+    ),
+    Cancel: [
+        (PLAIN, Cancel(ANN, NOWHERE, OrderId(2))),
+        (PLAIN, Cancel(ANN, GOLD, OrderId(2))),
+        (PLAIN, Cancel(ANN, GOLD, OrderId(1))),
+        (PLAIN, Cancel(BOB, GOLD, OrderId(1))),
+    ],
+    SetMark: [
+        (PLAIN, SetMark(NOWHERE, 0)),
+        (PLAIN, SetMark(GOLD, 0)),
+        (PLAIN, SetMark(GOLD, 100)),
+    ],
+    SettleFunding: [
+        (PLAIN, SettleFunding(NOWHERE, 11)),
+        (PLAIN, SettleFunding(GOLD, 11)),
+        (PLAIN, SettleFunding(GOLD, 10)),
+    ],
+    Unwind: [
+        (insurer(100, 0), Unwind(NOWHERE, OrderId(1))),
+        (insurer(100, 0), Unwind(GOLD, OrderId(1))),
+        (insurer(100, 9), Unwind(GOLD, OrderId(2))),
+    ],
+}
+"""Of each command one in which everything is wrong that can be; then it is mended, one fault after
+the other in the order of the page, until it is done."""
+
+
+def name_of(command: type) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", command.__name__).lower()
+
+
+def answers(ladder: list[tuple[Exchange, Command]]) -> list[str]:
+    """The codes with which the commands are refused, or how else they end."""
+    said = [machine.apply(before, command) for before, command in ladder]
+    return [one.code if isinstance(one, Refused) else "done" for one in said]
+
+
+@pytest.mark.parametrize("command", machine.Command.__args__)
+def test_a_command_has_the_fields_and_the_checks_of_the_page_in_their_order(command: type) -> None:
+    name = name_of(command)
+    assert FIELDS[name] == [field.name for field in attrs.fields(command)]
+    assert answers(LADDERS[command]) == [*CHECKS[name], "done"]
+
+
+def test_an_unwinding_is_then_placed_as_an_order() -> None:
+    poor, huge = insurer(0, 9), insurer(10**16, MAX_LOTS + 5)
+    ladder: list[tuple[Exchange, Command]] = [
+        (poor, Unwind(GOLD, OrderId(MAX_ID + 1))),
+        (poor, Unwind(GOLD, OrderId(1))),
+        (poor, Unwind(GOLD, OrderId(2))),
+        (huge, Unwind(GOLD, OrderId(2))),
+    ]
+    assert answers(ladder) == ["id_out_of_bounds", "order_id_not_new", "taker_cannot_bear", "done"]
+
+
+def test_the_page_explains_every_refusal_of_a_command_and_no_other() -> None:
+    explained = {code: (phase, rule) for code, phase, rule in MEANS.findall(PAGE)}
+    listed = {code for checks in CHECKS.values() for code in checks}
+    assert set(explained) == listed
+    declared = refusals()
+    for code, (phase, rule) in explained.items():
+        assert (phase, rule) == (declared[code].phase.value, declared[code].rule), code
