@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -15,11 +16,11 @@ ADAPTER, MENDED = map(str, re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
 CHECK = ("--seed", "1", "--examples", "150")
 
 
-def check(adapter: str, folder: Path) -> tuple[int, str]:
+def check(adapter: str, folder: Path, *options: str) -> tuple[int, str]:
     """The exit status of a check of this adapter, and what was printed."""
     path = folder / "adapter.py"
     path.write_text(adapter)
-    ran = CliRunner().invoke(main, ["check", f"{sys.executable} {path}", *CHECK])
+    ran = CliRunner().invoke(main, ["check", f"{sys.executable} {path}", *CHECK, *options])
     return ran.exit_code, ran.output
 
 
@@ -52,6 +53,33 @@ def test_a_number_that_is_no_string_is_the_adapters_fault(tmp_path: Path) -> Non
     expected = re.search(r"  Expected: a reply as spec/protocol.md says.*?(?=```)", PAGE, re.DOTALL)
     assert expected is not None
     assert expected.group() in said
+
+
+def test_an_adapter_that_never_knows_is_told_what_is_missing(tmp_path: Path) -> None:
+    (answer,) = re.findall(r"no more than `(return .*?)`", PAGE)
+    begin = ADAPTER.index("    [(name, fields)]")
+    end = ADAPTER.index("\n\n\ndef answer")
+    status, said = check(f"{ADAPTER[:begin]}    {answer}{ADAPTER[end:]}", tmp_path)
+    shown = re.search(r"THE ADAPTER answers.*?(?=```)", PAGE, re.DOTALL)
+    assert shown is not None
+    assert status == 1
+    assert shown.group() in said
+
+
+def test_the_finding_is_replayed_and_the_report_has_what_the_page_names(tmp_path: Path) -> None:
+    report = tmp_path / "finding.json"
+    check(ADAPTER, tmp_path, "--json", str(report))
+    kept = json.loads(report.read_text())
+    named = re.search(r"Keep\n`report.json`.*?again on any machine", PAGE, re.DOTALL)
+    assert named is not None
+    keys = set(re.findall(r"`(\w+)`", named.group()))
+    assert keys == {"conforms", "seed", "reach", "finding", "story", "case"}
+    assert keys <= set(kept)
+    assert "account 2 deposits 5000000000000000000000000" in kept["story"]
+    status, said = check(mended(), tmp_path, "--replay", str(report))
+    assert status == 0
+    (shown,) = re.findall(r"^acme CONFORMS in this one case.*$", PAGE, re.M)
+    assert said.splitlines()[-1] == shown
 
 
 def test_the_story_on_the_page_is_what_the_fault_gives() -> None:
