@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
+from attrs import evolve
 
 from perpref import machine
 from perpref.machine import (
@@ -22,7 +24,7 @@ from perpref.machine import (
 )
 from perpref.outcome import Refused
 from perpref.rule_registry import refusals
-from perpref.state import VAULT, Exchange, Kind, Side
+from perpref.state import VAULT, Exchange, ForcedPrice, Kind, Ranking, Rulebook, Side
 from perpref.units import MAX_ID, MAX_LOTS, AccountId, MarketId, OrderId
 from tests.exchanges import ANN, BOB, CY, GOLD, buys, exchange, holds, market, rules, sells
 
@@ -128,6 +130,55 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
 }
 """Of each command one in which everything is wrong that can be; then it is mended, one fault after
 the other in the order of the page, until it is done."""
+
+
+BOUND = re.compile(
+    r"^\| (?:of each market: )?([\w ,]+) \| (\d|maintenance rate) to \$10\^\{(\d+)\}\$[^|]* "
+    r"\| \{rule\}`([A-Z]+-\d+)` \|$",
+    re.M,
+)
+OF_RULEBOOK = {field.name for field in attrs.fields(Rulebook)}
+
+
+def opened_with(term: str, value: int) -> Exchange:
+    """An exchange with one term that is not as usual."""
+    terms, listed = rules(), market(initial=10**6, maintenance=50_000)
+    changed: Any = {term: value}
+    if term in OF_RULEBOOK:
+        return machine.opened(evolve(terms, **changed), [(GOLD, listed)])
+    if term == "identifier":
+        return machine.opened(terms, [(MarketId(value), listed)])
+    return machine.opened(terms, [(GOLD, evolve(listed, **changed))])
+
+
+def bounds() -> list[tuple[str, int, int, str]]:
+    """The terms of the page that have bounds: the least, the most, and the rule."""
+    found = BOUND.findall(PAGE)
+    assert len(found) == 10
+    return [
+        (term.replace(" ", "_"), int(least) if least.isdigit() else 50_000, 10 ** int(most), rule)
+        for terms, least, most, rule in found
+        for term in terms.split(", ")
+    ]
+
+
+@pytest.mark.parametrize(("term", "least", "most", "rule"), bounds())
+def test_a_term_has_the_bounds_of_the_page(term: str, least: int, most: int, rule: str) -> None:
+    for value in (least, most):
+        opened_with(term, value)
+    for value in (least - 1, most + 1):
+        with pytest.raises(machine.InvalidTerms, match=rf"\({rule}\)"):
+            opened_with(term, value)
+
+
+def test_the_page_counts_the_rankings_and_the_prices_of_adl() -> None:
+    assert (len(Ranking), len(ForcedPrice)) == (5, 4)
+    assert "| deleverage ranking | one of five |" in PAGE
+    assert "| deleverage price | one of four; `previous_mark` only if" in PAGE
+    waits = evolve(rules(), deleverage_price=ForcedPrice.PREVIOUS_MARK)
+    with pytest.raises(machine.InvalidTerms, match="ADL-6"):
+        machine.opened(waits, [])
+    machine.opened(evolve(waits, deleverage_only_insolvent=True), [])
 
 
 def name_of(command: type) -> str:
