@@ -1,11 +1,14 @@
 """Every number in the examples of the book, computed by the reference and looked for on its page.
 
-What a test says is made of computed values, in the words of the page: neither can change alone.
+What a test says is made of the values that it sets up and computes, in the words of the page:
+neither can change alone. The last test asks whether any number of an example was left out.
 """
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
@@ -14,11 +17,12 @@ from attrs import evolve
 from perpref import machine
 from perpref.machine import Deposit, Place, SetMark, SettleFunding, Unwind, Withdraw
 from perpref.outcome import Cancelled, Event, Filled, Outcome, Paid, Refused, Rested
-from perpref.rules import adl, fee, ledger, liquidation, loss, margin, position
+from perpref.rules import adl, fee, funding, ledger, liquidation, loss, margin, position
 from perpref.rules.margin import equity, health
 from perpref.scheduler import queue
 from perpref.state import TREASURY, VAULT, Exchange, Kind, Market, Position, Side
-from perpref.units import AccountId, OrderId
+from perpref.table import Table
+from perpref.units import AccountId, MarketId, OrderId
 from tests.exchanges import (
     ANN,
     BOB,
@@ -39,6 +43,10 @@ TERMS = rules(maker=100, taker=300, liquidation=5_000, funding_cap=10_000)
 """What spec/index.md says the examples are told with."""
 
 
+COVERED: dict[str, list[str]] = defaultdict(list)
+"""By page, what the tests looked for."""
+
+
 @cache
 def page(name: str) -> str:
     """A chapter with its line breaks undone and its thin spaces gone."""
@@ -49,7 +57,9 @@ def page(name: str) -> str:
 def says(name: str, *phrases: str) -> None:
     """Insist that the page says all this."""
     for phrase in phrases:
-        assert re.sub(r"\s+", " ", phrase) in page(name), phrase
+        plain = re.sub(r"\s+", " ", phrase)
+        assert plain in page(name), plain
+        COVERED[name].append(plain)
 
 
 def n(number: int) -> str:
@@ -59,6 +69,27 @@ def n(number: int) -> str:
 
 def at(mark: int, *orders: object, **rates: int) -> Market:
     return market(mark, *orders, **rates)  # type: ignore[arg-type]
+
+
+def size(exchange: Exchange, account: AccountId, market: MarketId = GOLD) -> int:
+    return margin.position_of(exchange, account, market).size
+
+
+def cost(exchange: Exchange, account: AccountId, market: MarketId = GOLD) -> int:
+    return margin.position_of(exchange, account, market).cost
+
+
+def cash(exchange: Exchange, account: AccountId) -> int:
+    return exchange.accounts[account].collateral
+
+
+def mark_of(exchange: Exchange, market: MarketId = GOLD) -> int:
+    return exchange.markets[market].mark
+
+
+def exact(number: int, parts: int) -> str:
+    """A number of parts, as a decimal without zeros at its end."""
+    return f"{Decimal(number) / parts:f}".rstrip("0").rstrip(".")
 
 
 def played(before: Exchange, *commands: machine.Command) -> tuple[Exchange, list[Event]]:
@@ -87,33 +118,48 @@ def test_the_terms_are_the_ones_that_the_index_names() -> None:
         f"a maker fee of {TERMS.maker_fee}, a taker fee of {TERMS.taker_fee} and a liquidation fee "
         f"of {n(TERMS.liquidation_fee)} parts per million, a funding cap of {n(TERMS.funding_cap)}",
     )
+    assert TERMS.vault_boundary == 0
+    assert (at(1).initial_rate, at(1).maintenance_rate) == (100_000, 50_000)
 
 
 def test_position() -> None:
-    long, profit = position.closed(Position(3, 301), 1, 110)
-    released = 301 - long.cost
-    short, lost = position.closed(Position(-3, -301), 1, 110)
-    flipped, realised = position.traded(Position(3, 301), -5, 110)
+    lots, price = 1, 110
+    for side, held in (("long", Position(3, 301)), ("short", Position(-3, -301))):
+        left, profit = position.closed(held, lots, price)
+        released = f"\\lceil {held.cost}/{abs(held.size)} \\rceil = {held.cost - left.cost}"
+        signed = [f"${x}$" if x < 0 else str(x) for x in (held.cost, profit, left.cost)]
+        says(
+            "position",
+            f"A {side} of {abs(held.size)} lots with a cost of {signed[0]} closes {lots} lot at "
+            f"{price}: $r = {released}$, profit {signed[1]}, and {abs(left.size)} lots with a cost "
+            f"of {signed[2]} stay.",
+        )
+    held, sold = Position(3, 301), 5
+    flipped, realised = position.traded(held, -sold, price)
     says(
         "position",
-        rf"$r = \lceil 301/3 \rceil = {released}$, profit {profit}, and {long.size} lots with a "
-        f"cost of {long.cost} stay.",
-        rf"$r = \lceil -301/3 \rceil = {-301 - short.cost}$, profit ${lost}$, and {-short.size} "
-        f"lots with a cost of ${short.cost}$ stay.",
-        f"it realises {realised}, and a short of {-flipped.size} lots with a cost of "
+        f"A long of {held.size} lots with a cost of {held.cost} sells {sold} lots at {price}: it "
+        f"realises {realised}, and a short of {-flipped.size} lots with a cost of "
         f"${flipped.cost}$ is left.",
     )
 
 
 def test_margin() -> None:
-    seven, listed = Position(7, 7_000), at(1_001)
-    says(
-        "margin",
-        rf"$\lceil 350.35 \rceil = {margin.maintenance_margin(seven, listed)}$",
-        rf"$\lceil 700.7 \rceil = {margin.initial_margin(seven, listed)}$",
-    )
+    lots, listed = 7, at(1_001)
+    held = Position(lots, 7_000)
+    for rate, needs in (
+        (listed.maintenance_rate, margin.maintenance_margin(held, listed)),
+        (listed.initial_rate, margin.initial_margin(held, listed)),
+    ):
+        unrounded = exact(lots * listed.mark * rate, 10**6)
+        says(
+            "margin",
+            f"{lots} lots at a mark of {n(listed.mark)} and a rate of {n(rate)} need "
+            rf"$\lceil {unrounded} \rceil = {needs}$.",
+        )
+    sells = 4
     for price, verdict in ((901, "it may"), (900, "refused: {refusal}`taker_cannot_bear`")):
-        offers = buys(1, BOB, 4, price)
+        offers = buys(1, BOB, sells, price)
         before = exchange(
             {ANN: holds(1_000, (10, 10_000)), BOB: holds(9_000)},
             at(960, offers),
@@ -121,129 +167,207 @@ def test_margin() -> None:
             last_order=1,
         )
         was = health(before, ANN)
-        sold = machine.apply(before, place(2, ANN, Side.SELL, 4, price, Kind.IOC))
+        sold = machine.apply(before, place(2, ANN, Side.SELL, sells, price, Kind.IOC))
         assert isinstance(sold, Outcome) is (verdict == "it may")
-        forced = ledger.fill(before, BOB, ANN, GOLD, 4, price, "BOOK-3")
-        now = health(forced.then(fee.charge_taker, ANN, 4, price).exchange, ANN)
+        forced = ledger.fill(before, BOB, ANN, GOLD, sells, price, "BOOK-3")
+        now = health(forced.then(fee.charge_taker, ANN, sells, price).exchange, ANN)
         says(
             "margin",
             f"| {price} | {now.equity} | {now.initial} | {now.maintenance} | "
             f"{n(now.equity * was.maintenance)} | {n(was.equity * now.maintenance)} | {verdict} |",
-            f"its equity is {was.equity}, its maintenance margin {was.maintenance}, its initial "
-            f"margin {was.initial}.",
+            f"An account with a collateral of {n(cash(before, ANN))} holds {size(before, ANN)} "
+            f"lots that cost {n(cost(before, ANN))}. At a mark of {mark_of(before)} its equity is "
+            f"{was.equity}, its maintenance margin {was.maintenance}, its initial margin "
+            f"{was.initial}. It is not due, but it cannot open anything. It sells {sells} lots as "
+            f"a taker, for a fee of {fee.trading_fee(sells, price, TERMS.taker_fee)}:",
         )
+        assert was.initial > was.equity >= was.maintenance
 
 
 def test_fee() -> None:
-    says("fee", rf"$\lceil 2.1021 \rceil = {fee.trading_fee(7, 1_001, 300)}$")
+    lots, price, rate = 7, 1_001, 300
+    says(
+        "fee",
+        f"{lots} lots at {n(price)} and a rate of {rate} cost "
+        rf"$\lceil {exact(lots * price * rate, 10**6)} \rceil = "
+        f"{fee.trading_fee(lots, price, rate)}$.",
+    )
     before = exchange(
         {ANN: holds(1_000, (10, 10_000)), CY: holds(50_000)},
         at(940, buys(1, CY, 4, 930)),
         rulebook=TERMS,
         last_order=1,
     )
-    price = liquidation.bankruptcy_price(before, ANN, GOLD)
+    bankrupt = liquidation.bankruptcy_price(before, ANN, GOLD)
     maker = before.markets[GOLD].orders[OrderId(1)]
     outcome = liquidation.liquidate(before, ANN, GOLD, maker)
-    _, by_maker, by_ann = outcome.events
+    filled, by_maker, by_ann = outcome.events
+    assert isinstance(filled, Filled)
     assert isinstance(by_maker, Paid)
     assert isinstance(by_ann, Paid)
-    left = equity(before, ANN) - 40
+    assert (by_maker.payer, by_maker.payee, by_ann.payer, by_ann.payee) == (
+        CY,
+        TREASURY,
+        ANN,
+        VAULT,
+    )
+    lots, price, rate = filled.lots, filled.price, TERMS.liquidation_fee
+    lost = (mark_of(before) - price) * lots
+    left = equity(before, ANN) - lost
     says(
         "fee",
-        f"with an equity of {equity(before, ANN)} at a mark of 940, so that $z = {price}$",
-        rf"\lceil 18.6 \rceil = {fee.trading_fee(4, 930, 5_000)}$",
-        rf"$4 \cdot 30 = {4 * (930 - price)}$; the equity left is {left}.",
-        f"account 2 pays {by_ann.amount} to the vault",
-        rf"the maker $\lceil 0.372 \rceil = {by_maker.amount}$ to the treasury",
+        f"Account {ANN} is long by {size(before, ANN)} lots and due, with an equity of "
+        f"{equity(before, ANN)} at a mark of {mark_of(before)}, so that $z = {bankrupt}$",
+        f"The book takes {lots} of its lots at {price}, which costs it {lost} against the mark. "
+        rf"The fee at a rate of {n(rate)} would be $\lceil {lots} \cdot {price} \cdot {rate} / D "
+        rf"\rceil = \lceil {exact(lots * price * rate, 10**6)} \rceil = "
+        f"{fee.trading_fee(lots, price, rate)}$",
+        rf"the fill beat the bankruptcy price by ${lots} \cdot {price - bankrupt} = "
+        f"{lots * (price - bankrupt)}$; the equity left is {left}. So account {ANN} pays "
+        f"{by_ann.amount} to the vault, and the maker "
+        rf"$\lceil {exact(lots * price * TERMS.maker_fee, 10**6)} \rceil = {by_maker.amount}$ to "
+        "the treasury",
     )
     assert equity(outcome.exchange, ANN) == left - by_ann.amount
 
 
 def test_ledger_and_mark() -> None:
+    brought, lots, first, second = 5_000, 4, 1_000, 1_100
     traded, _ = played(
-        opened(),
-        Deposit(ANN, 5_000),
-        Deposit(BOB, 5_000),
-        place(1, ANN, Side.SELL, 4, 1_000),
-        place(2, BOB, Side.BUY, 4, 1_000, Kind.IOC),
+        opened(first),
+        Deposit(ANN, brought),
+        Deposit(BOB, brought),
+        place(1, ANN, Side.SELL, lots, first),
+        place(2, BOB, Side.BUY, lots, first, Kind.IOC),
     )
-    moved, _ = played(traded, SetMark(GOLD, 1_100))
+    moved, _ = played(traded, SetMark(GOLD, second))
+    says(
+        "ledger",
+        f"Accounts {ANN} and {BOB} deposit {n(brought)} each. {BOB} buys {lots} lots from a "
+        f"resting order of {ANN}, both at the mark of {n(first)}; then the mark moves to "
+        f"{n(second)}. The treasury has the fees of {cash(traded, TREASURY)}.",
+    )
     for when, now in (("the fill", traded), ("the mark", moved)):
         for account in (ANN, BOB):
             held = margin.position_of(now, account, GOLD)
             row = (
-                now.accounts[account].collateral,
+                cash(now, account),
                 held.size,
                 held.cost,
                 margin.unrealised_profit(now, account),
                 health(now, account).initial,
                 ledger.withdrawable(now, account),
             )
-            first = when if account == ANN else ""
+            label = when if account == ANN else ""
             says(
                 "ledger",
-                f"| {first} | {account} | {' | '.join(map(n, row))} |".replace("|  |", "| |"),
+                f"| {label} | {account} | {' | '.join(map(n, row))} |".replace("|  |", "| |"),
             )
         worth = [equity(now, account) for account in (TREASURY, ANN, BOB)]
-        mark = now.markets[GOLD].mark
         total = sum(worth)
-        says("mark", f"| {' | '.join(map(n, (mark, *worth, total, now.custody)))} |")
+        says("mark", f"| {' | '.join(map(n, (mark_of(now), *worth, total, now.custody)))} |")
+    gained = equity(moved, BOB) - equity(traded, BOB)
+    says(
+        "mark",
+        f"the mark moves from {n(first)} to {n(second)} while account {ANN} is short and account "
+        rf"{BOB} long by {lots} lots. Equity moves by ${lots} \cdot {gained // lots}$ from one to "
+        "the other",
+        f"| mark | treasury | account {ANN} | account {BOB} | sum of equities | custody |",
+    )
+    assert equity(moved, ANN) == equity(traded, ANN) - gained
     free = ledger.withdrawable(moved, ANN)
     gone, _ = played(moved, Withdraw(ANN, free))
     says(
         "ledger",
-        f"When 2 withdraws the {n(free)} that it may, custody falls from {n(moved.custody)} to "
-        f"{n(gone.custody)}",
-        f"$3 + ({gone.accounts[ANN].collateral} + 4000) + (4998 - 4000) = {gone.custody}$",
+        f"Account {BOB} is richer by {gained} and may take out less than before: its profit is "
+        f"account {ANN}'s collateral.",
+        f"When {ANN} withdraws the {n(free)} that it may, custody falls from {n(moved.custody)} to "
+        f"{n(gone.custody)}, and the law holds: ${cash(gone, TREASURY)} + ({cash(gone, ANN)} + "
+        f"{-cost(gone, ANN)}) + ({cash(gone, BOB)} - {cost(gone, BOB)}) = {gone.custody}$",
     )
+    assert ledger.withdrawable(moved, BOB) < ledger.withdrawable(traded, BOB)
     refused = machine.apply(moved, Withdraw(ANN, free + 1))
     assert isinstance(refused, Refused)
 
 
 def test_funding() -> None:
+    before = exchange(
+        {
+            ANN: holds(5_000, (-7, -7_000)),
+            BOB: holds(5_000, (4, 4_000)),
+            CY: holds(5_000, (3, 3_000)),
+        },
+        at(1_000),
+        rulebook=TERMS,
+    )
+    everybody = (ANN, BOB, CY)
+    lots = [abs(size(before, who)) for who in everybody]
     for rate in (125, -125):
-        before = exchange(
-            {
-                ANN: holds(5_000, (-7, -7_000)),
-                BOB: holds(5_000, (4, 4_000)),
-                CY: holds(5_000, (3, 3_000)),
-            },
-            at(1_000),
-            rulebook=TERMS,
-        )
         after, _ = played(before, SettleFunding(GOLD, rate))
-        paid = [
-            before.accounts[who].collateral - after.accounts[who].collateral
-            for who in (ANN, BOB, CY)
-        ]
-        kept = after.accounts[VAULT].collateral
+        paid = [cash(before, who) - cash(after, who) for who in everybody]
+        kept = cash(after, VAULT)
         left = " | ".join(str(max(amount, 0)) for amount in paid)
         assert sum(paid) == kept
         says("funding", f"| {rate} | {left} | {kept} |")
+    shares = [f"${exact(of * mark_of(before) * 125, 10**6)}$" for of in lots]
+    says(
+        "funding",
+        f"At a mark of {n(mark_of(before))}, account {ANN} is short by {lots[0]} lots, account "
+        f"{BOB} long by {lots[1]} and account {CY} long by {lots[2]}. A rate of 125 makes "
+        f"{shares[0]}, {shares[1]} and {shares[2]} quanta.",
+        f"| rate | {ANN} pays | {BOB} pays | {CY} pays | left with the vault |",
+    )
     too_much = machine.apply(opened(), SettleFunding(GOLD, TERMS.funding_cap + 1))
     assert isinstance(too_much, Refused)
-    says("funding", f"| {n(TERMS.funding_cap + 1)} | refused: {{refusal}}`{too_much.code}`")
+    says(
+        "funding",
+        f"| {n(TERMS.funding_cap + 1)} | refused: {{refusal}}`{too_much.code}` (the cap is "
+        f"{n(TERMS.funding_cap)}) |",
+    )
 
 
-def test_liquidation() -> None:
+def test_what_one_position_pays() -> None:
+    mark, rate, lots = 1_001, 125, 7
+    unrounded = exact(lots * mark * rate, 10**6)
+    pays, receives = (funding.funding_due(of, mark, rate) for of in (lots, -lots))
+    says(
+        "funding",
+        f"At a mark of {n(mark)} and a rate of {rate} a long of {lots} lots pays "
+        rf"$\lceil {unrounded} \rceil = {pays}$, and a short of {lots} lots receives "
+        rf"$-\lceil -{unrounded} \rceil = {-receives}$.",
+    )
+
+
+def test_the_bankruptcy_price() -> None:
+    mark, share, lots = 1_001, 50, 7
     prices = [
-        liquidation.price_without(1_001, size, share) for share in (50, -50) for size in (7, -7)
+        liquidation.price_without(mark, of, behind)
+        for behind in (share, -share)
+        for of in (lots, -lots)
     ]
     says(
         "liquidation",
-        rf"$1001 - \lfloor 50/7 \rfloor = {prices[0]}$ and a short of 7 lots ${prices[1]}$.",
-        f"$1001 + {prices[2] - 1_001} = {prices[2]}$ and the short ${prices[3]}$",
+        f"At a mark of {n(mark)}, with {share} quanta behind it, a long of {lots} lots has the "
+        rf"bankruptcy price ${mark} - \lfloor {share}/{lots} \rfloor = {prices[0]}$ and a short of "
+        f"{lots} lots ${prices[1]}$. With $-{share}$ behind it the long has "
+        f"${mark} + {prices[2] - mark} = {prices[2]}$ and the short ${prices[3]}$",
     )
+
+
+def test_liquidation() -> None:
     before = exchange(
         {ANN: holds(1_000, (10, 10_000)), CY: holds(50_000)},
         at(948, buys(1, ANN, 1, 800), buys(2, CY, 4, 930), buys(3, CY, 10, 890)),
         rulebook=TERMS,
         last_order=3,
     )
+    own, near, far = (order for _, order in sorted(before.markets[GOLD].orders.items()))
+    falls = 940
     fine = health(before, ANN)
-    due = health(evolve(before, markets=before.markets.put(GOLD, at(940))), ANN)
-    after, events = played(before, SetMark(GOLD, 940))
+    fallen = evolve(before, markets=before.markets.put(GOLD, evolve(at(falls), orders=Table([]))))
+    due = health(fallen, ANN)
+    bankrupt = liquidation.bankruptcy_price(fallen, ANN, GOLD)
+    after, events = played(before, SetMark(GOLD, falls))
     _, cancelled, filled, maker_fee, taker_fee = events
     assert isinstance(cancelled, Cancelled)
     assert isinstance(filled, Filled)
@@ -251,14 +375,22 @@ def test_liquidation() -> None:
     assert isinstance(taker_fee, Paid)
     now = health(after, ANN)
     assert (cancelled.rule, cancelled.account) == ("LIQ-2", ANN)
+    assert now.equity >= now.maintenance
+    lots = size(before, ANN)
     says(
         "liquidation",
-        f"the equity of {fine.equity} covers the maintenance margin of {fine.maintenance}",
-        f"an equity of {due.equity} against {due.maintenance}, so account 2 is due",
-        f"{filled.lots} lots go to account 4 at {filled.price}; account 4 pays a fee of "
-        f"{maker_fee.amount}, account 2 one of {taker_fee.amount}",
-        f"Account 2 now has an equity of {now.equity} and needs {now.maintenance}.",
-        f"keeps its {margin.position_of(after, ANN, GOLD).size} lots",
+        f"Account {ANN} is long by {lots} lots that cost {n(cost(before, ANN))}, with a collateral "
+        f"of {n(cash(before, ANN))} and an order to buy {own.lots} lot at {own.price}. Account "
+        f"{CY} bids {near.price} for {near.lots} lots and {far.price} for {far.lots}. At a mark of "
+        f"{mark_of(before)} the equity of {fine.equity} covers the maintenance margin of "
+        f"{fine.maintenance}. The mark moves to {falls}: an equity of {due.equity} against "
+        f"{due.maintenance}, so account {ANN} is due. The bankruptcy price is "
+        rf"${falls} - \lfloor {due.equity}/{lots} \rfloor = {bankrupt}$.",
+        f"1. Its order to buy is cancelled ({{rule}}`{cancelled.rule}`). 2. {filled.lots} lots go "
+        f"to account {CY} at {filled.price}; account {CY} pays a fee of {maker_fee.amount}, "
+        f"account {ANN} one of {taker_fee.amount} (worked out in [Fee](fee.md)). 3. Account {ANN} "
+        f"now has an equity of {now.equity} and needs {now.maintenance}. It is no longer due, and "
+        f"keeps its {size(after, ANN)} lots.",
     )
 
 
@@ -269,111 +401,155 @@ def test_two_positions_share_one_equity() -> None:
         at(220),
         rulebook=TERMS,
     )
-    shares = [liquidation.share_of_equity(before, ANN, m) for m in (GOLD, OIL)]
-    prices = [liquidation.bankruptcy_price(before, ANN, m) for m in (GOLD, OIL)]
-    closed = ledger.fill(before, BOB, ANN, GOLD, 10, prices[0], "LIQ-6").exchange
+    markets = (GOLD, OIL)
+    marks = [mark_of(before, m) for m in markets]
+    worth = equity(before, ANN)
+    needs = [
+        margin.maintenance_margin(margin.position_of(before, ANN, m), before.markets[m])
+        for m in markets
+    ]
+    shares = [liquidation.share_of_equity(before, ANN, m) for m in markets]
+    prices = [liquidation.bankruptcy_price(before, ANN, m) for m in markets]
+    long, short = size(before, ANN, GOLD), -size(before, ANN, OIL)
+    closed = ledger.fill(before, BOB, ANN, GOLD, long, prices[0], "LIQ-6").exchange
+    then = equity(closed, ANN)
     again = liquidation.bankruptcy_price(closed, ANN, OIL)
-    flat = ledger.fill(closed, ANN, BOB, OIL, 25, again, "LIQ-6").exchange
+    flat = ledger.fill(closed, ANN, BOB, OIL, short, again, "LIQ-6").exchange
+    assert again == prices[1]
     says(
         "liquidation",
-        rf"$\lfloor 300 \cdot 440 / 715 \rfloor = {shares[0]}$",
-        rf"$\lfloor 300 \cdot 275 / 715 \rfloor = {shares[1]}$",
-        f"$880 - {880 - prices[0]} = {prices[0]}$ and $220 + {prices[1] - 220} = {prices[1]}$",
-        f"$300 - 180 = {equity(closed, ANN)}$",
-        rf"$220 + \lfloor {equity(closed, ANN)}/25 \rfloor = {again}$",
-        f"and {equity(flat, ANN)} quanta are left.",
+        f"an account with an equity of {worth} is long by {long} lots at a mark of {marks[0]} "
+        f"(maintenance margin {needs[0]}) and, in another market, short by {short} lots at a mark "
+        rf"of {marks[1]} ({needs[1]}). The shares are $\lfloor {worth} \cdot {needs[0]} / "
+        rf"{sum(needs)} \rfloor = {shares[0]}$ and $\lfloor {worth} \cdot {needs[1]} / "
+        rf"{sum(needs)} \rfloor = {shares[1]}$; the bankruptcy prices ${marks[0]} - "
+        f"{marks[0] - prices[0]} = {prices[0]}$ and ${marks[1]} + {prices[1] - marks[1]} = "
+        f"{prices[1]}$.",
+        f"It is closed in full at {prices[0]} and leaves an equity of "
+        f"${worth} - {worth - then} = {then}$, all of which now stands behind the second: its "
+        rf"bankruptcy price is still ${marks[1]} + \lfloor {then}/{short} \rfloor = {again}$, and "
+        f"{equity(flat, ANN)} quanta are left.",
     )
 
 
 def test_vault() -> None:
+    brought, lots, price, falls, rises = 700, 10, 1_000, 880, 950
     start, _ = played(
-        opened(),
-        Deposit(VAULT, 700),
+        opened(price),
+        Deposit(VAULT, brought),
         Deposit(ANN, 1_003),
         Deposit(BOB, 20_001),
         Deposit(CY, 20_000),
-        place(1, BOB, Side.SELL, 10, 1_000),
-        place(2, ANN, Side.BUY, 10, 1_000, Kind.IOC),
+        place(1, BOB, Side.SELL, lots, price),
+        place(2, ANN, Side.BUY, lots, price, Kind.IOC),
     )
-    surplus = start.accounts[ANN].collateral - 1_000
-    start, _ = played(start, Withdraw(ANN, surplus)) if surplus else (start, [])
-    after, events = played(start, SetMark(GOLD, 880))
+    fallen = evolve(start, markets=start.markets.put(GOLD, at(falls)))
+    bankrupt = liquidation.bankruptcy_price(fallen, ANN, GOLD)
+    worse, needs = bankrupt - falls, falls * at(falls).initial_rate // 10**6
+    after, events = played(start, SetMark(GOLD, falls))
     taken, closed = (event for event in events if isinstance(event, Filled))
     held = taken.lots
+    assert closed.seller == ANN
+    assert closed.buyer == BOB
     says(
         "vault",
-        f"That allows {held} lots ({700 - 20 * held} against {88 * held}) and not {held + 1} "
-        f"({700 - 20 * (held + 1)} against {88 * (held + 1)}). It takes {held}; the remaining "
-        f"{closed.lots} are closed against account 3, also at {closed.price}.",
-        f"Account 2 is flat with {equity(after, ANN)}.",
+        f"The vault has {cash(start, VAULT)} quanta. Account {ANN} is long by {size(start, ANN)} "
+        f"lots that cost {n(cost(start, ANN))}, with a collateral of {n(cash(start, ANN))}, and "
+        f"account {BOB} is short by them. The mark falls to {falls} and the book is empty: account "
+        f"{ANN} has an equity of ${equity(fallen, ANN)}$, its bankruptcy price is {taken.price}.",
+        f"With $n$ lots bought at {bankrupt} the vault has an equity of ${brought} - {worse} n$ "
+        f"and needs an initial margin of ${needs} n$. That allows {held} lots "
+        f"({brought - worse * held} against {needs * held}) and not {held + 1} "
+        f"({brought - worse * (held + 1)} against {needs * (held + 1)}). It takes {held}; the "
+        f"remaining {closed.lots} are closed against account {BOB}, also at {closed.price}. "
+        f"Account {ANN} is flat with {equity(after, ANN)}.",
     )
-    assert taken.price == closed.price
+    best, low = (3, 955), (5, 945)
     sold, events = played(
         after,
-        SetMark(GOLD, 950),
-        place(3, CY, Side.BUY, 3, 955),
-        place(4, CY, Side.BUY, 5, 945),
+        SetMark(GOLD, rises),
+        place(3, CY, Side.BUY, *best),
+        place(4, CY, Side.BUY, *low),
         Unwind(GOLD, OrderId(5)),
     )
     filled = next(event for event in events if isinstance(event, Filled))
     paid = next(event for event in events if isinstance(event, Paid) and event.payer == VAULT)
     gone = next(event for event in events if isinstance(event, Cancelled))
-    vault = sold.accounts[VAULT]
     says(
         "vault",
-        f"it sells {filled.lots} lots at {filled.price} and pays a fee of {paid.amount}",
-        f"the other {gone.lots} lots of its order",
-        f"It has {vault.collateral} quanta, {vault.positions[GOLD].size} lots that cost "
-        f"{n(vault.positions[GOLD].cost)}, and an equity of {n(equity(sold, VAULT))}",
-        f"richer by {equity(sold, VAULT) - 700}.",
+        f"The mark rises to {rises}. Account {CY} bids {best[1]} for {best[0]} lots and {low[1]} "
+        f"for {low[0]}. The vault unwinds: it sells {filled.lots} lots at {filled.price} and pays "
+        f"a fee of {paid.amount}; the bid at {low[1]} is below the mark, so the other {gone.lots} "
+        f"lots of its order are cancelled. It has {cash(sold, VAULT)} quanta, {size(sold, VAULT)} "
+        f"lots that cost {n(cost(sold, VAULT))}, and an equity of {n(equity(sold, VAULT))}: having "
+        f"insured account {ANN} it is richer by {equity(sold, VAULT) - brought}.",
     )
 
 
 def test_adl() -> None:
+    traded = 1_000
     before = exchange(
         {
-            ANN: holds(1_000, (10, 10_000)),
-            BOB: holds(400, (-4, -4_000)),
-            CY: holds(3_000, (-8, -8_000)),
-            DAN: holds(5_000, (2, 2_000)),
+            ANN: holds(1_000, (10, 10 * traded)),
+            BOB: holds(400, (-4, -4 * traded)),
+            CY: holds(3_000, (-8, -8 * traded)),
+            DAN: holds(5_000, (2, 2 * traded)),
         },
         at(880),
         rulebook=TERMS,
     )
-    price = liquidation.bankruptcy_price(before, ANN, GOLD)
-    says("adl", f"equity of ${equity(before, ANN)}$", rf"\rfloor = {price}$: whoever is closed")
+    price, falls = liquidation.bankruptcy_price(before, ANN, GOLD), mark_of(before)
+    lots, worth, per_lot = size(before, ANN), equity(before, ANN), price - mark_of(before)
+    says(
+        "adl",
+        f"Everybody traded at {n(traded)}. The mark falls to {falls}, the book is empty and the "
+        f"vault has no cash. Account {ANN}, long by {lots} lots with a collateral of "
+        f"{n(cash(before, ANN))}, has an equity of ${worth}$ and the bankruptcy price "
+        rf"${falls} - \lfloor {worth}/{lots} \rfloor = {price}$: whoever is closed gives up "
+        f"{per_lot} per lot.",
+        f"Account {BOB} won as much per lot as account {CY}, with less of its own behind it.",
+        f"Account {DAN}, long by {size(before, DAN)} lots, was on the same side as account {ANN} "
+        "and is not asked.",
+    )
     assert queue(before, ANN, GOLD) == [BOB, CY]
     for account, shown in ((BOB, "0.12 \\cdot 4 = 0.48"), (CY, "0.12 \\cdot 1.78 = 0.21")):
         one = adl.standing(before, account, GOLD)
         held = margin.position_of(before, account, GOLD)
         over, under = adl.score(one, TERMS.deleverage_ranking)
-        assert f"{over / under:.2f}" == shown.split()[-1]
-        per_lot = price - 880
+        won, leverage = one.profit / abs(held.cost), one.notional / one.equity
+        assert f"{won:.2f} \\cdot {leverage:.3g} = {over / under:.2f}" == shown
         could = equity(before, account) // per_lot
         row = (account, held.size, one.profit, held.cost, one.notional, one.equity)
         bears = adl.bearable(before, account=ANN, counterparty=account, market=GOLD)
         says("adl", f"| {' | '.join(map(n, row))} | ${shown}$ | {could}, so {bears} |")
-    after, events = played(before, SetMark(GOLD, 880))
+    after, events = played(before, SetMark(GOLD, falls))
     first, second = (event for event in events if isinstance(event, Filled))
     assert (first.buyer, second.buyer) == (BOB, CY)
-    left = -margin.position_of(after, CY, GOLD).size
     gave = [equity(before, who) - equity(after, who) for who in (BOB, CY)]
     says(
         "adl",
         f"It goes first: {first.lots} lots at {first.price}. The remaining {second.lots} are "
-        f"closed against account 4, which keeps {left}.",
-        f"Account 3 has {equity(after, BOB)} and account 4 an equity of {n(equity(after, CY))} "
-        f"left, where both had {gave[0]} and {gave[1]} more; account 2 has exactly "
-        f"{equity(after, ANN)}.",
+        f"closed against account {CY}, which keeps {-size(after, CY)}. Account {BOB} has "
+        f"{equity(after, BOB)} and account {CY} an equity of {n(equity(after, CY))} left, where "
+        f"both had {gave[0]} and {gave[1]} more; account {ANN} has exactly {equity(after, ANN)}.",
+    )
+
+
+def test_a_deficit_is_shared() -> None:
+    weights, deficit = [7, 5, 3, 1], 10
+    owed, shares = deficit, []
+    for place_, weight in enumerate(weights):
+        shares.append(loss.share_of_loss(owed, weight, sum(weights[place_:])))
+        owed -= shares[-1]
+    says(
+        "loss",
+        "A deficit of {} over the weights {}, {}, {} and {} is shared as {}, {}, {} and {}.".format(
+            deficit, *weights, *shares
+        ),
     )
 
 
 def test_loss() -> None:
-    weights, deficit, shares = [7, 5, 3, 1], 10, []
-    for place_, weight in enumerate(weights):
-        shares.append(loss.share_of_loss(deficit, weight, sum(weights[place_:])))
-        deficit -= shares[-1]
-    says("loss", "is shared as {}, {}, {} and {}.".format(*shares))
     before = exchange(
         {
             TREASURY: holds(12),
@@ -386,7 +562,25 @@ def test_loss() -> None:
         at(200),
         rulebook=TERMS,
     )
-    after, events = played(before, SetMark(OIL, 140))
+    falls = 140
+    fallen = evolve(before, markets=before.markets.put(OIL, at(falls)))
+    gold_lots, oil_lots = size(before, ANN, GOLD), size(before, ANN, OIL)
+    needs = [
+        margin.maintenance_margin(margin.position_of(fallen, ANN, m), fallen.markets[m])
+        for m in (GOLD, OIL)
+    ]
+    says(
+        "loss",
+        f"Account {ANN} is long by {gold_lots} lots of market {GOLD} at {n(mark_of(before, GOLD))} "
+        f"and by {oil_lots} lots of market {OIL} at {mark_of(before, OIL)}, with a collateral of "
+        f"{n(cash(before, ANN))}. Account {BOB} is short by the {gold_lots} lots and has "
+        f"{n(cash(before, BOB))}; account {CY} is short by the {oil_lots} lots and has "
+        f"{n(cash(before, CY))}; account {DAN} holds nothing but {n(cash(before, DAN))} in cash; "
+        f"the treasury has {cash(before, TREASURY)}; the vault nothing. Market {OIL} falls to "
+        f"{falls} at once: account {ANN} has an equity of ${equity(fallen, ANN)}$, and maintenance "
+        f"margins of {needs[0]} and {needs[1]}.",
+    )
+    after, events = played(before, SetMark(OIL, falls))
     by_rule = {
         rule: [event for event in events if getattr(event, "rule", "") == rule]
         for rule in ("ADL-3", "LOSS-1", "LOSS-3")
@@ -396,38 +590,67 @@ def test_loss() -> None:
     assert isinstance(oil, Filled)
     assert isinstance(gold, Filled)
     assert isinstance(rest, Filled)
-    paid = [event for event in by_rule["LOSS-3"] if isinstance(event, Paid)]
-    amounts = [event.amount for event in paid]
-    assert [event.payer for event in paid] == [CY, DAN, BOB]
+    oil_gone = ledger.fill(fallen, CY, ANN, OIL, oil.lots, oil.price, "ADL-3").exchange
+    gold_gone = ledger.fill(oil_gone, BOB, ANN, GOLD, gold.lots, gold.price, "ADL-3").exchange
+    per_lot = gold.price - mark_of(before, GOLD)
     says(
         "loss",
-        f"$140 + {oil.price - 140} = {oil.price}$, at which account 4 can bear all {oil.lots} lots",
-        f"the bankruptcy price is $1000 + {gold.price - 1_000} = {gold.price}$.",
-        rf"$\lfloor 1000/120 \rfloor = {gold.lots}$",
-        f"The last {rest.lots} lots are closed against account 3 at the mark of {n(rest.price)}.",
-        f"Account 2 owes {sum(amounts)}.",
-        rf"= {amounts[0]}$, account 5 (2,000) pays",
-        rf"= {amounts[1]}$, account 3 (40) pays",
-        rf"= {amounts[2]}$, and the treasury is not asked any more.",
+        f"1. Market {OIL} goes first. Its share is "
+        f"${liquidation.share_of_equity(fallen, ANN, OIL)}$ and its bankruptcy price "
+        f"${falls} + {oil.price - falls} = {oil.price}$, at which account {CY} can bear all "
+        f"{oil.lots} lots, out of a profit of {mark_of(before, OIL) - falls} on each. Account "
+        f"{ANN} has ${equity(oil_gone, ANN)}$ left. 2. Market {GOLD}: the bankruptcy price is "
+        f"${mark_of(before, GOLD)} + {per_lot} = {gold.price}$. Account {BOB} loses {per_lot} per "
+        rf"lot and can bear $\lfloor {equity(before, BOB)}/{per_lot} \rfloor = {gold.lots}$. It "
+        f"has {equity(gold_gone, BOB)} left. 3. The last {rest.lots} lots are closed against "
+        f"account {BOB} at the mark of {n(rest.price)}.",
+    )
+    paid = [event for event in by_rule["LOSS-3"] if isinstance(event, Paid)]
+    assert [event.payer for event in paid] == [CY, DAN, BOB]
+    had = [equity(gold_gone, event.payer) for event in paid]
+    total = sum(had) + equity(gold_gone, TREASURY)
+    owed = sum(event.amount for event in paid)
+    says("loss", f"4. Account {ANN} owes {owed}. Account {CY} (equity {n(had[0])}) pays")
+    ends = (
+        f", account {DAN} ({n(had[1])}) pays",
+        f", account {BOB} ({n(had[2])}) pays",
+        ", and the treasury is not asked any more.",
+    )
+    for event, has, end in zip(paid, had, ends, strict=True):
+        share = event.amount
+        says("loss", rf"$\lceil {owed} \cdot {has} / {total} \rceil = {share}${end}")
+        owed, total = owed - event.amount, total - has
+    says(
+        "loss",
         f"The pot holds {n(after.custody)} before and after.",
-        f"Account 5 traded nothing, and has paid {2_000 - equity(after, DAN)}.",
+        f"Account {DAN} traded nothing, and has paid {2_000 - equity(after, DAN)}.",
     )
     assert before.custody == after.custody
 
 
 def test_book() -> None:
-    start, _ = played(
-        opened(),
-        *(Deposit(who, 50 if who == BOB else 5_000) for who in (ANN, BOB, CY, DAN)),
+    brought = {ANN: 5_000, BOB: 50, CY: 5_000, DAN: 5_000}
+    offers = [
         place(1, ANN, Side.SELL, 5, 1_002),
         place(2, BOB, Side.SELL, 5, 1_001),
         place(3, CY, Side.SELL, 3, 1_002),
         place(4, DAN, Side.SELL, 2, 1_002),
+    ]
+    start, _ = played(opened(), *(Deposit(who, amount) for who, amount in brought.items()), *offers)
+    told = "; ".join(
+        f"order {o.order} of account {o.account}, {o.lots} lots at {n(o.price)}" for o in offers
     )
-    refused = machine.apply(start, place(5, CY, Side.BUY, 9, 1_002, Kind.POST_ONLY))
+    bid = place(5, CY, Side.BUY, 9, 1_002)
+    refused = machine.apply(start, evolve(bid, kind=Kind.POST_ONLY))
     assert isinstance(refused, Refused)
-    says("book", f"A post-only bid at 1,002 is refused ({{refusal}}`{refused.code}`)")
-    _, events = played(start, place(5, CY, Side.BUY, 9, 1_002))
+    says(
+        "book",
+        f"On the book are offers, oldest first: {told}. Account {BOB} has no more than "
+        f"{brought[BOB]} quanta, the others {n(brought[ANN])} each. A post-only bid at "
+        f"{n(bid.price)} is refused ({{refusal}}`{refused.code}`), and then account {CY} bids "
+        f"{n(bid.price)} for {bid.lots} lots with order {bid.order}:",
+    )
+    _, events = played(start, bid)
     poor, first, taker, maker, own, second, other, last, rests = events
     assert isinstance(poor, Cancelled)
     assert isinstance(first, Filled)
@@ -439,13 +662,41 @@ def test_book() -> None:
     assert isinstance(last, Paid)
     assert isinstance(rests, Rested)
     assert other.amount == last.amount
+    needs = margin.initial_margin(Position(poor.lots, 0), start.markets[GOLD])
     says(
         "book",
-        f"| order {poor.order} is cancelled with its {poor.lots} lots |",
+        f"| order {poor.order} is cancelled with its {poor.lots} lots | it is the best offer, but "
+        f"{poor.lots} lots need an initial margin of {needs} ({{rule}}`{poor.rule}`) |",
         f"| {first.lots} lots from account {first.seller} at {n(first.price)}; {taker.payer} pays "
-        f"a fee of {taker.amount}, then {maker.payer} a fee of {maker.amount} |",
-        f"| order {own.order} is cancelled with its {own.lots} lots |",
+        f"a fee of {taker.amount}, then {maker.payer} a fee of {maker.amount} | order "
+        f"{offers[0].order} is the earliest at the next price",
+        f"| order {own.order} is cancelled with its {own.lots} lots | it is account "
+        f"{own.account}'s own ({{rule}}`{own.rule}`) |",
         f"| {second.lots} lots from account {second.seller} at {n(second.price)}; each pays a fee "
-        f"of {other.amount} |",
+        f"of {other.amount} | order {offers[3].order} |",
         f"| order {rests.order.id} rests with {rests.order.lots} lots at {n(rests.order.price)} |",
     )
+
+
+EXAMPLE = re.compile(r"## Example.*?(?= ## |$)|\*Example\.\*.*?(?= ```)|The examples are told.*?;")
+NUMBER = re.compile(r"(?<![\w`])(?<![A-Z]-)\d(?:[\d,.]*\d)?")  # not that of a rule
+
+
+def test_no_number_of_an_example_is_left_out() -> None:
+    for name, test in list(globals().items()):
+        if name.startswith("test_") and test is not test_no_number_of_an_example_is_left_out:
+            test()
+    left_out, seen = [], 0
+    for path in sorted(SPEC.glob("*.md")):
+        text = page(path.stem)
+        covered = bytearray(len(text))
+        for phrase in COVERED[path.stem]:
+            for found in re.finditer(re.escape(phrase), text):
+                covered[found.start() : found.end()] = b"\1" * len(phrase)
+        for example in EXAMPLE.finditer(text):
+            for number in NUMBER.finditer(text, *example.span()):
+                seen += 1
+                if not all(covered[number.start() : number.end()]):
+                    left_out.append((path.stem, text[number.start() - 30 : number.end() + 10]))
+    assert left_out == []
+    assert seen > 300
