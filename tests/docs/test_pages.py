@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from perpref.adapters.bluefin.known import known
 from perpref.cli import main
 from proofs.registry import Strength, theorems
 
@@ -95,3 +98,23 @@ def test_the_readme_names_every_property_that_is_refuted() -> None:
     refuted = [theorem for theorem in theorems() if theorem.strength is Strength.REFUTED]
     said = README[README.index("*Refuted*") : README.index("*Tested*")]
     assert len(refuted) == len(re.findall(r"(?:: |And )that ", said))
+
+
+def test_the_readme_counts_what_is_known_of_bluefin() -> None:
+    """`make check` asks whether the findings are the known ones."""
+    said = (
+        f"{len(known('arbitrum'))} ways to break one are known in the build for Arbitrum and "
+        f"{len(known('boba'))} in the one for Boba."
+    )
+    assert said in " ".join(README.split())
+
+
+def test_the_changelog_counts_the_faults_of_the_example_engine() -> None:
+    ran = subprocess.run(
+        [sys.executable, ROOT / "examples" / "engines" / "exchange.py", "--list-faults"],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert f"with {len(ran.stdout.splitlines())} faults to plant" in changes
