@@ -156,6 +156,8 @@ def test_a_schema_is_shown_as_tables_that_link_to_each_other(tmp_path: Path) -> 
     assert "What is asked for." in html
     assert 'href="#order-lots"' in html
     assert 'id="order-lots"' in html
+    assert "Required" in html
+    assert "Meaning" not in html
 
 
 def test_a_picture_is_put_into_the_page_with_its_words(tmp_path: Path) -> None:

@@ -118,7 +118,10 @@ class JsonSchemaDirective(SphinxDirective):
             ]
             for name, field in shape["properties"].items()
         ]
-        return table(["Field", "Type", "Required", "Meaning"], rows, "fields")
+        head = ["Field", "Type", "Required", "Meaning"]
+        if not any(meaning for *_, meaning in rows):
+            head, rows = head[:-1], [row[:-1] for row in rows]
+        return table(head, rows, "fields")
 
     def plainly(self, shape: dict[str, Any]) -> nodes.Node:
         return nodes.paragraph("", "", *self.kind(shape))
