@@ -575,7 +575,8 @@ class Exchange:
         there = self.market(market)
         size = self.accounts[VAULT].position(market).size
         check(size != 0, "nothing_to_reduce")
-        self.place(order, VAULT, market, -sign(size), "ioc", abs(size), there.mark, True)
+        lots = min(abs(size), MAX_LOTS)
+        self.place(order, VAULT, market, -sign(size), "ioc", lots, there.mark, True)
 
     # The oracle.
 

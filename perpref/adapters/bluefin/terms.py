@@ -13,7 +13,7 @@ from attrs import frozen
 from perpref.adapters.bluefin.commands import ONE
 from perpref.adapters.bluefin.install import BluefinUnavailable
 
-RULEBOOK = Path(__file__).parents[3] / "spec" / "rulebooks" / "bluefin.toml"
+RULEBOOK = Path(__file__).parents[2] / "rulebooks" / "bluefin.toml"
 BUILDS = ("arbitrum", "boba")
 
 
