@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import click
 
-from perpref.checker.example_kinds import KINDS
+from perpref.checker.all_kinds import KINDS
 from perpref.checker.files import BadInput
 from perpref.checker.worked_examples import Outcome, Tried, attempt, read_examples, shown
 

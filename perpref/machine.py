@@ -120,6 +120,7 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
         ("deleverage_gap", rulebook.deleverage_gap, "ADL-3"),
     ):
         _require_between(name, rate, 0, PARTS, rule_id)
+    _require_between("vault_trigger", rulebook.vault_trigger, 1, PARTS, "VLT-7")
     if not is_price_safe(rulebook):
         raise InvalidTerms(
             "deleverage_price: at the previous mark a solvent account could be ruined, so "
@@ -139,9 +140,24 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
         _require_between(f"{name}: maintenance_rate", market.maintenance_rate, 1, PARTS, "MRG-3")
         least = market.maintenance_rate
         _require_between(f"{name}: initial_rate", market.initial_rate, least, PARTS, "MRG-4")
+        _require_tiers(name, market)
+        _require_between(f"{name}: scaled_from", market.scaled_from, 0, MAX_CASH, "MRG-7")
+        _require_between(f"{name}: scaled_to", market.scaled_to, 0, MAX_CASH, "MRG-7")
         _require_between(f"{name}: vault_cap", market.vault_cap, 0, MAX_LOTS, "VLT-2")
         _require_between(f"{name}: mark", market.mark, 1, MAX_PRICE, "UNIT-2")
         _require_between(f"{name}: previous_mark", market.previous_mark, 1, MAX_PRICE, "UNIT-2")
+
+
+def _require_tiers(name: str, market: Market) -> None:
+    above, low, least = 0, market.initial_rate, market.maintenance_rate
+    for tier in market.tiers:
+        _require_between(f"{name}: a tier above", tier.above, above + 1, MAX_CASH, "MRG-6")
+        _require_between(f"{name}: a tier's initial_rate", tier.initial_rate, low, PARTS, "MRG-6")
+        rate = tier.maintenance_rate
+        _require_between(
+            f"{name}: a tier's maintenance_rate", rate, least, tier.initial_rate, "MRG-6"
+        )
+        above, low, least = tier.above, tier.initial_rate, tier.maintenance_rate
 
 
 def _require_between(name: str, value: int, least: int, most: int, rule_id: str) -> None:

@@ -12,7 +12,7 @@ from enum import Enum
 from attrs import Factory, field, frozen
 
 from perpref.table import Table
-from perpref.units import AccountId, MarketId, OrderId
+from perpref.units import PARTS, AccountId, MarketId, OrderId
 
 VAULT = AccountId(0)
 """The insurance vault: an account like any other, with limited cash (VLT-1)."""
@@ -116,10 +116,23 @@ class Order:
 
 
 @frozen
+class Tier:
+    """The margin rates of the notional above an amount of quanta, in parts per million (MRG-6)."""
+
+    above: int
+    initial_rate: int
+    maintenance_rate: int
+
+
+@frozen
 class Market:
     """One market: its rates, its mark price and the one before, and its resting orders.
 
     Rates are in parts per million of notional. `vault_cap` bounds the vault's size here, in lots.
+    `tiers` are the higher rates of large positions, lowest first (MRG-6). `open_interest` is the
+    sum of all long sizes, in lots; where its notional goes from `scaled_from` to `scaled_to`
+    quanta, initial margin grows to the whole notional (MRG-7), and never when both are 0.
+    `settling` is true from when the market is on its way to its end (SET-1).
     """
 
     initial_rate: int
@@ -128,6 +141,11 @@ class Market:
     mark: int
     orders: Table[OrderId, Order] = field(factory=Table)
     previous_mark: int = field(default=Factory(lambda market: market.mark, takes_self=True))
+    tiers: tuple[Tier, ...] = ()
+    open_interest: int = 0
+    scaled_from: int = 0
+    scaled_to: int = 0
+    settling: bool = False
 
 
 @frozen
@@ -140,7 +158,8 @@ class Rulebook:
     waterfall is RESIDUAL: it is the one that cannot fail (LIQ-7). What begins with `deleverage`
     says how an ADL closes: in which order (ADL-2), at which price (ADL-3; the gap, in parts per
     million of the mark, belongs to BANKRUPTCY_UNLESS_FAR alone), whether only an insolvent account
-    (ADL-6), and whether a counterparty may be left riskier than it was (ADL-4).
+    (ADL-6), and whether a counterparty may be left riskier than it was (ADL-4). The vault steps in
+    below `vault_trigger` of the maintenance margin, in parts per million (VLT-7).
     """
 
     name: str
@@ -157,6 +176,7 @@ class Rulebook:
     deleverage_gap: int = 0
     deleverage_only_insolvent: bool = False
     deleverage_never_riskier: bool = False
+    vault_trigger: int = PARTS
 
 
 @frozen

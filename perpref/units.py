@@ -8,6 +8,7 @@ rule divides with `//`: the direction of a rounding stands in the name of the fu
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import NewType
 
 AccountId = NewType("AccountId", int)
@@ -51,6 +52,39 @@ def ceil_div(dividend: int, divisor: int) -> int:
     if divisor <= 0:
         raise ValueError(f"UNIT-3: the divisor must be positive, not {divisor}")
     return -(-dividend // divisor)
+
+
+def trunc_div(dividend: int, divisor: int) -> int:
+    """Quotient rounded towards zero, so that the sign changes nothing (UNIT-3).
+
+    Raises:
+        ValueError: the divisor is not positive.
+    """
+    return floor_div(dividend, divisor) if dividend >= 0 else ceil_div(dividend, divisor)
+
+
+class Rounding(Enum):
+    """What becomes of the part of a quantum: a policy with three directions (UNIT-5)."""
+
+    DOWN = "down"
+    UP = "up"
+    TOWARDS_ZERO = "towards_zero"
+
+
+def divided(dividend: int, divisor: int, rounding: Rounding) -> int:
+    """Quotient rounded as the policy says, less than one away from the exact one (UNIT-5)."""
+    match rounding:
+        case Rounding.DOWN:
+            return floor_div(dividend, divisor)
+        case Rounding.UP:
+            return ceil_div(dividend, divisor)
+        case Rounding.TOWARDS_ZERO:
+            return trunc_div(dividend, divisor)
+
+
+def clamp(number: int, least: int, most: int) -> int:
+    """The number, or the bound that it is beyond."""
+    return max(least, min(number, most))
 
 
 def sign(lots: int) -> int:

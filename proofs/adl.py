@@ -14,7 +14,7 @@ from perpref.rules.margin import equity, position_of
 from perpref.rules.vault import transfer_position
 from perpref.state import ForcedPrice, Ranking
 from perpref.units import MAX_PRICE, AccountId, MarketId
-from proofs.contracts import CLOSING, PRICED
+from proofs.contracts import CLOSING, MARGINS, PRICED
 from proofs.executor import (
     all_of,
     any_of,
@@ -243,7 +243,7 @@ def by_mark_to_entry_read_literally_the_short_with_more_profit_comes_first() -> 
     _of_two_shorts_the_one_with_more_profit_comes_first(Ranking.MARK_TO_ENTRY_LITERAL)
 
 
-@theorem("T-ADL", "ADL-4", subject="deleverage", strength=Strength.REFUTED, assumes=())
+@theorem("T-ADL", "ADL-4", subject="deleverage", strength=Strength.REFUTED, assumes=MARGINS)
 def an_unguarded_deleveraging_never_bankrupts_the_counterparty() -> None:
     """Without the guard ADL-4 a close at the bankruptcy price can ruin a thin counterparty."""
     exchange, account, market = any_due()

@@ -7,11 +7,11 @@ from attrs import evolve
 from perpref.rules import book
 from perpref.rules.margin import position_of
 from perpref.state import TREASURY, Exchange, Order, Side
-from perpref.units import MAX_PRICE, MarketId, OrderId
-from proofs.contracts import ALL_CONTRACTS
-from proofs.executor import all_of, assume, claim, fresh_int, implies
+from perpref.units import MAX_LOTS, MAX_PRICE, MarketId, OrderId, floor_div
+from proofs.contracts import ALL_CONTRACTS, MARGINS
+from proofs.executor import all_of, any_of, assume, claim, fresh_int, implies
 from proofs.laws import QUIET, Step, action, take
-from proofs.registry import tested, theorem
+from proofs.registry import Strength, tested, theorem
 from proofs.world import any_exchange, any_order, between
 
 
@@ -118,14 +118,14 @@ def match_seller() -> Step:
     return _match(Side.SELL)
 
 
-@action("BOOK-9", keeps=QUIET)
+@action("BOOK-9", keeps=QUIET, assumes=MARGINS)
 def rest() -> Step:
     exchange, market = any_exchange(), MarketId(fresh_int("market"))
     after = take(book.rest, exchange, market, any_order("order"))
     return Step(exchange, after, (), market)
 
 
-@action("BOOK-10", keeps=QUIET)
+@action("BOOK-10", keeps=QUIET, assumes=MARGINS)
 def cancel() -> Step:
     exchange, market = any_exchange(missing=True), MarketId(fresh_int("market"))
     order = any_order("order")
@@ -133,7 +133,7 @@ def cancel() -> Step:
     return Step(exchange, after, (), market)
 
 
-@action("BOOK-1", keeps=QUIET)
+@action("BOOK-1", keeps=QUIET, assumes=MARGINS)
 def accept() -> Step:
     exchange, market = any_exchange(missing=True), MarketId(fresh_int("market"))
     order = any_order("order")
@@ -161,3 +161,33 @@ tested(
     chapter="book",
     where="tests/test_scheduler.py::test_a_taker_that_cannot_bear_its_first_fill_is_refused",
 )
+
+
+@theorem("T-BOOK", "BOOK-12", subject="is_on_tick")
+def a_tick_leaves_no_more_figures_than_allowed_and_whole_units_always() -> None:
+    """Five figures, from a tick of 1 to one of 1,000: what is on a tick has them, or is whole."""
+    price = between("price", 1, MAX_PRICE)
+    figures, coarsest = 5, 1_000
+    tick = book.tick_at(price, figures, 1, coarsest)
+    claim("a tick", all_of(tick >= 1, tick <= coarsest))
+    claim("figures", any_of(price < tick * 10**figures, tick == coarsest))
+    claim("as fine as possible", implies(tick > 1, price * 10 >= tick * 10**figures))
+    whole = floor_div(price, coarsest) * coarsest
+    claim(
+        "whole units",
+        implies(whole >= 1, book.is_on_tick(price, figures, 1, coarsest) | (price != whole)),
+    )
+
+
+@theorem("T-BOOK", "BOOK-13", subject="kept", strength=Strength.BOUNDED)
+def what_is_kept_reduces_and_never_by_more_than_there_is() -> None:
+    """Of two sells and a buy against a long: no buy is kept, and no more lots than it holds."""
+    size = between("size", 1, MAX_LOTS)
+    near, far = any_order("near", Side.SELL), any_order("far", Side.SELL)
+    adding = any_order("adding", Side.BUY)
+    assume(all_of(near.id < far.id, far.id < adding.id, near.price <= far.price))
+    keeping = book.kept(size, (near, far, adding))
+    claim("reduce", all(order.side is Side.SELL for order in keeping))
+    claim("no more", sum(order.lots for order in keeping) <= size)
+    claim("the nearest first", implies(near.lots <= size, len(keeping) >= 1))
+    claim("all that fit", implies(near.lots + far.lots <= size, len(keeping) == 2))

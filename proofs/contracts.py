@@ -24,6 +24,7 @@ from perpref.rules import adl, book, fee, ledger, liquidation, margin, position
 from perpref.rules.adl import Standing
 from perpref.rules.margin import Health
 from perpref.state import Market, Order, Position, Ranking, Rulebook
+from perpref.units import PARTS
 from proofs.executor import (
     all_of,
     any_of,
@@ -211,9 +212,27 @@ def _score(standing: Standing, ranking: Ranking) -> tuple[int, int]:
     return numerator, denominator
 
 
-def _size_mark_and_rates(held: Position, market: Market) -> tuple[int, ...]:
+def _scaled_rate(rate: int, interest: int, scaled_from: int, scaled_to: int) -> int:
+    """By an_initial_rate_grows_with_open_interest_up_to_the_whole_notional."""
+    scaled = fresh_int("scaled rate")
+    assume(all_of(scaled >= rate, scaled <= PARTS))
+    return scaled
+
+
+def _newly_long(size: int, lots: int) -> int:
+    """By the_open_interest_is_what_is_held_long: any number, for whoever does not ask."""
+    return fresh_int("newly long")
+
+
+def _size_mark_and_rates(held: Position, market: Market) -> tuple[object, ...]:
     """By a_margin_depends_on_size_mark_and_rates_alone."""
-    return held.size, market.mark, market.maintenance_rate, market.initial_rate
+    return held.size, market.mark, market.maintenance_rate, market.tiers
+
+
+def _with_interest(held: Position, market: Market) -> tuple[object, ...]:
+    """By the same theorem; where it is scaled, by the open interest as well."""
+    scaling = (market.open_interest, market.scaled_from, market.scaled_to)
+    return *_size_mark_and_rates(held, market), market.initial_rate, *scaling
 
 
 MAINTENANCE = Contract(
@@ -228,7 +247,16 @@ CONTRACTS = (
         _traded,
     ),
     MAINTENANCE,
-    Contract(margin.initial_margin, (margin,), _rates, _initial_margin, _size_mark_and_rates),
+    Contract(margin.initial_margin, (margin,), _rates, _initial_margin, _with_interest),
+    Contract(
+        margin.scaled_rate,
+        (margin,),
+        lambda rate, interest, scaled_from, scaled_to: all_of(
+            rate >= 0, rate <= PARTS, interest >= 0, scaled_from >= 0, scaled_to >= 0
+        ),
+        _scaled_rate,
+    ),
+    Contract(ledger.newly_long, (ledger,), lambda size, lots: all_of(), _newly_long),
     Contract(
         fee.trading_fee,
         (fee,),
@@ -284,8 +312,12 @@ CONTRACTS = (
 
 ALL_CONTRACTS = tuple(contract.name for contract in CONTRACTS)
 
+MARGINS = ("maintenance_margin", "initial_margin")
+"""Where an action looks at margins, how they are made up does not matter to it."""
+
 PRICED = (
     "traded",
+    "newly_long",
     "maintenance_margin",
     "initial_margin",
     "part_of_equity",

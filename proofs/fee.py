@@ -6,7 +6,7 @@ from perpref.rules import fee
 from perpref.rules.margin import equity
 from perpref.state import TREASURY, VAULT
 from perpref.units import MAX_CASH, MAX_LOTS, MAX_PRICE, PARTS
-from proofs.executor import all_of, assume, claim, fresh_int
+from proofs.executor import all_of, assume, claim, fresh_int, implies
 from proofs.laws import CONSERVATION, SOLVENCY, Step, action, take
 from proofs.ledger import any_account
 from proofs.registry import theorem
@@ -96,3 +96,27 @@ def the_liquidation_fee_is_within_its_rate_the_improvement_and_what_is_left() ->
     )
     claim("bounds", all_of(paid >= 0, paid <= full, paid <= better, paid <= max(left, 0)))
     claim("the least of them", (paid == full) | (paid == better) | (paid == max(left, 0)))
+
+
+@theorem("T-FEE", "FEE-6", subject="insurance_fee_rate")
+def an_insurer_leaves_what_covers_the_shortage() -> None:
+    """Liquidator, insurer and shortage together take no more than the margin that is freed."""
+    shortage, notional = between("shortage", 0, MAX_CASH), between("notional", 0, MAX_CASH)
+    freed, first = between("margin_rate", 0, PARTS), between("liquidator_fee", 0, PARTS)
+    part, most = between("part", 0, PARTS), between("most", 0, PARTS)
+    rate = fee.insurance_fee_rate(shortage, notional, freed, first, part, most)
+    claim("a rate", all_of(rate >= 0, rate <= most))
+    taken = (rate + first) * notional + shortage * PARTS
+    claim("leaves", implies(rate > 0, taken <= freed * notional))
+
+
+@theorem("T-FEE", "FEE-7", subject="liquidator_fee")
+def a_liquidators_fee_only_grows_and_ends_at_its_highest() -> None:
+    """Who waits is offered no less, and never more than the highest fee."""
+    base, most = between("base", 0, PARTS), between("most", 0, PARTS)
+    elapsed, later = between("elapsed", 0, MAX_CASH), between("later", 0, MAX_CASH)
+    grace, growth = between("grace", 0, MAX_CASH), between("growth", 0, PARTS)
+    assume(elapsed <= later)
+    now, then = (fee.liquidator_fee(base, most, at, grace, growth) for at in (elapsed, later))
+    claim("grows", all_of(now <= then, then <= most))
+    claim("grace", implies(all_of(elapsed <= grace, base <= most), now == base))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from perpref.rules import funding
+from perpref.rules.funding import FundingTerms
 from perpref.rules.margin import position_of
 from perpref.state import VAULT
-from perpref.units import MAX_PRICE, PARTS, MarketId
+from perpref.units import MAX_CASH, MAX_ID, MAX_PRICE, PARTS, MarketId
 from proofs.executor import all_of, assume, claim, fresh_int, implies
 from proofs.laws import CONSERVATION, Step, action, take
 from proofs.ledger import any_account
@@ -69,3 +70,90 @@ def funding_leaves_the_vault_the_dust_and_no_more() -> None:
     exact = exact + size * mark * rate
     claim("not less", exact <= paid * PARTS)
     claim("dust", paid * PARTS < exact + (settled + 1) * PARTS)
+
+
+@theorem("T-FUND", "FUND-4", subject="premium")
+def a_premium_has_the_sign_of_where_the_market_stands() -> None:
+    """Above the index it is not negative, below it not positive, and between bid and ask 0."""
+    index = between("index", 1, MAX_PRICE)
+    bid, ask = between("bid", 0, MAX_PRICE), between("ask", 0, MAX_PRICE)
+    assume(bid <= ask)
+    found = funding.premium(index, bid, ask)
+    claim("above", implies(bid >= index, found >= 0))
+    claim("below", implies(ask <= index, found <= 0))
+    claim("between", implies(all_of(bid <= index, index <= ask), found == 0))
+
+
+@theorem("T-FUND", "FUND-4", subject="impact_notional")
+def an_impact_notional_can_be_opened_with_its_margin() -> None:
+    """Its initial margin, not rounded, is within the amount; one quantum more would not be."""
+    stake, rate = between("margin", 1, MAX_CASH), between("rate", 1, PARTS)
+    found = funding.impact_notional(stake, rate)
+    claim("within", found * rate <= stake * PARTS)
+    claim("the largest", (found + 1) * rate > stake * PARTS)
+
+
+@theorem("T-FUND", "FUND-5", subject="average_premium")
+def missing_samples_never_make_an_average_larger() -> None:
+    """An average of samples within a bound is within it, however many samples are missing."""
+    bound, samples = fresh_int("bound"), between("samples", 0, MAX_ID)
+    expected = between("expected", 1, MAX_ID)
+    total = fresh_int("total")
+    assume(all_of(bound >= 0, total <= bound * samples, -total <= bound * samples))
+    found = funding.average_premium(total, samples, expected)
+    claim("within", all_of(found <= bound, -found <= bound))
+
+
+@theorem("T-FUND", "FUND-6", subject="funding_rate")
+def a_rate_is_capped_and_drawn_by_no_more_than_the_damper() -> None:
+    """Uncapped it differs from premium and offset by at most the damper, towards the interest."""
+    found = fresh_int("premium")
+    terms = FundingTerms(
+        fresh_int("interest"), fresh_int("damper"), fresh_int("offset"), fresh_int("cap")
+    )
+    assume(all_of(terms.damper >= 0, terms.cap >= 0))
+    rate = funding.funding_rate(found, terms)
+    claim("capped", all_of(rate <= terms.cap, rate >= -terms.cap))
+    free = all_of(rate < terms.cap, rate > -terms.cap)
+    drawn = rate - found - terms.offset
+    claim("damped", implies(free, all_of(drawn <= terms.damper, drawn >= -terms.damper)))
+    near = abs(terms.interest - found) <= terms.damper
+    claim("interest", implies(all_of(free, near), rate == terms.interest + terms.offset))
+
+
+@theorem("T-FUND", "FUND-7", subject="margin_cap")
+def a_rate_within_the_margin_cap_costs_no_more_than_so_many_margins() -> None:
+    """The cap is never above its factor times the margin between opening and liquidation."""
+    factor = between("factor", 0, MAX_CASH)
+    least, rate = between("maintenance", 1, PARTS), between("initial", 1, PARTS)
+    assume(rate >= least)
+    found = funding.margin_cap(factor, rate, least)
+    claim("within", all_of(found >= 0, found * PARTS <= factor * (rate - least)))
+
+
+@theorem("T-FUND", "FUND-8", subject="index_step")
+def an_index_moves_by_less_than_the_rate_says_by_less_than_one() -> None:
+    """A step is the exact one rounded towards zero, and the opposite rate takes it back."""
+    price, rate = between("price", 1, MAX_PRICE), fresh_int("rate")
+    elapsed, period = between("elapsed", 0, MAX_ID), between("period", 1, MAX_ID)
+    step = funding.index_step(price, rate, elapsed, period)
+    error = step * period - price * rate * elapsed
+    claim("less than one", all_of(error < period, error > -period))
+    claim("back", funding.index_step(price, -rate, elapsed, period) == -step)
+
+
+@theorem("T-FUND", "FUND-2", "FUND-9", subject="funding_by_index")
+def settling_by_the_index_saves_at_most_a_quantum_a_settlement() -> None:
+    """Over one whole period an account that settles at once pays what the index says or one more.
+
+    So over n periods whoever is settled on touch pays up to n quanta less than whoever is settled
+    each time, and never more.
+    """
+    size, mark, rate = fresh_int("size"), between("mark", 1, MAX_PRICE), fresh_int("rate")
+    since, index, period = fresh_int("since"), fresh_int("index"), between("period", 1, MAX_ID)
+    step = funding.index_step(mark, rate, period, period)
+    claim("a whole period", step == mark * rate)
+    later = funding.funding_by_index(size, since, index + mark * rate)
+    lazily = later - funding.funding_by_index(size, since, index)
+    eagerly = funding.funding_due(size, mark, rate)
+    claim("at most one less", all_of(lazily <= eagerly, eagerly <= lazily + 1))

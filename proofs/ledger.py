@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from perpref.rules import ledger
 from perpref.rules.margin import equity
+from perpref.state import Account, Position
 from perpref.units import MAX_PRICE, AccountId, MarketId
-from proofs.executor import assume, claim, fresh_int
-from proofs.laws import CONSERVATION, QUIET, Step, action, take
+from proofs.contracts import MARGINS
+from proofs.executor import assume, claim, delta, fresh_int
+from proofs.laws import CONSERVATION, QUIET, Step, action, of, take
 from proofs.registry import theorem
 from proofs.world import any_exchange, between
 
@@ -44,7 +46,7 @@ def fill() -> Step:
     return Step(exchange, after, (buyer, seller), market)
 
 
-@action("LED-5", keeps=QUIET)
+@action("LED-5", keeps=QUIET, assumes=MARGINS)
 def deposit() -> Step:
     exchange, account, amount = (
         any_exchange(missing=True),
@@ -55,7 +57,7 @@ def deposit() -> Step:
     return Step(exchange, after, (account,), custody=amount)
 
 
-@action("LED-6", "LED-7", keeps=QUIET)
+@action("LED-6", "LED-7", keeps=QUIET, assumes=MARGINS)
 def withdraw() -> Step:
     exchange, account, amount = (
         any_exchange(missing=True),
@@ -66,7 +68,7 @@ def withdraw() -> Step:
     return Step(exchange, after, (account,), custody=-amount)
 
 
-@action("LED-6", "LED-8", keeps=QUIET)
+@action("LED-6", "LED-8", keeps=QUIET, assumes=MARGINS)
 def transfer() -> Step:
     exchange, amount = any_exchange(missing=True), fresh_int("amount")
     payer, payee = any_account("payer"), any_account("payee")
@@ -95,7 +97,24 @@ def a_fill_at_any_price_conserves_and_only_says_who_pays() -> None:
     claim("the seller", equity(after, seller) == equity(exchange, seller) - moved)
 
 
-@theorem("T-ZERO", "LED-7", subject="withdraw")
+@of(fill, "T-BAL", "LED-3", assumes=("traded",))
+def the_open_interest_is_what_is_held_long(step: Step) -> None:
+    """A fill moves a market's open interest by just as many lots as all longs together grow."""
+    assert step.market is not None
+    grown = delta(step.before.accounts, step.after.accounts, held_long)
+    was, now = (exchange.markets[step.market] for exchange in (step.before, step.after))
+    claim("open interest", now.open_interest - was.open_interest == grown)
+
+
+def held_long(account: Account) -> int:
+    return account.positions.total(long_lots)
+
+
+def long_lots(position: Position) -> int:
+    return max(position.size, 0)
+
+
+@theorem("T-ZERO", "LED-7", subject="withdraw", assumes=MARGINS)
 def the_pot_is_never_overdrawn() -> None:
     """Custody is never negative."""
     exchange = any_exchange(missing=True)

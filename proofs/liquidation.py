@@ -7,14 +7,12 @@ from perpref.rules.margin import equity, health, position_of
 from perpref.rules.vault import transfer_position
 from perpref.state import TREASURY, VAULT, Exchange, Side
 from perpref.units import MAX_PRICE, AccountId, MarketId, floor_div, sign
-from proofs.contracts import ALL_CONTRACTS
+from proofs.contracts import ALL_CONTRACTS, MARGINS
 from proofs.executor import all_of, any_of, assume, claim, fresh_int, implies
 from proofs.laws import SOLVENCY, Step, action, of, take
 from proofs.ledger import any_account
 from proofs.registry import tested, theorem
 from proofs.world import any_exchange, any_order, between
-
-MARGINS = ("maintenance_margin", "initial_margin")
 
 
 def any_due() -> tuple[Exchange, AccountId, MarketId]:
@@ -31,7 +29,7 @@ def any_target() -> tuple[Exchange, AccountId, MarketId]:
     return any_exchange(), any_account("account"), MarketId(fresh_int("market"))
 
 
-@theorem("T-LIQ", "LIQ-1", subject="is_due")
+@theorem("T-LIQ", "LIQ-1", subject="is_due", assumes=MARGINS)
 def an_account_is_due_when_its_equity_is_below_its_maintenance_margin() -> None:
     """Strictly below: an account at its maintenance margin is not due."""
     exchange, account = any_exchange(), any_account("account")

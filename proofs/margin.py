@@ -6,24 +6,42 @@ from attrs import evolve
 
 from perpref.rules.margin import (
     Health,
+    above_tier,
     bears_fill,
+    exposed,
     initial_margin,
     maintenance_margin,
     notional,
     position_value,
     reduces,
+    scaled_rate,
+    tiered,
 )
+from perpref.state import Market, Tier
 from perpref.units import PARTS, MarketId
-from proofs.executor import all_of, assume, claim, fresh_bool, fresh_int, implies
+from proofs.executor import all_of, assume, choose, claim, fresh_bool, fresh_int, implies
 from proofs.registry import theorem
-from proofs.world import any_exchange, any_position
+from proofs.world import any_exchange, any_position, between
 
 
-@theorem("T-MRG", "MRG-2", "MRG-3", "MRG-4", subject="maintenance_margin")
+def any_market() -> Market:
+    """Any market, without tiers or with one; `a_tier_keeps_margins_in_order` adds any other."""
+    market = any_exchange().markets[MarketId(fresh_int("market"))]
+    tiers = choose("tiers", (0, 1))
+    return evolve(market, tiers=tuple(any_tier(f"tier {place}") for place in range(tiers)))
+
+
+def any_tier(name: str) -> Tier:
+    tier = Tier(*(fresh_int(f"{name}.{part}") for part in ("above", "initial", "maintenance")))
+    assume(all_of(tier.above >= 0, tier.maintenance_rate >= 1, tier.initial_rate <= PARTS))
+    assume(tier.initial_rate >= tier.maintenance_rate)
+    return tier
+
+
+@theorem("T-MRG", "MRG-2", "MRG-3", "MRG-4", subject="maintenance_margin", assumes=("scaled_rate",))
 def margins_are_ordered_and_within_the_notional() -> None:
     """0 <= maintenance <= initial <= notional, and an open position needs at least a quantum."""
-    position = any_position("position")
-    market = any_exchange().markets[MarketId(fresh_int("market"))]
+    position, market = any_position("position"), any_market()
     maintenance = maintenance_margin(position, market)
     initial = initial_margin(position, market)
     claim("ordered", all_of(0 <= maintenance, maintenance <= initial))
@@ -31,11 +49,69 @@ def margins_are_ordered_and_within_the_notional() -> None:
     claim("open needs margin", implies(position.size != 0, maintenance >= 1))
 
 
+@theorem("T-MRG", "MRG-6", subject="tiered")
+def a_tier_keeps_margins_in_order() -> None:
+    """By one tier more maintenance stays within initial margin, and initial within the notional.
+
+    What one tier keeps, any number of them keeps. The order lives on because the part of a
+    notional above the next tier is no more than the part above this one.
+    """
+    worth, above, following = (fresh_int(name) for name in ("notional", "above", "following"))
+    least, low, most, high = (fresh_int(name) for name in ("least", "low", "most", "high"))
+    part = max(worth - above, 0)
+    assume(all_of(worth >= 0, 0 <= above, above <= following))
+    assume(all_of(1 <= low, low <= high, high <= PARTS))
+    assume(all_of(least >= worth, least <= most, most <= high * worth))
+    assume(most - least >= (high - low) * part)
+    tier = any_tier("tier")
+    least, low = above_tier(least, low, worth, following, tier.maintenance_rate)
+    most, high = above_tier(most, high, worth, following, tier.initial_rate)
+    claim("rates", all_of(1 <= low, low <= high, high <= PARTS))
+    claim("open needs margin", least >= worth)
+    claim("ordered", least <= most)
+    claim("within the notional", most <= high * worth)
+    claim("order lives on", most - least >= (high - low) * max(worth - following, 0))
+
+
+@theorem("T-MRG", "MRG-6", subject="tiered")
+def a_tier_is_a_rate_less_a_deduction_and_continuous() -> None:
+    """Above its bound a tier takes its rate less a deduction, and at the bound nothing jumps."""
+    worth, rate = fresh_int("notional"), fresh_int("rate")
+    above, higher = fresh_int("above"), fresh_int("higher")
+    assume(all_of(worth >= 0, above >= 0, rate >= 1, higher >= rate))
+    margin = tiered(worth, rate, ((above, higher),))
+    claim("above", implies(worth >= above, margin == higher * worth - above * (higher - rate)))
+    claim("up to it", implies(worth <= above, margin == rate * worth))
+
+
+@theorem("T-MRG", "MRG-7", subject="scaled_rate")
+def an_initial_rate_grows_with_open_interest_up_to_the_whole_notional() -> None:
+    """It is the market's own up to the lower bound, all of the notional from the upper one on."""
+    rate, lower, upper = between("rate", 1, PARTS), fresh_int("lower"), fresh_int("upper")
+    interest, more = fresh_int("interest"), fresh_int("more")
+    assume(all_of(lower >= 0, upper >= 0, interest >= 0, more >= interest))
+    scaled = scaled_rate(rate, interest, lower, upper)
+    claim("between", all_of(rate <= scaled, scaled <= PARTS))
+    claim("its own", implies(interest <= lower, scaled == rate))
+    claim("all", implies(all_of(lower < upper, interest >= upper), scaled == PARTS))
+    claim("never less", scaled <= scaled_rate(rate, more, lower, upper))
+
+
+@theorem("T-MRG", "MRG-8", subject="exposed")
+def orders_expose_an_account_to_whatever_part_of_them_fills() -> None:
+    """Whatever fills of its buys or of its sells, no more lots are held than it is exposed to."""
+    size, buys, sells = fresh_int("size"), fresh_int("buys"), fresh_int("sells")
+    bought, sold = between("bought", 0, buys), between("sold", 0, sells)
+    assume(all_of(buys >= 0, sells >= 0))
+    claim("covered", abs(size + bought - sold) <= exposed(size, buys, sells))
+
+
 @theorem("T-MRG", "MRG-3", "MRG-4", subject="maintenance_margin")
 def a_margin_is_its_rate_of_notional_rounded_up() -> None:
     """A margin is the smallest number of quanta that is not below the rate of the notional."""
     position = any_position("position")
-    market = any_exchange().markets[MarketId(fresh_int("market"))]
+    market = evolve(any_exchange().markets[MarketId(fresh_int("market"))], tiers=())
+    assume(market.scaled_to <= market.scaled_from)
     exact = abs(position.size) * market.mark * market.maintenance_rate
     rounded = maintenance_margin(position, market) * PARTS
     claim("not below", exact <= rounded)
@@ -46,19 +122,23 @@ def a_margin_is_its_rate_of_notional_rounded_up() -> None:
     claim("initial the smallest", rounded < exact + PARTS)
 
 
-@theorem("T-MRG", "MRG-3", "MRG-4", subject="maintenance_margin")
+@theorem("T-MRG", "MRG-3", "MRG-4", subject="maintenance_margin", assumes=("scaled_rate",))
 def a_margin_depends_on_size_mark_and_rates_alone() -> None:
     """Two positions of one size have one margin, whatever they cost or rests on the book."""
-    exchange, one = any_exchange(), any_position("one")
-    market, other = exchange.markets[MarketId(fresh_int("market"))], any_position("other")
+    one, other = any_position("one"), any_position("other")
+    market = any_market()
     elsewhere = evolve(
-        exchange.markets[MarketId(fresh_int("other market"))],
+        any_exchange().markets[MarketId(fresh_int("other market"))],
         mark=market.mark,
         maintenance_rate=market.maintenance_rate,
         initial_rate=market.initial_rate,
+        tiers=market.tiers,
     )
     assume(one.size == other.size)
     claim("maintenance", maintenance_margin(one, market) == maintenance_margin(other, elsewhere))
+    scaling = ("open_interest", "scaled_from", "scaled_to")
+    as_open = {part: getattr(market, part) for part in scaling}
+    elsewhere = evolve(elsewhere, **as_open)
     claim("initial", initial_margin(one, market) == initial_margin(other, elsewhere))
 
 

@@ -84,6 +84,7 @@ def any_rulebook() -> Rulebook:
         deleverage_ranking=any_ranking(),
         deleverage_only_insolvent=fresh_bool("deleverage_only_insolvent"),
         deleverage_never_riskier=fresh_bool("deleverage_never_riskier"),
+        vault_trigger=between("vault_trigger", 1, PARTS),
     )
 
 
@@ -165,6 +166,10 @@ def _any_exchange(missing: bool) -> Exchange:
             between(f"{name}.mark", 1, MAX_PRICE),
             orders,
             between(f"{name}.previous_mark", 1, MAX_PRICE),
+            tiers=any_choice(f"{name}.tiers", ()),
+            open_interest=between(f"{name}.open_interest", 0, MAX_CASH),
+            scaled_from=between(f"{name}.scaled_from", 0, MAX_CASH),
+            scaled_to=between(f"{name}.scaled_to", 0, MAX_CASH),
         )
 
     ordered = margins_ordered(margin.maintenance_margin, margin.initial_margin)

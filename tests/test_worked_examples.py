@@ -11,7 +11,7 @@ import pytest
 from attrs import evolve
 from click.testing import CliRunner, Result
 
-from perpref.checker.example_kinds import KINDS
+from perpref.checker.all_kinds import KINDS
 from perpref.checker.worked_examples import Example, Outcome, Tried, agrees, attempt, read_examples
 from perpref.cli_examples import examples
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
+from functools import cache
 from math import gcd
 
 from attrs import evolve, frozen
 
-from perpref.checker.rulebook_file import load_venue
+from perpref.checker.rulebook_file import Venue, load_venue
 from perpref.checker.worked_examples import Example, Kind, NotExpressible, exact, quanta, rate
 from perpref.machine import require_valid
 from perpref.outcome import Filled
 from perpref.rule_registry import Refusal
-from perpref.rules import adl, fee, funding, liquidation, margin, vault
+from perpref.rules import adl, liquidation, margin, settlement, vault
 from perpref.scheduler import ByRulebook, Run, close_against_winners, queue
 from perpref.state import (
     TREASURY,
@@ -35,9 +36,38 @@ FIRST = AccountId(2)
 ONE, OTHER, REST = MarketId(1), MarketId(2), MarketId(3)
 
 
+RULEBOOKS = {
+    "bitmex-style": "bitmex",
+    "drift-v2": "drift",
+    "gmx-v2": "gmx",
+    "kraken-futures": "kraken",
+}
+"""The rulebooks of venues that examples name otherwise."""
+
+
+@cache
+def venue_of(venue: str) -> Venue:
+    """The shipped rulebook of an example's venue."""
+    return load_venue(RULEBOOKS.get(venue, venue))
+
+
 def rules_of(venue: str) -> Rulebook:
-    """The rulebook of an example's venue, as it is shipped."""
-    return load_venue(venue).rulebook
+    """What an example's venue chose, as it is shipped."""
+    return venue_of(venue).rulebook
+
+
+def number_of(venue: str, key: str) -> int:
+    """A number of the venue's own formulas, from its rulebook."""
+    found = venue_of(venue).formulas.get(key)
+    if found is None:
+        raise NotExpressible(f"the rulebook of the venue has no {key}")
+    return found
+
+
+def terms_of(venue: str, market: str) -> Market:
+    """A market of the venue's rulebook."""
+    shipped = venue_of(venue)
+    return shipped.terms[shipped.markets[market]].opened()
 
 
 def exchange(
@@ -72,6 +102,11 @@ def whole(number: Fraction, what: str) -> int:
     if number.denominator != 1:
         raise NotExpressible(f"{what} is no whole number of quanta")
     return int(number)
+
+
+def kind(venue: str, *inputs: str) -> tuple[str, frozenset[str]]:
+    """A kind of example: its venue, and the inputs that it needs."""
+    return venue, frozenset(inputs)
 
 
 # Who is first in an ADL.
@@ -229,7 +264,7 @@ def _dydx_markets(example: Example, lot: int) -> dict[str, Market]:
     return markets
 
 
-def _cash(value: object) -> int:
+def cash(value: object) -> int:
     """Dollars as text, in quote quanta."""
     return whole(exact(value, "a balance") * QUOTE_QUANTA, "a balance")
 
@@ -244,7 +279,7 @@ def bankruptcy_quote(example: Example) -> Mapping[str, object]:
         int(example.inputs["delta_base_quantums"]),
     )
     lot = gcd(delta, *positions.values())
-    state = _dydx_account(example, positions, lot, _cash(example.inputs["usdc_balance"]))
+    state = dydx_account(example, positions, lot, cash(example.inputs["usdc_balance"]))
     price = liquidation.bankruptcy_price(state, FIRST, ONE if closing == "BTC" else OTHER)
     because = (
         f"LIQ-5 rounds the price of one lot, {price} here, and keeps it at 1 or above; dYdX rounds "
@@ -253,7 +288,7 @@ def bankruptcy_quote(example: Example) -> Mapping[str, object]:
     return {"bankruptcy_quote_quantums": -delta // lot * price, "because": because}
 
 
-def _dydx_account(
+def dydx_account(
     example: Example, positions: Mapping[str, int], lot: int, balance: int
 ) -> Exchange:
     """One account. A dYdX balance is what is left after the positions were paid for."""
@@ -303,8 +338,6 @@ def at_any_time(rulebook: Rulebook) -> Rulebook:
 
 def deleveraging(example: Example) -> Mapping[str, object]:
     """dYdX: one account is closed against another, in quanta; or it is refused."""
-    if example.rule.startswith("final-settlement"):
-        raise NotExpressible("no market is settled for good")
     delta = int(example.inputs["delta_base_quantums_of_liquidated"])
     sides = ("liquidated", "offsetting")
     sizes = {side: int(example.inputs[side]["btc_base_quantums"]) for side in sides}
@@ -323,8 +356,11 @@ def _deleveraged(
         cost = lots * market.mark
         accounts[AccountId(FIRST + place)] = holding(cash[side] + cost, one=(lots, cost))
     state = exchange(at_any_time(rules_of(example.venue)), {ONE: market}, accounts)
+    close = adl.deleverage
+    if example.rule.startswith("final-settlement"):
+        state, close = settlement.begin_settlement(state, ONE).exchange, settlement.settle
     try:
-        outcome = adl.deleverage(state, FIRST, AccountId(FIRST + 1), ONE, abs(delta) // lot)
+        outcome = close(state, FIRST, AccountId(FIRST + 1), ONE, abs(delta) // lot)
     except Refusal as refusal:
         return {"error": refusal}
     (filled,) = outcome.events
@@ -351,14 +387,13 @@ def invalid_delta(example: Example) -> Mapping[str, object]:
     """dYdX: nothing to close, nothing to close with, or the wrong side."""
     size = int(example.inputs["position_base_quantums"])
     delta = int(example.inputs["delta_base_quantums"])
-    if delta * size > 0:
-        raise NotExpressible("who is closed by force names lots to close, never lots to add")
     lot = gcd(size, delta)
     held = {"BTC": size} if size else {}
-    state = _dydx_account(example, held, lot, _cash(example.inputs["usdc_balance"]))
+    state = dydx_account(example, held, lot, cash(example.inputs["usdc_balance"]))
     mark = state.markets[ONE].mark
     try:
-        vault.transfer_position(state, FIRST, VAULT, ONE, abs(delta) // lot, mark, "ADL-3")
+        closing = -delta // lot if size > 0 else delta // lot
+        vault.transfer_position(state, FIRST, VAULT, ONE, closing, mark, "ADL-3")
     except Refusal as refusal:
         return {"error": refusal}
     return {}
@@ -429,82 +464,17 @@ class InOrder(ByRulebook):
 # Margins, fees and funding.
 
 
-def settled_funding(example: Example) -> Mapping[str, object]:
-    """dYdX: what one position pays for a move of the funding index, in parts per million."""
-    moved = int(example.inputs["funding_index"]) - int(example.inputs["position_index"])
-    size = int(example.inputs["base_quantums"])
-    due = funding.funding_due(size, abs(moved), 1 if moved >= 0 else -1)
-    return {"net_settlement_ppm": -size * moved, "quote_quantums_if_only_market": -due}
-
-
-def initial_margin(example: Example) -> Mapping[str, object]:
-    """dYdX: a rate of notional, rounded up."""
-    if int(example.inputs["open_notional"]) > int(example.inputs["oi_lower_cap"]):
-        raise NotExpressible("initial margin does not grow with open interest")
-    market = listed(
-        int(example.inputs["notional_quote_quantums"]), 1, int(example.inputs["base_imf_ppm"])
-    )
-    needed = margin.initial_margin(Position(1, market.mark), market)
-    return {"imr_quote_quantums": needed}
-
-
-def fund_delta(example: Example) -> Mapping[str, object]:
-    """dYdX: what a fill beats the bankruptcy price by goes to the fund, up to a rate of it."""
-    (held,) = example.inputs["positions"]
-    size, filled = int(held["base_quantums"]), int(example.inputs["fill_base_quantums"])
-    if abs(size) != filled:
-        raise NotExpressible("the position is not closed as a whole")
-    state = _dydx_account(
-        example, {held["market"]: size}, filled, _cash(example.inputs["usdc_balance"])
-    )
-    price = whole(
-        Fraction(filled * int(example.inputs["subticks"]), 10**8), "the price of the fill"
-    )
-    if price < 1:
-        raise NotExpressible("a fill has a price")
-    side = 1 if size > 0 else -1
-    better = side * (price - liquidation.bankruptcy_price(state, FIRST, ONE))
-    if better < 0:
-        raise NotExpressible("the fund does not pay for a fill beyond the bankruptcy price")
-    cap = int(example.inputs["max_liquidation_fee_ppm"])
-    left = margin.equity(state, FIRST) + side * (price - state.markets[ONE].mark)
-    return {"insurance_fund_delta_quote_quantums": fee.liquidation_fee(1, price, cap, better, left)}
-
-
-def surplus_of_a_fill(example: Example) -> Mapping[str, object]:
-    """BitMEX: what a liquidation fill beats the bankruptcy price by goes to the fund."""
-    names = ("entry", "bankruptcy_price", "fill", "fund")
-    if "entry" not in example.inputs:
-        raise NotExpressible("the fund does not pay for a fill beyond the bankruptcy price")
-    entry, bankruptcy, price, fund = (example.number(name) for name in names)
-    unit = quanta(entry, bankruptcy, price, fund)
-    lots, side = whole(example.number("size"), "the size"), side_of(example)
-    better = int(side * (price - bankruptcy) * unit * lots)
-    charged = fee.liquidation_fee(
-        lots, int(price * unit), rules_of(example.venue).liquidation_fee, better, better
-    )
-    return {"fund_after": fund + Fraction(charged, unit)}
-
-
-def _kind(venue: str, *inputs: str) -> tuple[str, frozenset[str]]:
-    return venue, frozenset(inputs)
-
-
 KINDS: Mapping[tuple[str, frozenset[str]], Kind] = {
-    _kind("binance", "upnl", "wallet", "maintenance_margin"): margined_return,
-    _kind("aster", "upnl", "wallet", "maintenance_margin"): margined_return,
-    _kind("bitmex", "side", "entry", "mark", "bankruptcy", "qty"): signed_return,
-    _kind("bitmex", "bankruptcy_price", "fill", "fund"): surplus_of_a_fill,
-    _kind("hyperliquid", "longs", "mark"): mark_to_entry,
-    _kind("hyperliquid", "shorts", "mark"): mark_to_entry,
-    _kind("lighter", "mmf", "account_value", "total_mmr", "side"): zero_price,
-    _kind("bybit", "entry", "position_margin", "wallet", "mark"): linear_bankruptcy,
-    _kind("dydx-v4", "fill_base_quantums", "subticks", "max_liquidation_fee_ppm"): fund_delta,
-    _kind("dydx-v4", "positions", "closing_market", "delta_base_quantums"): bankruptcy_quote,
-    _kind("dydx-v4", "position_base_quantums", "delta_base_quantums"): invalid_delta,
-    _kind("dydx-v4", "delta_base_quantums_of_liquidated"): deleveraging,
-    _kind("dydx-v4", "setup", "liquidated", "candidates"): walk,
-    _kind("dydx-v4", "funding_index", "position_index", "base_quantums"): settled_funding,
-    _kind("dydx-v4", "base_imf_ppm", "notional_quote_quantums"): initial_margin,
+    kind("binance", "upnl", "wallet", "maintenance_margin"): margined_return,
+    kind("aster", "upnl", "wallet", "maintenance_margin"): margined_return,
+    kind("bitmex", "side", "entry", "mark", "bankruptcy", "qty"): signed_return,
+    kind("hyperliquid", "longs", "mark"): mark_to_entry,
+    kind("hyperliquid", "shorts", "mark"): mark_to_entry,
+    kind("lighter", "mmf", "account_value", "total_mmr", "side"): zero_price,
+    kind("bybit", "entry", "position_margin", "wallet", "mark"): linear_bankruptcy,
+    kind("dydx-v4", "positions", "closing_market", "delta_base_quantums"): bankruptcy_quote,
+    kind("dydx-v4", "position_base_quantums", "delta_base_quantums"): invalid_delta,
+    kind("dydx-v4", "delta_base_quantums_of_liquidated"): deleveraging,
+    kind("dydx-v4", "setup", "liquidated", "candidates"): walk,
 }
 """The kinds of examples by venue and by the inputs that they need."""

@@ -17,12 +17,12 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from perpref.checker.files import Document, Value, find, one_of, read_document
 from perpref.checker.wire import MarketTerms, Terms
 from perpref.rules.adl import is_price_safe
-from perpref.state import Chooser, ForcedPrice, Ranking, Rulebook, Stage
+from perpref.state import Chooser, ForcedPrice, Ranking, Rulebook, Stage, Tier
 from perpref.units import MAX_CASH, MAX_ID, MAX_LOTS, MAX_PRICE, PARTS, MarketId
 
 STATUSES = {
@@ -88,6 +88,7 @@ POLICIES: dict[str, Reader] = {
     "deleverage_gap": _integer(0, PARTS, "ADL-3"),
     "deleverage_only_insolvent": Value.flag,
     "deleverage_never_riskier": Value.flag,
+    "vault_trigger": _integer(1, PARTS, "VLT-7"),
 }
 """The keys that may be left out; the textbook's choice then stands."""
 
@@ -98,6 +99,61 @@ MARKET: Mapping[str, Reader] = {
     "mark": _integer(1, MAX_PRICE, "UNIT-2"),
 }
 """The keys of a market besides its identifier."""
+
+
+def _tiers(value: Value) -> tuple[Tier, ...]:
+    """Rows of a notional in quanta and both rates, each above the one before."""
+    tiers: list[Tier] = []
+    for row in value.items():
+        cells = list(row.items())
+        if len(cells) != 3:
+            raise row.bad("not three numbers", "[above, initial_rate, maintenance_rate]", "MRG-6")
+        last = tiers[-1].above + 1 if tiers else 1
+        initial = cells[1].integer(1, PARTS, "MRG-6")
+        tiers.append(
+            Tier(
+                cells[0].integer(last, MAX_CASH, "MRG-6"),
+                initial,
+                cells[2].integer(1, initial, "MRG-6"),
+            )
+        )
+    return tuple(tiers)
+
+
+MARKET_POLICIES: Mapping[str, Reader] = {
+    "tiers": _tiers,
+    "scaled_from": _integer(0, MAX_CASH, "MRG-7"),
+    "scaled_to": _integer(0, MAX_CASH, "MRG-7"),
+}
+"""The keys of a market that may be left out; margins are then the same for every size."""
+
+
+FORMULAS: Mapping[str, Reader] = {
+    "funding_interest": _integer(-PARTS, PARTS, "FUND-6"),
+    "funding_damper": _integer(0, PARTS, "FUND-6"),
+    "funding_offset": _integer(-PARTS, PARTS, "FUND-6"),
+    "funding_period": _integer(1, 10**9, "FUND-8"),
+    "funding_cap_factor": _integer(0, 10**9, "FUND-7"),
+    "funding_spread_part": _integer(1, 10**6, "FUND-6"),
+    "impact_margin": _integer(1, MAX_CASH, "FUND-4"),
+    "price_figures": _integer(1, 12, "BOOK-12"),
+    "price_decimals": _integer(0, 12, "BOOK-12"),
+    "liquidation_share": _integer(1, PARTS, "LIQ-10"),
+    "liquidation_whole": _integer(0, MAX_CASH, "LIQ-10"),
+    "liquidation_buffer": _integer(0, PARTS, "LIQ-12"),
+    "share_step": _integer(1, PARTS, "LIQ-13"),
+    "share_fee": _integer(0, PARTS, "LIQ-13"),
+    "share_target": _integer(1, PARTS, "LIQ-13"),
+    "insurance_fee_part": _integer(0, PARTS, "FEE-6"),
+    "liquidator_grace": _integer(0, 10**9, "FEE-7"),
+    "liquidator_fee_growth": _integer(0, PARTS, "FEE-7"),
+    "small_shortage": _integer(0, MAX_CASH, "LIQ-10"),
+    "drawdown_begins": _integer(1, PARTS, "LOSS-6"),
+    "drawdown_ends": _integer(1, PARTS, "LOSS-6"),
+    "fund_fall": _integer(1, PARTS, "LOSS-6"),
+    "fund_fall_least": _integer(0, MAX_CASH, "LOSS-6"),
+}
+"""Numbers of a venue's own formulas, in a table [formula]; a formula that it has not has none."""
 
 
 @frozen
@@ -145,6 +201,7 @@ class Venue:
     terms: Mapping[MarketId, MarketTerms]
     sources: Mapping[str, Source]
     beyond: tuple[Beyond, ...] = ()
+    formulas: Mapping[str, int] = field(factory=dict)
 
     @property
     def as_terms(self) -> Terms:
@@ -169,7 +226,7 @@ def load_venue(name: str, near: Path | None = None) -> Venue:
 def read_venue(document: Document) -> Venue:
     """The venue in a document. Raises BadInput."""
     root = document.root
-    root.allow("name", "title", *RULES, *POLICIES, "market", "beyond")
+    root.allow("name", "title", *RULES, *POLICIES, "formula", "market", "beyond")
     name, title = root.need("name").text(), root.need("title").text()
     sources: dict[str, Source] = {}
     rules = {key: _sourced(root.need(key), reader, sources) for key, reader in RULES.items()}
@@ -186,9 +243,21 @@ def read_venue(document: Document) -> Venue:
         terms[identifier] = _market_terms(market, sources)
     if not markets:
         raise root.need("market").bad("no markets", "a table [market.NAME] for each market")
+    formula = root.get("formula")
+    formulas = _formulas(formula, sources) if formula is not None else {}
     given = root.get("beyond")
     beyond = tuple(_beyond(entry) for entry in given.items()) if given is not None else ()
-    return Venue(title, rulebook, markets, terms, sources, beyond)
+    return Venue(title, rulebook, markets, terms, sources, beyond, formulas)
+
+
+def _formulas(table: Value, sources: dict[str, Source]) -> dict[str, int]:
+    table.allow(*FORMULAS)
+    given = {key: table.get(key) for key in FORMULAS}
+    return {
+        key: _sourced(value, FORMULAS[key], sources)
+        for key, value in given.items()
+        if value is not None
+    }
 
 
 def _beyond(entry: Value) -> Beyond:
@@ -210,7 +279,7 @@ def require_safe_price(root: Value, rulebook: Rulebook) -> None:
 
 
 def _market_id(market: Value, known: Mapping[str, MarketId]) -> MarketId:
-    market.allow("id", *MARKET)
+    market.allow("id", *MARKET, *MARKET_POLICIES)
     given = market.need("id")
     identifier = MarketId(given.integer(0, MAX_ID, "UNIT-4"))
     for name, other in known.items():
@@ -220,11 +289,28 @@ def _market_id(market: Value, known: Mapping[str, MarketId]) -> MarketId:
 
 
 def _market_terms(market: Value, sources: dict[str, Source]) -> MarketTerms:
-    terms = MarketTerms(
-        **{key: _sourced(market.need(key), reader, sources) for key, reader in MARKET.items()}
-    )
+    values = {key: _sourced(market.need(key), reader, sources) for key, reader in MARKET.items()}
+    for key, reader in MARKET_POLICIES.items():
+        if (given := market.get(key)) is not None:
+            values[key] = _sourced(given, reader, sources)
+    terms = MarketTerms(**values)
     require_rates(market.need("maintenance_rate").need("value"), terms)
+    require_rising(market, terms)
     return terms
+
+
+def require_rising(market: Value, terms: MarketTerms) -> None:
+    """Refuse tiers whose rates do not rise from the market's own rates on (MRG-6)."""
+    low, least = terms.initial_rate, terms.maintenance_rate
+    for tier in terms.tiers:
+        if tier.initial_rate < low or tier.maintenance_rate < least:
+            raise market.need("tiers").bad(
+                f"a tier from {tier.above:_} on with lower rates than the one before",
+                "rates that rise",
+                "MRG-6",
+                shown=False,
+            )
+        low, least = tier.initial_rate, tier.maintenance_rate
 
 
 def require_rates(maintenance: Value, terms: MarketTerms) -> None:
@@ -277,11 +363,16 @@ def overridden(venue: Venue, changes: Value) -> Venue:
 
 def _changed(market: Value, terms: MarketTerms | None) -> MarketTerms:
     """A market's terms after the changes; a new market needs all of them."""
-    market.allow(*MARKET, *(() if terms is not None else ("id",)))
-    values = {}
+    market.allow(*MARKET, *MARKET_POLICIES, *(() if terms is not None else ("id",)))
+    kept = terms if terms is not None else MarketTerms(1, 1, 0, 1)
+    values = {
+        key: reader(value) if (value := market.get(key)) is not None else getattr(kept, key)
+        for key, reader in MARKET_POLICIES.items()
+    }
     for key, reader in MARKET.items():
         value = market.get(key) if terms is not None else market.need(key)
         values[key] = reader(value) if value is not None else getattr(terms, key)
     changed = MarketTerms(**values)
     require_rates(market.get("maintenance_rate") or market.get("initial_rate") or market, changed)
+    require_rising(market, changed)
     return changed

@@ -16,7 +16,7 @@ import cattrs
 from attrs import evolve, field, fields, frozen, has
 
 from perpref import machine, outcome
-from perpref.state import Account, Exchange, Market, Order, Position, Rulebook, Side
+from perpref.state import FLAT, Account, Exchange, Market, Order, Position, Rulebook, Side, Tier
 from perpref.table import Table
 from perpref.units import AccountId, MarketId, OrderId
 
@@ -196,6 +196,21 @@ class MarketTerms:
     maintenance_rate: int
     vault_cap: int
     mark: int
+    tiers: tuple[Tier, ...] = ()
+    scaled_from: int = 0
+    scaled_to: int = 0
+
+    def opened(self) -> Market:
+        """The market before anything has happened in it."""
+        return Market(
+            self.initial_rate,
+            self.maintenance_rate,
+            self.vault_cap,
+            self.mark,
+            tiers=self.tiers,
+            scaled_from=self.scaled_from,
+            scaled_to=self.scaled_to,
+        )
 
 
 @frozen
@@ -208,14 +223,7 @@ class Terms:
     def opened(self) -> Exchange:
         """The reference under these terms."""
         return machine.opened(
-            self.rulebook,
-            (
-                (
-                    market,
-                    Market(terms.initial_rate, terms.maintenance_rate, terms.vault_cap, terms.mark),
-                )
-                for market, terms in self.markets.items()
-            ),
+            self.rulebook, ((market, terms.opened()) for market, terms in self.markets.items())
         )
 
 
@@ -252,8 +260,16 @@ def exchange_of(terms: Terms, seen: View) -> Exchange:
         orders = Table((order.id, order) for order in listed.orders)
         opening = markets[market]
         before = listed.previous_mark or listed.mark
+        held = (holder.positions.get(market, FLAT).size for holder in seen.accounts.values())
         markets = markets.put(
-            market, evolve(opening, mark=listed.mark, orders=orders, previous_mark=before)
+            market,
+            evolve(
+                opening,
+                mark=listed.mark,
+                orders=orders,
+                previous_mark=before,
+                open_interest=sum(size for size in held if size > 0),
+            ),
         )
     return Exchange(start.rulebook, markets, accounts, seen.custody, seen.last_order)
 

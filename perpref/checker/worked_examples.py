@@ -68,6 +68,13 @@ class Tried:
     got: Mapping[str, str]
 
 
+@frozen
+class Nearest:
+    """An exact number of which a rounded one is published: it agrees to the last place shown."""
+
+    value: Fraction
+
+
 Kind = Callable[[Example], Mapping[str, object]]
 """Computes what the rules say, by the names of what is expected. Raises NotExpressible.
 
@@ -192,6 +199,8 @@ def agrees(published: object, found: object) -> bool:
         return len(published) == len(found) and all(
             agrees(one, other) for one, other in zip(published, found, strict=True)
         )
+    if isinstance(found, Nearest):
+        return isinstance(published, int | str) and _nearest(str(published), found.value)
     if isinstance(found, Refusal):  # that it is refused is what counts; texts are everybody's own
         return isinstance(published, str)
     if isinstance(found, bool) or isinstance(published, bool):
@@ -217,8 +226,20 @@ def _same_number(published: str, found: Fraction) -> bool:
         return False
 
 
+def _nearest(published: str, found: Fraction) -> bool:
+    text = published.split(" ")[0]
+    try:
+        value = Fraction(Decimal(text))
+    except InvalidOperation:
+        return False
+    places = len(text.partition(".")[2])
+    return bool(abs(found - value) * 2 * 10**places <= 1)
+
+
 def shown(value: object) -> str:
     """A value as text."""
+    if isinstance(value, Nearest):
+        return f"{value.value} ({float(value.value):.8g})"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key}: {shown(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, list | tuple):

@@ -17,7 +17,7 @@ from perpref.rules.margin import (
 )
 from perpref.rules.vault import MORE_THAN_THERE_IS, transfer_position
 from perpref.state import Exchange, ForcedPrice, Ranking, Rulebook
-from perpref.units import PARTS, AccountId, MarketId, floor_div, sign
+from perpref.units import PARTS, AccountId, MarketId, ceil_div, clamp, floor_div, sign
 
 NOT_OPPOSITE = refusal(
     "ADL-1",
@@ -268,3 +268,14 @@ def deleverage(
     borne = bears_closing(before, after, exchange.rulebook.deleverage_never_riskier)
     require(borne, CANNOT_BEAR, after.equity, before.equity)
     return outcome
+
+
+@rule("ADL-7")
+def queue_indicator(ahead: int, total: int) -> int:
+    """The lamps that a position shows, 1 to 5: in which fifth of all contracts it stands.
+
+    Args:
+        ahead: the contracts of the position and of all that are closed before it.
+        total: of all positions on its side.
+    """
+    return clamp(ceil_div(5 * ahead, total), 1, 5)

@@ -9,9 +9,9 @@ from perpref.rule_registry import Phase, refusal, require, rule
 from perpref.rules.fee import charge_maker, charge_taker
 from perpref.rules.ledger import ID_OUT_OF_BOUNDS, fill, require_account
 from perpref.rules.margin import Health, bears_fill, health, position_of, reduces
-from perpref.rules.mark import require_market, require_price
+from perpref.rules.mark import require_market, require_price, require_trading
 from perpref.state import Exchange, Market, Order, Position, Side
-from perpref.units import MAX_ID, MAX_LOTS, MAX_PRICE, AccountId, MarketId, OrderId
+from perpref.units import MAX_ID, MAX_LOTS, MAX_PRICE, AccountId, MarketId, OrderId, floor_div
 
 LOTS_OUT_OF_BOUNDS = refusal(
     "UNIT-2", "lots_out_of_bounds", Phase.VALIDATE, "The size {value} is not between 1 and {limit}"
@@ -69,7 +69,7 @@ def accept(exchange: Exchange, market: MarketId, order: Order) -> Outcome:
 
     Identifiers grow, so the identifier of an order is also its time.
     """
-    require_market(exchange, market)
+    require_trading(exchange, market)
     require_account(exchange, order.account)
     require_price(order.price)
     require(1 <= order.lots <= MAX_LOTS, LOTS_OUT_OF_BOUNDS, order.lots, MAX_LOTS)
@@ -220,3 +220,43 @@ def best(book: Market, side: Side) -> Order | None:
         if order.side is side and (first is None or ahead(order, first)):
             first = order
     return first
+
+
+@rule("BOOK-12")
+def tick_at(price: int, figures: int, finest: int, coarsest: int) -> int:
+    """The tick at a price: as fine as its significant figures allow, within two bounds.
+
+    Args:
+        figures: how many significant figures a price may have.
+        finest: the smallest tick, a power of ten.
+        coarsest: the tick that is always allowed, such as a whole unit of currency.
+    """
+    tick = finest
+    while tick < coarsest and price >= tick * 10**figures:
+        tick *= 10
+    return tick
+
+
+@rule("BOOK-12")
+def is_on_tick(price: int, figures: int, finest: int, coarsest: int) -> bool:
+    """Whether a price is a whole number of ticks."""
+    tick = tick_at(price, figures, finest, coarsest)
+    return floor_div(price, tick) * tick == price
+
+
+@rule("BOOK-13")
+def kept(size: int, orders: tuple[Order, ...]) -> tuple[Order, ...]:
+    """The orders that an account may keep once it is below initial margin.
+
+    Those that would add to its position go, and of those that reduce it the most passive, until
+    all together reduce no more than there is.
+    """
+    side = Side.SELL if size > 0 else Side.BUY
+    reducing = [order for order in orders if order.side is side]
+    left, keeping = abs(size), []
+    for order in sorted(reducing, key=lambda order: (-side.value * order.price, order.id)):
+        left -= order.lots
+        if left < 0:
+            break
+        keeping.append(order)
+    return tuple(order for order in orders if order in keeping)

@@ -6,7 +6,7 @@ from perpref.outcome import Outcome
 from perpref.rule_registry import rule
 from perpref.rules.ledger import pay
 from perpref.state import TREASURY, VAULT, Exchange
-from perpref.units import PARTS, AccountId, ceil_div
+from perpref.units import PARTS, AccountId, ceil_div, clamp, floor_div
 
 
 @rule("FEE-1")
@@ -48,3 +48,39 @@ def charge_liquidated(
     rate = exchange.rulebook.liquidation_fee
     fee = liquidation_fee(lots, price, rate, better, left)
     return pay(exchange, account, VAULT, fee, "FEE-5")
+
+
+@rule("FEE-6")
+def insurance_fee_rate(
+    shortage: int, notional: int, margin_rate: int, liquidator_fee: int, part: int, most: int
+) -> int:
+    """What an insurer may charge of what a liquidator takes, as a rate, rounded down.
+
+    It is a part of the margin that a transfer of the position frees beyond the liquidator's fee
+    and beyond what the account lacks: closing goes on making the account safer. 0 without one.
+
+    Args:
+        shortage: the margin that the account lacks, in quanta.
+        notional: of the whole position, in quanta.
+        part: how much of what is left, in parts per million.
+        most: the highest rate.
+    """
+    if notional <= 0:
+        return 0
+    left = margin_rate - liquidator_fee - ceil_div(shortage * PARTS, notional)
+    return clamp(floor_div(max(left, 0) * part, PARTS), 0, most)
+
+
+@rule("FEE-7")
+def liquidator_fee(base: int, most: int, elapsed: int, grace: int, growth: int) -> int:
+    """A liquidator's fee, as a rate: it grows with time from the start, once a grace is over.
+
+    So the airline raises its offer until somebody takes it.
+
+    Args:
+        elapsed: how long the account has been due, in the venue's unit of time.
+        growth: of the rate in one unit of time, in parts per million.
+    """
+    if elapsed <= grace:
+        return min(base, most)
+    return min(base + growth * elapsed, most)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from attrs import frozen
+
 from perpref.outcome import Outcome
 from perpref.rule_registry import Phase, refusal, require, rule
 from perpref.rules.ledger import pay
 from perpref.rules.margin import position_of
 from perpref.state import VAULT, Exchange
-from perpref.units import PARTS, AccountId, MarketId, ceil_div
+from perpref.units import PARTS, AccountId, MarketId, ceil_div, clamp, floor_div, trunc_div
 
 RATE_OUT_OF_BOUNDS = refusal(
     "FUND-1",
@@ -42,3 +44,86 @@ def settle_funding(exchange: Exchange, account: AccountId, market: MarketId, rat
     if due >= 0:
         return pay(exchange, account, VAULT, due, "FUND-3")
     return pay(exchange, VAULT, account, -due, "FUND-3")
+
+
+# The rate, where the venue computes it from the premium of the market over its index.
+
+
+@frozen
+class FundingTerms:
+    """How a premium becomes a rate, in parts per million for one period (FUND-6).
+
+    `interest` is what the rate is drawn to, by at most `damper`; `offset` is added as it is; the
+    rate stays within `cap` on both sides.
+    """
+
+    interest: int
+    damper: int
+    offset: int
+    cap: int
+
+
+@rule("FUND-4")
+def premium(index: int, bid: int, ask: int) -> int:
+    """How far the market is from its index, in parts per million of it, rounded towards zero.
+
+    Args:
+        bid: the price, in ticks, at which the impact notional could be sold.
+        ask: the price, in ticks, at which the impact notional could be bought.
+    """
+    return trunc_div((max(bid - index, 0) - max(index - ask, 0)) * PARTS, index)
+
+
+@rule("FUND-4")
+def impact_notional(margin: int, initial_rate: int) -> int:
+    """The notional, in quanta and rounded down, that an amount of initial margin can open."""
+    return floor_div(margin * PARTS, initial_rate)
+
+
+@rule("FUND-5")
+def average_premium(total: int, samples: int, expected: int) -> int:
+    """The mean of a period's premiums, rounded towards zero; a missing sample counts as zero."""
+    return trunc_div(total, max(samples, expected))
+
+
+@rule("FUND-6")
+def funding_rate(premium: int, terms: FundingTerms) -> int:
+    """The rate of a period in parts per million: the premium, drawn to the interest, capped.
+
+    With an interest of 0 the damper is a dead band: within it the rate is 0.
+    """
+    drawn = clamp(terms.interest - premium, -terms.damper, terms.damper)
+    return clamp(premium + drawn + terms.offset, -terms.cap, terms.cap)
+
+
+@rule("FUND-7")
+def margin_cap(factor: int, initial_rate: int, maintenance_rate: int) -> int:
+    """The highest rate of a period: so many times what initial exceeds maintenance margin by.
+
+    Args:
+        factor: in parts per million; the cap is rounded down.
+    """
+    return floor_div(factor * (initial_rate - maintenance_rate), PARTS)
+
+
+@rule("FUND-8")
+def index_step(price: int, rate: int, elapsed: int, period: int, scale: int = 1) -> int:
+    """By how much the funding index moves in a part of a period, rounded towards zero.
+
+    The index is what a lot would have paid so far, in millionths of a quantum.
+
+    Args:
+        price: in ticks per lot; for an index of a smaller unit, `scale` of them make a lot.
+        elapsed: so much of a period of `period` has passed, in any unit of time.
+    """
+    return trunc_div(price * rate * elapsed, period * scale)
+
+
+@rule("FUND-9")
+def funding_by_index(size: int, since: int, index: int) -> int:
+    """What a position of `size` lots pays in quanta when it is touched: rounded up, as in FUND-2.
+
+    Args:
+        since: the index when the position was last settled.
+    """
+    return ceil_div(size * (index - since), PARTS)

@@ -78,14 +78,33 @@ def fill(
     price: int,
     reason: str,
 ) -> Outcome:
-    """Pass `lots` (one or more) of a market from seller to buyer at `price`."""
+    """Pass `lots` (one or more) of a market from seller to buyer at `price`.
+
+    The market's open interest follows: it is the sum of what is held long.
+    """
     accounts = exchange.accounts
+    bought = size_in(accounts[buyer], market)
     accounts = accounts.put(buyer, _after_trade(accounts[buyer], market, lots, price))
+    sold = size_in(accounts[seller], market)
     accounts = accounts.put(seller, _after_trade(accounts[seller], market, -lots, price))
+    listed = exchange.markets[market]
+    opened = newly_long(bought, lots) + newly_long(sold, -lots)
+    counted = evolve(listed, open_interest=listed.open_interest + opened)
     return Outcome(
-        evolve(exchange, accounts=accounts),
+        evolve(exchange, accounts=accounts, markets=exchange.markets.put(market, counted)),
         (Filled(buyer, seller, market, lots, price, reason),),
     )
+
+
+def size_in(account: Account, market: MarketId) -> int:
+    """What an account holds in a market, in lots."""
+    return account.positions.get(market, FLAT).size
+
+
+@rule("LED-3")
+def newly_long(size: int, lots: int) -> int:
+    """By how many lots a trade adds to what is held long; negative when it takes away."""
+    return max(size + lots, 0) - max(size, 0)
 
 
 def _after_trade(account: Account, market: MarketId, lots: int, price: int) -> Account:

@@ -13,9 +13,17 @@ from perpref.rules.book import (
     require_maker_bears,
 )
 from perpref.rules.fee import charge_liquidated, charge_maker
-from perpref.rules.margin import equity, health, maintenance_margin, position_of
+from perpref.rules.margin import (
+    equity,
+    health,
+    maintenance_margin,
+    maintenance_rates,
+    notional,
+    position_of,
+    tiered,
+)
 from perpref.state import Exchange, Order, Side
-from perpref.units import AccountId, MarketId, floor_div, sign
+from perpref.units import PARTS, AccountId, MarketId, ceil_div, clamp, floor_div, sign, trunc_div
 
 NOT_DUE = refusal(
     "LIQ-1",
@@ -116,3 +124,149 @@ def liquidate(exchange: Exchange, account: AccountId, market: MarketId, maker: O
     )
     require_maker_bears(exchange, outcome.exchange, market, maker.account, taken, maker_before)
     return outcome
+
+
+# What an account is told: the price at which it will be due.
+
+
+Exact = tuple[int, int]
+"""An exact number: a numerator and a positive denominator."""
+
+
+@rule("LIQ-9")
+def due_price(size: int, rate: int, deduction: int, behind: int) -> Exact | None:
+    """The mark, in ticks, at which what is behind a position is its maintenance margin, exact.
+
+    A long is due below it and a short above it; margins are not rounded here. None when the mark
+    does not matter: a long that needs all of its notional as margin.
+
+    Args:
+        rate: of the maintenance margin, in parts per million, in the tier that holds there.
+        deduction: of that tier, in millionths of a quantum (MRG-6).
+        behind: equity at a mark of 0 less what the account's other positions need, in quanta.
+    """
+    per_tick = size * PARTS - rate * abs(size)
+    if per_tick == 0:
+        return None
+    lacking = -(behind * PARTS + deduction)
+    return (lacking, per_tick) if per_tick > 0 else (-lacking, -per_tick)
+
+
+@rule("LIQ-9")
+def liquidation_price(exchange: Exchange, account: AccountId, market: MarketId) -> Exact | None:
+    """The mark of a market at which an account would be due, all other marks as they are.
+
+    Within the tier of the position's present notional; see `due_price` for which side is due.
+    """
+    listed, position = exchange.markets[market], position_of(exchange, account, market)
+    now = health(exchange, account)
+    at_zero = now.equity - position.size * listed.mark
+    elsewhere = now.maintenance - maintenance_margin(position, listed)
+    worth, rate = notional(position, listed), listed.maintenance_rate
+    for tier in listed.tiers:
+        rate = tier.maintenance_rate if worth > tier.above else rate
+    tiers = maintenance_rates(listed.tiers)
+    deduction = rate * worth - tiered(worth, listed.maintenance_rate, tiers)
+    return due_price(position.size, rate, deduction, at_zero - elsewhere)
+
+
+# How much is closed at once, where it is not all.
+
+
+@rule("LIQ-10")
+def first_lots(size: int, notional: int, share: int, whole: int, again: bool) -> int:
+    """How many lots the first order closes: all, or of a large position a share, rounded up.
+
+    Args:
+        share: of the size, in parts per million, at least 1.
+        whole: the largest notional that is closed at once, in quanta.
+        again: whether a part was closed just before; then the rest follows at once.
+    """
+    if again or notional <= whole:
+        return abs(size)
+    return ceil_div(abs(size) * share, PARTS)
+
+
+@rule("LIQ-11")
+def fillable_price(
+    mark: int, size: int, weight: int, equity: int, weights: int, adjustment: int, spread: int
+) -> int:
+    """A limit that walks from the mark towards bankruptcy as the equity of an account shrinks.
+
+    At most a part of the position's maintenance margin is given away; rounded in favour of the
+    account, and never below 1.
+
+    Args:
+        weight: the maintenance margin of the position, in quanta.
+        weights: that of the account, in quanta, positive.
+        adjustment: how fast the limit walks, in parts per million.
+        spread: the most that is given away, of the position's margin, in parts per million.
+    """
+    walked = clamp(adjustment * (weights - equity), 0, weights * PARTS)
+    given = floor_div(walked * spread * weight, weights * PARTS * PARTS * abs(size))
+    return max(1, mark - sign(size) * given)
+
+
+@rule("LIQ-12")
+def lots_above(size: int, most: int) -> int:
+    """How many lots to close so that a position steps down to the largest size of a tier."""
+    return max(abs(size) - most, 0)
+
+
+@rule("LIQ-12")
+def lots_to_cover(
+    shortage: int,
+    price: int,
+    collateral: int,
+    margin_rate: int,
+    liquidator_fee: int,
+    insurance_fee: int,
+) -> int | None:
+    """How many lots, rounded down, free as much margin as an account lacks; None: no number does.
+
+    Each lot that is passed on frees its margin, less what the liquidator and the insurer take.
+
+    Args:
+        shortage: of margin, buffer included, in quanta.
+        collateral: the worth of a unit of collateral, in millionths of it.
+    """
+    if margin_rate <= liquidator_fee:
+        return None
+    freed = collateral * (margin_rate - liquidator_fee) - PARTS * insurance_fee
+    return floor_div(shortage * PARTS * PARTS, price * freed) if freed > 0 else None
+
+
+@rule("LIQ-13")
+def penalty(maintenance: int, share: int, fee: int) -> int:
+    """What closing a share of all positions costs: a fee of the margin that it frees, rounded up.
+
+    Args:
+        share: of every position, and `fee` of their margin, in parts per million.
+    """
+    return ceil_div(maintenance * share * fee, PARTS * PARTS)
+
+
+@rule("LIQ-13")
+def smallest_share(equity: int, maintenance: int, step: int, fee: int, target: int) -> int:
+    """The smallest multiple of a step of all positions that makes an account safe, or all of it.
+
+    Safe is a maintenance margin below `target` of the equity that the penalty leaves; share,
+    step, fee and target are in parts per million.
+    """
+    share = step
+    while share < PARTS:
+        left = equity - penalty(maintenance, share, fee)
+        if maintenance * (PARTS - share) < target * left:
+            return share
+        share += step
+    return PARTS
+
+
+@rule("LIQ-14")
+def offered_limit(mark: int, bankruptcy: int, step: int, steps: int) -> int:
+    """The limit of an auction at one of its steps: it walks from the mark to the bankruptcy price.
+
+    The airline raises its offer step by step; each limit is within the two, and the last one is
+    the bankruptcy price. Rounded towards the mark.
+    """
+    return mark + trunc_div((bankruptcy - mark) * min(step, steps), steps)

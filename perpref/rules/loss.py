@@ -10,7 +10,7 @@ from perpref.rules.liquidation import require_due
 from perpref.rules.margin import equity
 from perpref.rules.vault import transfer_position
 from perpref.state import Exchange, Position
-from perpref.units import AccountId, MarketId, ceil_div
+from perpref.units import PARTS, AccountId, MarketId, ceil_div, clamp, floor_div
 
 NO_DEFICIT = refusal(
     "LOSS-2", "no_deficit", Phase.VALIDATE, "The account has an equity of {value}, no deficit"
@@ -26,6 +26,9 @@ MORE_THAN_THE_POT = refusal(
 )
 CANNOT_SHARE = refusal(
     "LOSS-4", "cannot_share", Phase.SETTLE, "An equity of {value} is not within 1 and {limit}"
+)
+NOBODY_TO_CHARGE = refusal(
+    "LOSS-7", "nobody_to_charge", Phase.SETTLE, "A loss falls to open lots, and there are {value}"
 )
 
 
@@ -70,3 +73,87 @@ def socialise(exchange: Exchange, debtor: AccountId, payer: AccountId, weights: 
     weight = equity(exchange, payer)
     require(1 <= weight <= weights, CANNOT_SHARE, weight, weights)
     return pay(exchange, payer, debtor, share_of_loss(deficit, weight, weights), "LOSS-3")
+
+
+# When a loss is no longer the fund's, and other ways to share it.
+
+
+@rule("LOSS-6")
+def is_drawn_down(fall: int, fund: int, begins: int, ends: int, active: bool) -> bool:
+    """Whether a fund has fallen so far that winners are closed: it begins deep and ends shallow.
+
+    Args:
+        fall: of a market's result since its best in the window, in quanta, positive.
+        fund: the highest balance in the window, in quanta.
+        begins: a fall of this part of the fund begins it, and less than `ends` ends it, in parts
+            per million.
+        active: whether it has begun.
+    """
+    limit = ends if active else begins
+    return fall * PARTS >= limit * fund
+
+
+@rule("LOSS-6")
+def borne_by_winners(fall: int, fund: int, begins: int) -> int:
+    """The part of a fall that winners bear: what is beyond the limit, in quanta, rounded up."""
+    return max(fall - floor_div(fund * begins, PARTS), 0)
+
+
+@rule("LOSS-6")
+def fund_floor(reference: int, part: int, least: int) -> int:
+    """The balance, in quanta, below which winners are closed: a part below a reference, or more.
+
+    Args:
+        part: of the reference, in parts per million; `least` is the smallest fall, in quanta.
+    """
+    return reference - max(floor_div(reference * part, PARTS), least)
+
+
+@rule("LOSS-6")
+def is_exhausted(fund: int) -> bool:
+    """Whether a fund has nothing left."""
+    return fund <= 0
+
+
+@rule("LOSS-6")
+def exceeds_pool(profit: int, pool: int, factor: int) -> bool:
+    """Whether a side's profit is more than a part of the pool that pays it: strictly more.
+
+    Args:
+        factor: the part, in parts per million.
+    """
+    return profit * PARTS > factor * pool
+
+
+@rule("LOSS-7")
+def charge_per_lot(loss: int, lots: int) -> int:
+    """What each lot of both sides pays, in quanta and rounded up, so that a loss is covered.
+
+    Args:
+        lots: of all longs and all shorts together.
+    """
+    require(lots > 0, NOBODY_TO_CHARGE, lots)
+    return ceil_div(loss, lots)
+
+
+@rule("LOSS-8")
+def paid_out(amount: int, pot: int, lack: int) -> int:
+    """What a withdrawal gets while a pot lacks cash: the part that the pot can pay to everybody.
+
+    Rounded down, so that the pot lasts for all claims. Whoever waits until the pot is whole again
+    loses nothing.
+    """
+    return floor_div(amount * pot, pot + lack)
+
+
+@rule("LOSS-9")
+def paid_gain(gain: int, backed: int, gains: int) -> int:
+    """What a profit pays when not all profits are backed: the same part of each, rounded down.
+
+    What was paid in is senior; only profit is cut.
+
+    Args:
+        backed: the cash that is there for profits, in quanta.
+        gains: all profits together, in quanta, positive.
+    """
+    return floor_div(gain * clamp(backed, 0, gains), gains)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from attrs import frozen
 
 from perpref.rule_registry import rule
-from perpref.state import FLAT, Exchange, Market, Position
-from perpref.units import PARTS, AccountId, MarketId, ceil_div
+from perpref.state import FLAT, Exchange, Market, Position, Tier
+from perpref.units import PARTS, AccountId, MarketId, ceil_div, clamp, floor_div
 
 
 @rule("MRG-1")
@@ -21,16 +21,70 @@ def notional(position: Position, market: Market) -> int:
     return abs(position.size) * market.mark
 
 
+def above_tier(margin: int, rate: int, notional: int, above: int, higher: int) -> tuple[int, int]:
+    """The margin and the rate so far, once the notional above an amount has the higher rate."""
+    extra = max(higher - rate, 0)
+    return margin + extra * max(notional - above, 0), rate + extra
+
+
+@rule("MRG-6")
+def tiered(notional: int, rate: int, tiers: tuple[tuple[int, int], ...]) -> int:
+    """A notional times its rate, in millionths of a quantum: each part has its tier's rate.
+
+    The same as the notional times the rate of its tier, less a deduction that makes the margin
+    continuous where a tier begins.
+
+    Args:
+        tiers: from which notional on, in quanta, which rate holds; lowest first.
+    """
+    margin = rate * notional
+    for above, higher in tiers:
+        margin, rate = above_tier(margin, rate, notional, above, higher)
+    return margin
+
+
+def maintenance_rates(tiers: tuple[Tier, ...]) -> tuple[tuple[int, int], ...]:
+    """From which notional on which maintenance rate holds."""
+    return tuple((tier.above, tier.maintenance_rate) for tier in tiers)
+
+
+def initial_rates(tiers: tuple[Tier, ...]) -> tuple[tuple[int, int], ...]:
+    """From which notional on which initial rate holds."""
+    return tuple((tier.above, tier.initial_rate) for tier in tiers)
+
+
+@rule("MRG-7")
+def scaled_rate(rate: int, interest: int, scaled_from: int, scaled_to: int) -> int:
+    """An initial rate that grows with the open notional to all of the notional, rounded down.
+
+    Args:
+        interest: the open notional, in quanta, as are the bounds; without growth both are 0.
+    """
+    if scaled_to <= scaled_from:
+        return rate
+    grown = clamp(interest - scaled_from, 0, scaled_to - scaled_from)
+    return rate + floor_div((PARTS - rate) * grown, scaled_to - scaled_from)
+
+
 @rule("MRG-3")
 def maintenance_margin(position: Position, market: Market) -> int:
     """What a position needs in order not to be liquidated: a rate of notional, rounded up."""
-    return ceil_div(notional(position, market) * market.maintenance_rate, PARTS)
+    tiers = maintenance_rates(market.tiers)
+    return ceil_div(tiered(notional(position, market), market.maintenance_rate, tiers), PARTS)
 
 
 @rule("MRG-4")
 def initial_margin(position: Position, market: Market) -> int:
     """What a position needs in order to be opened: a rate of notional, rounded up."""
-    return ceil_div(notional(position, market) * market.initial_rate, PARTS)
+    interest = market.open_interest * market.mark
+    rate = scaled_rate(market.initial_rate, interest, market.scaled_from, market.scaled_to)
+    return ceil_div(tiered(notional(position, market), rate, initial_rates(market.tiers)), PARTS)
+
+
+@rule("MRG-8")
+def exposed(size: int, buys: int, sells: int) -> int:
+    """The largest size, in lots, that a position and its orders could become, on either side."""
+    return max(abs(size), size + buys, sells - size)
 
 
 @frozen

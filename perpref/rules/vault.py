@@ -8,7 +8,7 @@ from perpref.rules.ledger import fill
 from perpref.rules.liquidation import bankruptcy_price, require_due
 from perpref.rules.margin import health, position_of
 from perpref.state import VAULT, Exchange
-from perpref.units import AccountId, MarketId
+from perpref.units import PARTS, AccountId, MarketId, floor_div, sign
 
 VAULT_IS_LIQUIDATED = refusal(
     "VLT-5", "vault_is_liquidated", Phase.VALIDATE, "The vault cannot take over from itself"
@@ -31,6 +31,12 @@ UNDER_BOUNDARY = refusal(
 MORE_THAN_THERE_IS = refusal(
     "LIQ-3", "more_than_there_is", Phase.VALIDATE, "{value} lots are not between 1 and {limit}"
 )
+VAULT_WAITS = refusal(
+    "VLT-7",
+    "vault_waits",
+    Phase.VALIDATE,
+    "The equity of {value} is not below the part of {limit} at which the vault steps in",
+)
 
 
 def transfer_position(
@@ -49,6 +55,23 @@ def transfer_position(
     return fill(exchange, buyer, seller, market, lots, price, reason)
 
 
+@rule("VLT-7")
+def steps_in(equity: int, maintenance: int, trigger: int) -> bool:
+    """Whether the vault takes over from an account: its equity is below a part of its margin.
+
+    Args:
+        trigger: the part of the maintenance margin, in parts per million.
+    """
+    return equity * PARTS < maintenance * trigger
+
+
+def require_stepping_in(exchange: Exchange, account: AccountId) -> None:
+    """Refuse a takeover that the rulebook's vault still waits with (VLT-7)."""
+    now, trigger = health(exchange, account), exchange.rulebook.vault_trigger
+    waits = not steps_in(now.equity, now.maintenance, trigger)
+    require(not waits, VAULT_WAITS, now.equity, now.maintenance)
+
+
 @rule("VLT-1", "VLT-2", "VLT-3", "VLT-4", "VLT-5")
 def take_over(exchange: Exchange, account: AccountId, market: MarketId, lots: int) -> Outcome:
     """The vault takes `lots` of a position at its bankruptcy price, if it can.
@@ -58,6 +81,7 @@ def take_over(exchange: Exchange, account: AccountId, market: MarketId, lots: in
     """
     require(account != VAULT, VAULT_IS_LIQUIDATED)
     require_due(exchange, account, market)
+    require_stepping_in(exchange, account)
     price = bankruptcy_price(exchange, account, market)
     outcome = transfer_position(exchange, account, VAULT, market, lots, price, "VLT-1")
     held = abs(position_of(outcome.exchange, VAULT, market).size)
@@ -68,3 +92,43 @@ def take_over(exchange: Exchange, account: AccountId, market: MarketId, lots: in
     boundary = exchange.rulebook.vault_boundary
     require(after.equity >= boundary, UNDER_BOUNDARY, after.equity, boundary)
     return outcome
+
+
+# What else stands between a liquidated account and the winners, at one venue or another.
+
+
+@rule("VLT-8")
+def fund_delta(value: int, bankruptcy_value: int, rate: int) -> int:
+    """What a fill brings the insurance fund, in quanta; negative is what the fund has to pay.
+
+    What is beyond the value at the bankruptcy price is the fund's, up to a rate of the fill,
+    rounded down; what is short of it the fund makes good.
+
+    Args:
+        value: what the fill brings the account, negative when it pays.
+        bankruptcy_value: the same at the bankruptcy price.
+    """
+    better = value - bankruptcy_value
+    return min(better, floor_div(abs(value) * rate, PARTS)) if better > 0 else better
+
+
+@rule("VLT-9")
+def liquidator_price(mark: int, size: int, fee: int) -> int:
+    """The price, in ticks, at which an outside liquidator takes a position: the mark less a fee.
+
+    The distance is rounded down, in favour of the account that is liquidated; never below 1.
+    """
+    return max(1, mark - sign(size) * floor_div(mark * fee, PARTS))
+
+
+@rule("VLT-10")
+def assignment_window(mark: int, size: int, least: int, most: int) -> tuple[int, int]:
+    """The lowest and the highest price at which a volunteer is assigned a position, in ticks.
+
+    A volunteer gets at least its own edge over the mark and at most the venue's.
+
+    Args:
+        least: the volunteer's edge, and `most` the venue's, in parts per million of the mark.
+    """
+    near, far = (mark - sign(size) * floor_div(mark * edge, PARTS) for edge in (least, most))
+    return min(near, far), max(near, far)

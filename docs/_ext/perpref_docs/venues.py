@@ -20,7 +20,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from perpref.checker.example_kinds import KINDS
+from perpref.checker.all_kinds import KINDS
 from perpref.checker.files import shipped
 from perpref.checker.rulebook_card import Line, card, compare, waterfall_picture
 from perpref.checker.rulebook_file import Beyond, Venue, load_venue
