@@ -118,8 +118,13 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
         ("liquidation_fee", rulebook.liquidation_fee, "FEE-4"),
         ("funding_cap", rulebook.funding_cap, "FUND-1"),
         ("deleverage_gap", rulebook.deleverage_gap, "ADL-3"),
+        ("liquidation_spread", rulebook.liquidation_spread, "LIQ-11"),
     ):
         _require_between(name, rate, 0, PARTS, rule_id)
+    _require_between("liquidation_share", rulebook.liquidation_share, 1, PARTS, "LIQ-10")
+    _require_between("liquidation_whole", rulebook.liquidation_whole, 0, MAX_CASH, "LIQ-10")
+    adjustment = rulebook.liquidation_adjustment
+    _require_between("liquidation_adjustment", adjustment, 0, MAX_CASH, "LIQ-11")
     _require_between("vault_trigger", rulebook.vault_trigger, 1, PARTS, "VLT-7")
     if not is_price_safe(rulebook):
         raise InvalidTerms(

@@ -252,22 +252,42 @@ def closable(exchange: Exchange, account: AccountId, market: MarketId) -> bool:
 
 
 def close_on_book(run: Run, account: AccountId, market: MarketId) -> None:
-    """First stage: an IOC for the whole position, limited at the bankruptcy price (LIQ-6)."""
+    """First stage: an IOC at the rulebook's limit (LIQ-6), for a share first where it says so.
+
+    What is left of the position follows at once (LIQ-10), unless the account is no longer due.
+    """
+    ordered = first_order(run.exchange, account, market)
     while closable(run.exchange, account, market):
         size = margin.position_of(run.exchange, account, market).size
         side = liquidation.closing_side(size)
         maker = book.best(run.exchange.markets[market], side.opposite)
-        limit = liquidation.bankruptcy_price(run.exchange, account, market)
+        limit = liquidation.liquidation_limit(run.exchange, account, market)
         if maker is None or not book.crosses(side, limit, maker.price):
             return
         if cancelled_if_it_cannot_reduce(run, market, maker):
             continue
         try:
-            run.do(liquidation.liquidate, account, market, maker)
+            run.do(
+                liquidation.liquidate, account, market, maker, min(ordered or abs(size), MAX_LOTS)
+            )
         except Refusal as refusal:
+            if refusal.code is liquidation.FUND_CANNOT_PAY:
+                return
             if refusal.code is not book.MAKER_CANNOT_BEAR:
                 raise
             run.do(book.cancel, market, maker.id, maker.account, "BOOK-5")
+        else:
+            closed = abs(size) - abs(margin.position_of(run.exchange, account, market).size)
+            ordered = max(ordered - closed, 0)
+
+
+@rule("LIQ-10")
+def first_order(exchange: Exchange, account: AccountId, market: MarketId) -> int:
+    """How many lots the first order closes under the rulebook."""
+    position, rulebook = margin.position_of(exchange, account, market), exchange.rulebook
+    worth = margin.notional(position, exchange.markets[market])
+    share, whole = rulebook.liquidation_share, rulebook.liquidation_whole
+    return liquidation.first_lots(position.size, worth, share, whole, again=False)
 
 
 def close_into_vault(run: Run, account: AccountId, market: MarketId) -> None:

@@ -69,6 +69,13 @@ class ForcedPrice(Enum):
     BANKRUPTCY_UNLESS_FAR = "bankruptcy_unless_far"
 
 
+class LiquidationLimit(Enum):
+    """The limit of the order that liquidates (LIQ-11)."""
+
+    BANKRUPTCY = "bankruptcy"
+    FILLABLE = "fillable"
+
+
 class Chooser(Enum):
     """Who makes a choice that the rules leave open: the rulebook's policy, or the engine."""
 
@@ -159,7 +166,10 @@ class Rulebook:
     says how an ADL closes: in which order (ADL-2), at which price (ADL-3; the gap, in parts per
     million of the mark, belongs to BANKRUPTCY_UNLESS_FAR alone), whether only an insolvent account
     (ADL-6), and whether a counterparty may be left riskier than it was (ADL-4). The vault steps in
-    below `vault_trigger` of the maintenance margin, in parts per million (VLT-7).
+    below `vault_trigger` of the maintenance margin (VLT-7). What begins with `liquidation`, but for
+    the fee, says how much the first order closes of a position of more than `liquidation_whole`
+    quanta (LIQ-10), and at which limit (LIQ-11). With `withdraw_profit` unrealised profit may
+    leave (LED-6).
     """
 
     name: str
@@ -177,6 +187,12 @@ class Rulebook:
     deleverage_only_insolvent: bool = False
     deleverage_never_riskier: bool = False
     vault_trigger: int = PARTS
+    liquidation_share: int = PARTS
+    liquidation_whole: int = 0
+    liquidation_limit: LiquidationLimit = LiquidationLimit.BANKRUPTCY
+    liquidation_adjustment: int = 0
+    liquidation_spread: int = 0
+    withdraw_profit: bool = False
 
 
 @frozen

@@ -263,3 +263,14 @@ tested(
     chapter="adl",
     where="tests/test_scheduler.py::test_winners_are_closed_in_order_each_as_far_as_it_can_bear",
 )
+
+
+@theorem("T-ADL", "ADL-7", subject="queue_indicator")
+def the_lamps_of_a_queue_are_one_to_five_and_rise_towards_its_end() -> None:
+    """Whoever stands further back shows no fewer lamps; the last one shows all five."""
+    ahead, further, total = fresh_int("ahead"), fresh_int("further"), fresh_int("total")
+    assume(all_of(1 <= ahead, ahead <= further, further <= total))
+    now, then = adl.queue_indicator(ahead, total), adl.queue_indicator(further, total)
+    claim("lamps", all_of(1 <= now, now <= then, then <= 5))
+    claim("the fifth", all_of(5 * ahead <= now * total, (now - 1) * total < 5 * ahead))
+    claim("all", implies(ahead == total, now == 5))

@@ -205,6 +205,20 @@ def _bears_closing(before: Health, after: Health, never_riskier: bool) -> bool:
     return borne
 
 
+def _limit_price(rulebook: Rulebook, bankruptcy: int, *rest: int) -> int:
+    """By the_limit_of_a_liquidation_is_a_price."""
+    price = fresh_int("limit")
+    assume(price >= 1)
+    return price
+
+
+def _lacking(better: int) -> int:
+    """By what_a_fill_lacks_is_made_good_and_no_more."""
+    lacks = fresh_int("lacking")
+    assume(all_of(lacks >= 0, lacks >= -better, any_of(lacks == 0, lacks == -better)))
+    return lacks
+
+
 def _score(standing: Standing, ranking: Ranking) -> tuple[int, int]:
     """By a_score_has_a_positive_denominator."""
     numerator, denominator = fresh_int("score"), fresh_int("base")
@@ -283,6 +297,15 @@ CONTRACTS = (
         lambda mark, size, share: all_of(any_of(size > 0, size < 0), mark >= 1),
         _price_without,
     ),
+    Contract(
+        liquidation.limit_price,
+        (liquidation,),
+        lambda rulebook, bankruptcy, mark, size, weight, equity, weights: all_of(
+            bankruptcy >= 1, mark >= 1, any_of(size > 0, size < 0), weight >= 0, weights >= 1
+        ),
+        _limit_price,
+    ),
+    Contract(liquidation.lacking, (liquidation,), lambda better: all_of(), _lacking),
     Contract(book.reducible, (book, liquidation), lambda order, held: order.lots >= 0, _reducible),
     Contract(margin.reduces, (book,), lambda before, after: all_of(), _reduces),
     Contract(margin.bears_fill, (book,), _healths, _bears_fill),

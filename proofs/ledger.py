@@ -7,7 +7,7 @@ from perpref.rules.margin import equity
 from perpref.state import Account, Position
 from perpref.units import MAX_PRICE, AccountId, MarketId
 from proofs.contracts import MARGINS
-from proofs.executor import assume, claim, delta, fresh_int
+from proofs.executor import assume, claim, delta, fresh_bool, fresh_int, implies, negation
 from proofs.laws import CONSERVATION, QUIET, Step, action, of, take
 from proofs.registry import theorem
 from proofs.world import any_exchange, between
@@ -112,6 +112,17 @@ def held_long(account: Account) -> int:
 
 def long_lots(position: Position) -> int:
     return max(position.size, 0)
+
+
+@theorem("T-WITHDRAW", "LED-6", subject="counted_profit")
+def a_loss_counts_and_a_profit_only_where_the_rulebook_says_so() -> None:
+    """By the textbook what is counted is never positive; otherwise it is all of the profit."""
+    profit, all_of_it = fresh_int("profit"), fresh_bool("withdraw_profit")
+    counted = ledger.counted_profit(profit, all_of_it)
+    claim("never more", counted <= profit)
+    claim("a loss", implies(profit <= 0, counted == profit))
+    claim("by the textbook", implies(negation(all_of_it), counted <= 0))
+    claim("all of it", implies(all_of_it, counted == profit))
 
 
 @theorem("T-ZERO", "LED-7", subject="withdraw", assumes=MARGINS)

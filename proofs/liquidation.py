@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from perpref.rules import liquidation, margin
 from perpref.rules.margin import equity, health, position_of
 from perpref.rules.vault import transfer_position
-from perpref.state import TREASURY, VAULT, Exchange, Side
-from perpref.units import MAX_PRICE, AccountId, MarketId, floor_div, sign
+from perpref.state import TREASURY, VAULT, Exchange, LiquidationLimit, Side
+from perpref.units import (
+    MAX_CASH,
+    MAX_LOTS,
+    MAX_PRICE,
+    PARTS,
+    AccountId,
+    MarketId,
+    floor_div,
+    sign,
+)
 from proofs.contracts import ALL_CONTRACTS, MARGINS
-from proofs.executor import all_of, any_of, assume, claim, fresh_int, implies
+from proofs.executor import (
+    all_of,
+    any_of,
+    assume,
+    choose,
+    claim,
+    fresh_bool,
+    fresh_int,
+    implies,
+    ite,
+    negation,
+)
 from proofs.laws import SOLVENCY, Step, action, of, take
 from proofs.ledger import any_account
 from proofs.registry import tested, theorem
@@ -126,7 +148,7 @@ def _liquidate(side: Side) -> Step:
     maker = any_order("maker", side.opposite)
     size = position_of(exchange, account, market).size
     assume(size > 0 if side is Side.SELL else size < 0)
-    after = take(liquidation.liquidate, exchange, account, market, maker)
+    after = take(liquidation.liquidate, exchange, account, market, maker, fresh_int("most"))
     return Step(exchange, after, (account, maker.account, TREASURY, VAULT), market)
 
 
@@ -193,3 +215,156 @@ tested(
     chapter="liquidation",
     where="tests/test_scheduler.py::test_the_stages_follow_one_another",
 )
+
+
+@of(liquidate_long, "T-BP", "LIQ-11", "VLT-8", assumes=ALL_CONTRACTS)
+@of(liquidate_short, "T-BP", "LIQ-11", "VLT-8", assumes=ALL_CONTRACTS)
+def a_fill_beyond_the_bankruptcy_price_is_the_vaults_loss(step: Step) -> None:
+    """If the vault pays, it keeps its boundary, and only the vault can be poorer by it."""
+    paid = equity(step.before, VAULT) - equity(step.after, VAULT)
+    bystander = all_of(step.accounts[0] != VAULT, step.accounts[1] != VAULT)
+    boundary = step.before.rulebook.vault_boundary
+    kept = equity(step.after, VAULT) >= boundary
+    claim("keeps its boundary", implies(all_of(bystander, paid > 0), kept))
+
+
+@theorem("T-LIQ", "VLT-8", subject="lacking")
+def what_a_fill_lacks_is_made_good_and_no_more() -> None:
+    """Nothing where it beats the bankruptcy price, and just what is lacking where it does not."""
+    better = fresh_int("better")
+    lacks = liquidation.lacking(better)
+    claim("just that", all_of(lacks >= 0, better + lacks >= 0))
+    claim("no more", any_of(lacks == 0, better + lacks == 0))
+
+
+@theorem("T-LIQ", "LIQ-11", subject="limit_price")
+def the_limit_of_a_liquidation_is_a_price() -> None:
+    """By the textbook it is the bankruptcy price; it is always positive."""
+    policy = choose("liquidation_limit", tuple(LiquidationLimit))
+    rulebook = evolve(any_exchange().rulebook, liquidation_limit=policy)
+    mark, bankruptcy = between("mark", 1, MAX_PRICE), between("bankruptcy", 1, MAX_PRICE)
+    size, weight = fresh_int("size"), fresh_int("weight")
+    worth, weights = fresh_int("equity"), fresh_int("weights")
+    assume(any_of(size > 0, size < 0))
+    assume(all_of(weight >= 0, weights >= 1))
+    price = liquidation.limit_price(rulebook, bankruptcy, mark, size, weight, worth, weights)
+    claim("a price", price >= 1)
+    if policy is LiquidationLimit.BANKRUPTCY:
+        claim("the textbook's", price == bankruptcy)
+
+
+@theorem("T-LIQ", "LIQ-9", subject="due_price")
+def a_liquidation_price_parts_the_marks_at_which_an_account_is_due() -> None:
+    """A long is due just below it and a short just above it; margins are not rounded here."""
+    size, behind, at = fresh_int("size"), fresh_int("behind"), fresh_int("mark")
+    rate, deduction = between("rate", 0, PARTS), between("deduction", 0, MAX_CASH)
+    assume(any_of(size > 0, size < 0))
+    found = liquidation.due_price(size, rate, deduction, behind)
+    due = (size * at + behind) * PARTS < rate * abs(size) * at - deduction
+    if found is None:
+        claim("the mark does not matter", all_of(size > 0, rate == PARTS))
+        return
+    numerator, denominator = found
+    claim("positive", denominator >= 1)
+    below, above = at * denominator < numerator, at * denominator > numerator
+    if size > 0:
+        claim("a long", all_of(implies(due, below), implies(below, due)))
+    else:
+        claim("a short", all_of(implies(due, above), implies(above, due)))
+
+
+@theorem("T-LIQ", "LIQ-10", subject="first_lots")
+def a_first_order_closes_something_and_never_more_than_there_is() -> None:
+    """At least a lot and at most all; all of what is small or was closed in part just before."""
+    size, worth, whole = fresh_int("size"), fresh_int("notional"), fresh_int("whole")
+    share, again = between("share", 1, PARTS), fresh_bool("again")
+    assume(any_of(size > 0, size < 0))
+    lots = liquidation.first_lots(size, worth, share, whole, again)
+    claim("something", all_of(lots >= 1, lots <= abs(size)))
+    claim("all", implies(any_of(again, worth <= whole, share == PARTS), lots == abs(size)))
+
+
+@theorem("T-LIQ", "LIQ-11", subject="fillable_price")
+def a_fillable_price_gives_away_no_more_than_its_part_of_the_margin() -> None:
+    """It is the mark or worse for the account, by at most a part of the position's margin."""
+    mark, size = between("mark", 1, MAX_PRICE), fresh_int("size")
+    weight, weights = fresh_int("weight"), fresh_int("weights")
+    assume(any_of(size > 0, size < 0))
+    assume(all_of(weights >= 1, weight >= 0))
+    adjustment, spread = between("adjustment", 0, MAX_CASH), between("spread", 0, PARTS)
+    worth = fresh_int("equity")
+    price = liquidation.fillable_price(mark, size, weight, worth, weights, adjustment, spread)
+    given = ite(size > 0, mark - price, price - mark)
+    claim("a price", all_of(price >= 1, given >= 0))
+    claim("no more", given * abs(size) * PARTS <= spread * weight)
+    claim("nothing while safe", implies(worth >= weights, price == mark))
+
+
+@theorem("T-LIQ", "LIQ-12", subject="lots_to_cover")
+def what_is_passed_on_covers_a_shortage_but_for_a_lot() -> None:
+    """One lot more would free more margin than was lacking, and these lots free no more than it."""
+    shortage, price = between("shortage", 0, MAX_CASH), between("price", 1, MAX_PRICE)
+    collateral = between("collateral", 0, PARTS)
+    rate, first, second = (between(name, 0, PARTS) for name in ("margin", "fee", "insurance"))
+    lots = liquidation.lots_to_cover(shortage, price, collateral, rate, first, second)
+    freed = price * (collateral * (rate - first) - PARTS * second)
+    if lots is None:
+        claim("nothing is freed", any_of(rate <= first, freed <= 0))
+    else:
+        claim("no more", lots * freed <= shortage * PARTS * PARTS)
+        claim("but for a lot", (lots + 1) * freed > shortage * PARTS * PARTS)
+
+
+@theorem("T-LIQ", "LIQ-12", subject="lots_above")
+def what_steps_down_is_left_at_the_largest_size_of_the_tier() -> None:
+    """What is left is within the tier, and what already was is not touched."""
+    size, most = fresh_int("size"), fresh_int("most")
+    assume(most >= 0)
+    lots = liquidation.lots_above(size, most)
+    claim("within", all_of(lots >= 0, abs(size) - lots <= most))
+    claim("no more than needed", implies(lots > 0, abs(size) - lots == most))
+
+
+@theorem("T-LIQ", "LIQ-13", subject="smallest_share")
+def the_smallest_share_that_makes_an_account_safe_is_closed() -> None:
+    """By steps of a fifth: it makes the account safe or is all, and a fifth less would not do."""
+    worth, needs = fresh_int("equity"), fresh_int("maintenance")
+    fee, target = between("fee", 0, PARTS), between("target", 1, PARTS)
+    assume(needs >= 0)
+    step = PARTS // 5
+    share = liquidation.smallest_share(worth, needs, step, fee, target)
+
+    def safe(part: int) -> bool:
+        left = worth - liquidation.penalty(needs, part, fee)
+        return needs * (PARTS - part) < target * left
+
+    claim("a share", all_of(share >= step, share <= PARTS))
+    claim("safe or all", any_of(share == PARTS, safe(share)))
+    if share > step:
+        claim("less would not do", negation(safe(share - step)))
+
+
+@theorem("T-LIQ", "LIQ-13", subject="penalty")
+def a_penalty_is_no_more_than_the_margin_that_is_freed() -> None:
+    """It is rounded up, and a fee of the whole margin takes just what the share frees."""
+    needs = between("maintenance", 0, MAX_CASH)
+    share, fee = between("share", 0, PARTS), between("fee", 0, PARTS)
+    costs = liquidation.penalty(needs, share, fee)
+    claim("not less", costs * PARTS * PARTS >= needs * share * fee)
+    claim("no more", (costs - 1) * PARTS < needs * share)
+
+
+@theorem("T-LIQ", "LIQ-14", subject="offered_limit")
+def an_auction_walks_from_the_mark_to_the_bankruptcy_price() -> None:
+    """Each offer is between the two, none goes back, and the last one is the bankruptcy price."""
+    mark, end = between("mark", 1, MAX_PRICE), between("bankruptcy", 1, MAX_PRICE)
+    steps = between("steps", 1, MAX_LOTS)
+    step, later = between("step", 0, MAX_LOTS), between("later", 0, MAX_LOTS)
+    assume(step <= later)
+    now, then = (liquidation.offered_limit(mark, end, at, steps) for at in (step, later))
+    claim("begins", implies(step == 0, now == mark))
+    claim("ends", implies(step >= steps, now == end))
+    if end >= mark:
+        claim("up", all_of(mark <= now, now <= then, then <= end))
+    else:
+        claim("down", all_of(mark >= now, now >= then, then >= end))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from perpref.rules import loss
 from perpref.rules.margin import equity, position_of
 from perpref.state import Exchange
-from perpref.units import AccountId, MarketId
+from perpref.units import MAX_CASH, PARTS, AccountId, MarketId
 from proofs.contracts import CLOSING
-from proofs.executor import all_of, assume, claim, fresh_int
+from proofs.executor import all_of, any_of, assume, claim, fresh_int, implies, ite, negation
 from proofs.laws import SOLVENCY, Step, action, take
 from proofs.ledger import any_account
 from proofs.liquidation import any_target
 from proofs.registry import tested, theorem
-from proofs.world import any_exchange
+from proofs.world import any_exchange, between
 
 
 @action("LOSS-1", keeps=SOLVENCY, assumes=CLOSING)
@@ -109,3 +109,89 @@ tested(
     where="tests/test_scheduler.py::"
     "test_what_nobody_can_bear_is_closed_at_the_mark_and_the_loss_is_shared",
 )
+
+
+@theorem("T-LOSS", "LOSS-6", subject="is_drawn_down")
+def what_ends_later_than_it_begins_does_not_flicker() -> None:
+    """What has begun goes on at the fall at which it began, and what is over does not begin."""
+    fall, fund = fresh_int("fall"), between("fund", 0, MAX_CASH)
+    begins, ends = between("begins", 1, PARTS), between("ends", 1, PARTS)
+    assume(ends <= begins)
+    if loss.is_drawn_down(fall, fund, begins, ends, False):
+        claim("goes on", loss.is_drawn_down(fall, fund, begins, ends, True))
+    if not loss.is_drawn_down(fall, fund, begins, ends, True):
+        claim("is over", negation(loss.is_drawn_down(fall, fund, begins, ends, False)))
+
+
+@theorem("T-LOSS", "LOSS-6", subject="borne_by_winners")
+def winners_bear_what_a_fund_may_not_lose() -> None:
+    """Nothing while the fall is within the limit; beyond it all of the rest, but for a quantum."""
+    fall, fund = between("fall", 0, MAX_CASH), between("fund", 0, MAX_CASH)
+    begins = between("begins", 1, PARTS)
+    borne = loss.borne_by_winners(fall, fund, begins)
+    claim("within", all_of(borne >= 0, borne <= fall))
+    claim("the rest", (fall - borne) * PARTS <= begins * fund)
+    claim("no more", implies(borne > 0, (fall - borne + 1) * PARTS > begins * fund))
+
+
+@theorem("T-LOSS", "LOSS-6", subject="fund_floor")
+def a_fund_may_fall_by_its_part_or_by_the_least_fall() -> None:
+    """The floor is as far below the reference as the larger of the two."""
+    reference, least = between("reference", 0, MAX_CASH), between("least", 0, MAX_CASH)
+    part = between("part", 0, PARTS)
+    fall = reference - loss.fund_floor(reference, part, least)
+    claim("the least", fall >= least)
+    claim("the part", (fall + 1) * PARTS > reference * part)
+    claim("one of them", any_of(fall == least, fall * PARTS <= reference * part))
+
+
+@theorem("T-LOSS", "LOSS-6", subject="exceeds_pool")
+def a_pool_is_exceeded_by_more_than_its_part_and_a_fund_exhausted_at_nothing() -> None:
+    """At exactly the part nothing happens; a fund of exactly 0 is exhausted."""
+    pool, factor = between("pool", 0, MAX_CASH), between("factor", 0, PARTS)
+    profit, fund = fresh_int("profit"), fresh_int("fund")
+    if loss.exceeds_pool(profit, pool, factor):
+        claim("more", profit * PARTS > factor * pool)
+    else:
+        claim("not more", profit * PARTS <= factor * pool)
+    if loss.is_exhausted(fund):
+        claim("nothing", fund <= 0)
+    else:
+        claim("something", fund >= 1)
+
+
+@theorem("T-LOSS", "LOSS-7", subject="charge_per_lot")
+def a_charge_on_every_lot_covers_the_loss_and_less_than_a_quantum_more_on_each() -> None:
+    """All lots together pay at least the loss, and less than one quantum more for each of them."""
+    owed, lots = between("loss", 0, MAX_CASH), fresh_int("lots")
+    charged = loss.charge_per_lot(owed, lots)
+    claim("somebody pays", lots >= 1)
+    claim("covers", charged * lots >= owed)
+    claim("no more", charged * lots < owed + lots)
+
+
+@theorem("T-LOSS", "LOSS-8", subject="paid_out")
+def a_pot_that_lacks_cash_pays_every_claim_its_part() -> None:
+    """Two claims that are all there are get no more than the pot, and nobody more than asked."""
+    one, other, pot = (between(name, 0, MAX_CASH) for name in ("one", "other", "pot"))
+    lack = between("lack", 0, MAX_CASH)
+    assume(all_of(pot >= 1, one + other == pot + lack))
+    first, second = loss.paid_out(one, pot, lack), loss.paid_out(other, pot, lack)
+    claim("within the pot", first + second <= pot)
+    claim("but for dust", first + second >= pot - 1)
+    claim("no more than asked", all_of(0 <= first, first <= one))
+    claim("whole again", implies(lack == 0, first == one))
+
+
+@theorem("T-LOSS", "LOSS-9", subject="paid_gain")
+def profits_that_are_not_backed_are_cut_alike_and_never_more_paid_than_there_is() -> None:
+    """Two profits that are all there are get no more than what backs them, in proportion."""
+    one, other = between("one", 0, MAX_CASH), between("other", 0, MAX_CASH)
+    backed, gains = fresh_int("backed"), one + other
+    assume(gains >= 1)
+    first, second = (loss.paid_gain(gain, backed, gains) for gain in (one, other))
+    there = ite(backed > 0, backed, 0)
+    claim("within", first + second <= there)
+    claim("no more than gained", all_of(0 <= first, first <= one))
+    claim("all of it", implies(backed >= gains, first == one))
+    claim("order", implies(one >= other, first >= second))

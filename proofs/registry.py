@@ -26,6 +26,7 @@ CHAPTERS = (
     "vault",
     "adl",
     "loss",
+    "settlement",
 )
 
 

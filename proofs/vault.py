@@ -5,17 +5,19 @@ from __future__ import annotations
 from perpref.rules import vault
 from perpref.rules.margin import health, position_of
 from perpref.state import VAULT
-from perpref.units import MarketId
+from perpref.units import MAX_PRICE, PARTS, MarketId
 from proofs.contracts import CLOSING
-from proofs.executor import all_of, claim, fresh_int
+from proofs.executor import all_of, any_of, assume, claim, fresh_int, implies, ite
 from proofs.laws import SOLVENCY, Step, action, take
 from proofs.ledger import any_account
 from proofs.liquidation import any_due, any_target
 from proofs.registry import tested, theorem
-from proofs.world import any_exchange
+from proofs.world import any_exchange, between
 
 
-@action("VLT-1", "VLT-2", "VLT-3", "VLT-4", "VLT-5", "LIQ-5", keeps=SOLVENCY, assumes=CLOSING)
+@action(
+    "VLT-1", "VLT-2", "VLT-3", "VLT-4", "VLT-5", "VLT-7", "LIQ-5", keeps=SOLVENCY, assumes=CLOSING
+)
 def take_over() -> Step:
     exchange, account, market = any_target()
     after = take(vault.take_over, exchange, account, market, fresh_int("lots"))
@@ -63,3 +65,61 @@ tested(
     chapter="vault",
     where="tests/test_scheduler.py::test_the_vault_unwinds_at_the_mark_or_better",
 )
+
+
+@theorem("T-VAULT", "VLT-7", subject="steps_in")
+def a_vault_that_waits_steps_in_only_for_who_is_due() -> None:
+    """It never steps in for an account that is not due; by the textbook it always does."""
+    worth, needs = fresh_int("equity"), fresh_int("maintenance")
+    trigger = between("trigger", 1, PARTS)
+    assume(needs >= 0)
+    if vault.steps_in(worth, needs, trigger):
+        claim("due", worth < needs)
+    else:
+        claim("waits", any_of(worth >= needs, trigger < PARTS))
+
+
+@theorem("T-VAULT", "VLT-7", subject="take_over", assumes=CLOSING)
+def the_vault_takes_nothing_before_its_trigger() -> None:
+    """After a takeover: the account's equity was below the trigger's part of its margin."""
+    exchange, account, market = any_due()
+    vault.take_over(exchange, account, market, fresh_int("lots"))
+    was, trigger = health(exchange, account), exchange.rulebook.vault_trigger
+    claim("below", was.equity * PARTS < was.maintenance * trigger)
+
+
+@theorem("T-VAULT", "VLT-8", subject="fund_delta")
+def a_fund_makes_good_what_is_lacking_and_takes_only_what_is_more() -> None:
+    """With the fund a fill brings the bankruptcy value or more, and just it where it fell short."""
+    value, least = fresh_int("value"), fresh_int("bankruptcy value")
+    rate = between("rate", 0, PARTS)
+    delta = vault.fund_delta(value, least, rate)
+    claim("at least", value - delta >= least)
+    claim("made good", implies(value <= least, value - delta == least))
+    claim("capped", implies(delta > 0, delta * PARTS <= abs(value) * rate))
+
+
+@theorem("T-VAULT", "VLT-9", subject="liquidator_price")
+def a_liquidator_pays_the_mark_less_no_more_than_its_fee() -> None:
+    """The price is positive, on the account's worse side of the mark, within the fee of it."""
+    mark, size = between("mark", 1, MAX_PRICE), fresh_int("size")
+    rate = between("fee", 0, PARTS)
+    assume(any_of(size > 0, size < 0))
+    price = vault.liquidator_price(mark, size, rate)
+    given = ite(size > 0, mark - price, price - mark)
+    claim("a price", price >= 1)
+    claim("within the fee", all_of(given >= 0, given * PARTS <= mark * rate))
+
+
+@theorem("T-VAULT", "VLT-10", subject="assignment_window")
+def a_volunteer_is_assigned_no_further_from_the_mark_than_the_venue_says() -> None:
+    """The window is in order, on the volunteer's better side, and within the venue's edge."""
+    mark, size = between("mark", 1, MAX_PRICE), fresh_int("size")
+    least, most = between("least", 0, PARTS), between("most", 0, PARTS)
+    assume(any_of(size > 0, size < 0))
+    assume(least <= most)
+    low, high = vault.assignment_window(mark, size, least, most)
+    claim("in order", low <= high)
+    claim("better", implies(size > 0, high <= mark) & implies(size < 0, low >= mark))
+    for price in (low, high):
+        claim("within", abs(price - mark) * PARTS <= mark * most)

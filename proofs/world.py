@@ -18,6 +18,7 @@ from perpref.state import (
     Account,
     Exchange,
     ForcedPrice,
+    LiquidationLimit,
     Market,
     Order,
     Position,
@@ -85,6 +86,10 @@ def any_rulebook() -> Rulebook:
         deleverage_only_insolvent=fresh_bool("deleverage_only_insolvent"),
         deleverage_never_riskier=fresh_bool("deleverage_never_riskier"),
         vault_trigger=between("vault_trigger", 1, PARTS),
+        liquidation_limit=any_choice("liquidation_limit", LiquidationLimit.FILLABLE),
+        liquidation_adjustment=between("liquidation_adjustment", 0, MAX_CASH),
+        liquidation_spread=between("liquidation_spread", 0, PARTS),
+        withdraw_profit=fresh_bool("withdraw_profit"),
     )
 
 
@@ -170,6 +175,7 @@ def _any_exchange(missing: bool) -> Exchange:
             open_interest=between(f"{name}.open_interest", 0, MAX_CASH),
             scaled_from=between(f"{name}.scaled_from", 0, MAX_CASH),
             scaled_to=between(f"{name}.scaled_to", 0, MAX_CASH),
+            settling=fresh_bool(f"{name}.settling"),
         )
 
     ordered = margins_ordered(margin.maintenance_margin, margin.initial_margin)

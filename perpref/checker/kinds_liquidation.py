@@ -108,9 +108,8 @@ def part_sent(example: Example) -> Mapping[str, object]:
     worth = example.number("position_value")
     unit = 100  # the rulebook's quanta are cents
     lots = whole(worth * unit, "the value")
-    share, most = (
-        number_of(example.venue, key) for key in ("liquidation_share", "liquidation_whole")
-    )
+    rulebook = rules_of(example.venue)
+    share, most = rulebook.liquidation_share, rulebook.liquidation_whole
     closing = liquidation.first_lots(lots, lots, share, most, example.inputs["in_cooldown"])
     return {"fraction_sent": Fraction(closing, lots)}
 

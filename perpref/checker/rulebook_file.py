@@ -22,7 +22,7 @@ from attrs import evolve, field, frozen
 from perpref.checker.files import Document, Value, find, one_of, read_document
 from perpref.checker.wire import MarketTerms, Terms
 from perpref.rules.adl import is_price_safe
-from perpref.state import Chooser, ForcedPrice, Ranking, Rulebook, Stage, Tier
+from perpref.state import Chooser, ForcedPrice, LiquidationLimit, Ranking, Rulebook, Stage, Tier
 from perpref.units import MAX_CASH, MAX_ID, MAX_LOTS, MAX_PRICE, PARTS, MarketId
 
 STATUSES = {
@@ -89,6 +89,12 @@ POLICIES: dict[str, Reader] = {
     "deleverage_only_insolvent": Value.flag,
     "deleverage_never_riskier": Value.flag,
     "vault_trigger": _integer(1, PARTS, "VLT-7"),
+    "liquidation_share": _integer(1, PARTS, "LIQ-10"),
+    "liquidation_whole": _integer(0, MAX_CASH, "LIQ-10"),
+    "liquidation_limit": _one_of(LiquidationLimit, "a limit", "LIQ-11"),
+    "liquidation_adjustment": _integer(0, MAX_CASH, "LIQ-11"),
+    "liquidation_spread": _integer(0, PARTS, "LIQ-11"),
+    "withdraw_profit": Value.flag,
 }
 """The keys that may be left out; the textbook's choice then stands."""
 
@@ -138,8 +144,6 @@ FORMULAS: Mapping[str, Reader] = {
     "impact_margin": _integer(1, MAX_CASH, "FUND-4"),
     "price_figures": _integer(1, 12, "BOOK-12"),
     "price_decimals": _integer(0, 12, "BOOK-12"),
-    "liquidation_share": _integer(1, PARTS, "LIQ-10"),
-    "liquidation_whole": _integer(0, MAX_CASH, "LIQ-10"),
     "liquidation_buffer": _integer(0, PARTS, "LIQ-12"),
     "share_step": _integer(1, PARTS, "LIQ-13"),
     "share_fee": _integer(0, PARTS, "LIQ-13"),

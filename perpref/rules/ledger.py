@@ -143,12 +143,19 @@ def deposit(exchange: Exchange, account: AccountId, amount: int) -> Outcome:
 def withdrawable(exchange: Exchange, account: AccountId) -> int:
     """What may leave an account, in quanta; none when negative.
 
-    Unrealised losses count and unrealised profit does not: a profit that nobody has realised
-    is still somebody else's collateral.
+    Unrealised losses count and unrealised profit does not, unless the rulebook says that it does:
+    a profit that nobody has realised is still somebody else's collateral.
     """
     collateral = exchange.accounts[account].collateral
-    loss = min(0, unrealised_profit(exchange, account))
-    return collateral + loss - health(exchange, account).initial
+    profit = unrealised_profit(exchange, account)
+    counted = counted_profit(profit, exchange.rulebook.withdraw_profit)
+    return collateral + counted - health(exchange, account).initial
+
+
+@rule("LED-6")
+def counted_profit(profit: int, all_of_it: bool) -> int:
+    """The unrealised profit that counts for a withdrawal: a loss always does."""
+    return profit if all_of_it else min(0, profit)
 
 
 @rule("LED-7")

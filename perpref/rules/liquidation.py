@@ -5,6 +5,7 @@ from __future__ import annotations
 from perpref.outcome import Outcome
 from perpref.rule_registry import Phase, refusal, require, rule
 from perpref.rules.book import (
+    LOTS_OUT_OF_BOUNDS,
     MAKER_CANNOT_REDUCE,
     SELF_TRADE,
     crosses,
@@ -13,6 +14,7 @@ from perpref.rules.book import (
     require_maker_bears,
 )
 from perpref.rules.fee import charge_liquidated, charge_maker
+from perpref.rules.ledger import pay
 from perpref.rules.margin import (
     equity,
     health,
@@ -22,8 +24,18 @@ from perpref.rules.margin import (
     position_of,
     tiered,
 )
-from perpref.state import Exchange, Order, Side
-from perpref.units import PARTS, AccountId, MarketId, ceil_div, clamp, floor_div, sign, trunc_div
+from perpref.state import VAULT, Exchange, LiquidationLimit, Order, Rulebook, Side
+from perpref.units import (
+    MAX_LOTS,
+    PARTS,
+    AccountId,
+    MarketId,
+    ceil_div,
+    clamp,
+    floor_div,
+    sign,
+    trunc_div,
+)
 
 NOT_DUE = refusal(
     "LIQ-1",
@@ -38,7 +50,13 @@ WORSE_THAN_BANKRUPTCY = refusal(
     "LIQ-6",
     "worse_than_bankruptcy",
     Phase.MATCH,
-    "The price {value} is worse than the bankruptcy price of {limit}",
+    "The price {value} is worse than the limit of {limit}",
+)
+FUND_CANNOT_PAY = refusal(
+    "VLT-8",
+    "fund_cannot_pay",
+    Phase.MARGIN,
+    "To make good the fill would leave the vault {value}, its boundary is {limit}",
 )
 
 
@@ -98,29 +116,103 @@ def closing_side(size: int) -> Side:
     return Side.SELL if size > 0 else Side.BUY
 
 
+@rule("LIQ-11")
+def limit_price(
+    rulebook: Rulebook,
+    bankruptcy: int,
+    mark: int,
+    size: int,
+    weight: int,
+    equity: int,
+    weights: int,
+) -> int:
+    """The limit of a liquidation order under the rulebook, in ticks.
+
+    Args:
+        bankruptcy: the bankruptcy price of the position (LIQ-5); for the rest see
+            `fillable_price`.
+    """
+    match rulebook.liquidation_limit:
+        case LiquidationLimit.BANKRUPTCY:
+            return bankruptcy
+        case LiquidationLimit.FILLABLE:
+            adjustment, spread = rulebook.liquidation_adjustment, rulebook.liquidation_spread
+            return fillable_price(mark, size, weight, equity, weights, adjustment, spread)
+
+
+@rule("LIQ-11")
+def liquidation_limit(exchange: Exchange, account: AccountId, market: MarketId) -> int:
+    """The limit at which an account's position is offered to the book, in ticks.
+
+    Where it is worse than the bankruptcy price the vault makes good the rest (VLT-8); nobody does
+    that for the vault, whose own limit is its bankruptcy price.
+    """
+    bankruptcy = bankruptcy_price(exchange, account, market)
+    if account == VAULT:
+        return bankruptcy
+    listed, position = exchange.markets[market], position_of(exchange, account, market)
+    weight, now = maintenance_margin(position, listed), health(exchange, account)
+    return limit_price(
+        exchange.rulebook,
+        bankruptcy,
+        listed.mark,
+        position.size,
+        weight,
+        now.equity,
+        now.maintenance,
+    )
+
+
+@rule("VLT-8")
+def lacking(better: int) -> int:
+    """What a fill that beats the bankruptcy price by so much, or less than nothing, lacks of it."""
+    return max(-better, 0)
+
+
+@rule("VLT-8")
+def make_good(exchange: Exchange, account: AccountId, lacks: int) -> Outcome:
+    """The vault pays what a fill lacks of the value at the bankruptcy price, if it can."""
+    if lacks == 0:
+        return Outcome(exchange)
+    outcome = pay(exchange, VAULT, account, lacks, "VLT-8")
+    left, boundary = equity(outcome.exchange, VAULT), exchange.rulebook.vault_boundary
+    require(left >= boundary, FUND_CANNOT_PAY, left, boundary)
+    return outcome
+
+
 @rule("LIQ-6")
-def liquidate(exchange: Exchange, account: AccountId, market: MarketId, maker: Order) -> Outcome:
+def liquidate(
+    exchange: Exchange,
+    account: AccountId,
+    market: MarketId,
+    maker: Order,
+    most: int = MAX_LOTS,
+) -> Outcome:
     """One fill of the liquidation order against a resting maker, at the maker's price.
 
-    The order is an IOC for the whole position, limited at the bankruptcy price of the moment.
-    The maker is a taker of risk like any other: it pays its fee and must bear the fill.
+    The order is an IOC for at most `most` lots, limited as the rulebook says. The maker is a
+    taker of risk like any other: it pays its fee and must bear the fill.
     """
     require_due(exchange, account, market)
+    require(1 <= most <= MAX_LOTS, LOTS_OUT_OF_BOUNDS, most, MAX_LOTS)
     require(maker.account != account, SELF_TRADE, account)
     position = position_of(exchange, account, market)
-    limit = bankruptcy_price(exchange, account, market)
+    bankruptcy = bankruptcy_price(exchange, account, market)
+    limit = liquidation_limit(exchange, account, market)
     side = closing_side(position.size)
     require(crosses(side, limit, maker.price), WORSE_THAN_BANKRUPTCY, maker.price, limit)
     taken = position_of(exchange, maker.account, market)
     require(reducible(maker, taken) > 0, MAKER_CANNOT_REDUCE, taken.size)
     maker_before = health(exchange, maker.account)
-    lots = min(abs(position.size), reducible(maker, taken))
+    lots = min(most, abs(position.size), reducible(maker, taken))
     buyer, seller = (maker.account, account) if side is Side.SELL else (account, maker.account)
     filled = fill_from_book(exchange, buyer, seller, market, maker, lots, maker.price, "LIQ-6")
-    better = sign(position.size) * (maker.price - limit) * lots
-    left = equity(filled.exchange, account)
-    outcome = filled.then(charge_maker, maker.account, lots, maker.price).then(
-        charge_liquidated, account, lots, maker.price, better, left
+    better = sign(position.size) * (maker.price - bankruptcy) * lots
+    lacks = lacking(better)
+    paid = filled.then(make_good, account, lacks)
+    left = equity(paid.exchange, account)
+    outcome = paid.then(charge_maker, maker.account, lots, maker.price).then(
+        charge_liquidated, account, lots, maker.price, better + lacks, left
     )
     require_maker_bears(exchange, outcome.exchange, market, maker.account, taken, maker_before)
     return outcome

@@ -33,6 +33,13 @@ ARGUMENTS: dict[str, Callable[[], tuple[Any, ...]]] = {
     "liquidation_fee": lambda: _numbers("lots", "price", "rate", "better", "left"),
     "part_of_equity": lambda: _numbers("equity", "weight", "weights"),
     "price_without": lambda: _numbers("mark", "size", "share"),
+    "limit_price": lambda: (
+        any_exchange().rulebook,
+        *_numbers("bankruptcy", "mark", "size", "weight", "equity", "weights"),
+    ),
+    "lacking": lambda: _numbers("better"),
+    "newly_long": lambda: _numbers("size", "lots"),
+    "scaled_rate": lambda: _numbers("rate", "interest", "scaled_from", "scaled_to"),
     "reducible": lambda: (any_order("order"), any_position("held")),
     "reduces": lambda: (any_position("before"), any_position("after")),
     "bears_fill": lambda: (_health("before"), _health("after"), fresh_bool("reducing")),
