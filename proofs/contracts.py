@@ -212,6 +212,13 @@ def _limit_price(rulebook: Rulebook, bankruptcy: int, *rest: int) -> int:
     return price
 
 
+def _fillable_lots(most: int, size: int, offered: int) -> int:
+    """By a_fill_closes_as_many_lots_as_there_are_on_all_sides."""
+    lots = fresh_int("lots of the fill")
+    assume(all_of(lots >= 1, lots <= most, lots <= abs(size), lots <= offered))
+    return lots
+
+
 def _lacking(better: int) -> int:
     """By what_a_fill_lacks_is_made_good_and_no_more."""
     lacks = fresh_int("lacking")
@@ -304,6 +311,12 @@ CONTRACTS = (
             bankruptcy >= 1, mark >= 1, any_of(size > 0, size < 0), weight >= 0, weights >= 1
         ),
         _limit_price,
+    ),
+    Contract(
+        liquidation.fillable_lots,
+        (liquidation,),
+        lambda most, size, offered: all_of(most >= 1, any_of(size > 0, size < 0), offered >= 1),
+        _fillable_lots,
     ),
     Contract(liquidation.lacking, (liquidation,), lambda better: all_of(), _lacking),
     Contract(book.reducible, (book, liquidation), lambda order, held: order.lots >= 0, _reducible),

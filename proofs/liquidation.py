@@ -228,6 +228,18 @@ def a_fill_beyond_the_bankruptcy_price_is_the_vaults_loss(step: Step) -> None:
     claim("keeps its boundary", implies(all_of(bystander, paid > 0), kept))
 
 
+@theorem("T-LIQ", "LIQ-6", subject="fillable_lots")
+def a_fill_closes_as_many_lots_as_there_are_on_all_sides() -> None:
+    """At least one and no more than ordered, held or offered, and one of the three is used up."""
+    most, size, offered = fresh_int("most"), fresh_int("size"), fresh_int("offered")
+    assume(all_of(most >= 1, offered >= 1))
+    assume(any_of(size > 0, size < 0))
+    lots = liquidation.fillable_lots(most, size, offered)
+    claim("something", lots >= 1)
+    claim("no more", all_of(lots <= most, lots <= abs(size), lots <= offered))
+    claim("all", any_of(lots == most, lots == abs(size), lots == offered))
+
+
 @theorem("T-LIQ", "VLT-8", subject="lacking")
 def what_a_fill_lacks_is_made_good_and_no_more() -> None:
     """Nothing where it beats the bankruptcy price, and just what is lacking where it does not."""

@@ -181,6 +181,12 @@ def make_good(exchange: Exchange, account: AccountId, lacks: int) -> Outcome:
 
 
 @rule("LIQ-6")
+def fillable_lots(most: int, size: int, offered: int) -> int:
+    """How many lots one fill closes: all that is left of the order, the position and the maker."""
+    return min(most, abs(size), offered)
+
+
+@rule("LIQ-6")
 def liquidate(
     exchange: Exchange,
     account: AccountId,
@@ -204,7 +210,7 @@ def liquidate(
     taken = position_of(exchange, maker.account, market)
     require(reducible(maker, taken) > 0, MAKER_CANNOT_REDUCE, taken.size)
     maker_before = health(exchange, maker.account)
-    lots = min(most, abs(position.size), reducible(maker, taken))
+    lots = fillable_lots(most, position.size, reducible(maker, taken))
     buyer, seller = (maker.account, account) if side is Side.SELL else (account, maker.account)
     filled = fill_from_book(exchange, buyer, seller, market, maker, lots, maker.price, "LIQ-6")
     better = sign(position.size) * (maker.price - bankruptcy) * lots

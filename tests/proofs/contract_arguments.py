@@ -37,6 +37,7 @@ ARGUMENTS: dict[str, Callable[[], tuple[Any, ...]]] = {
         any_exchange().rulebook,
         *_numbers("bankruptcy", "mark", "size", "weight", "equity", "weights"),
     ),
+    "fillable_lots": lambda: _numbers("most", "size", "offered"),
     "lacking": lambda: _numbers("better"),
     "newly_long": lambda: _numbers("size", "lots"),
     "scaled_rate": lambda: _numbers("rate", "interest", "scaled_from", "scaled_to"),
