@@ -9,7 +9,7 @@ from attrs import frozen
 from perpref import scheduler
 from perpref.outcome import Outcome, Refused
 from perpref.rule_registry import Refusal
-from perpref.rules import book, ledger
+from perpref.rules import book, funding, ledger
 from perpref.rules.adl import is_price_safe
 from perpref.rules.ledger import EMPTY
 from perpref.scheduler import BY_RULEBOOK, Choices, Run
@@ -92,6 +92,28 @@ class SettleFunding:
 
 
 @frozen
+class SamplePremium:
+    """A premium of the market over its index, in parts per million (FUND-10)."""
+
+    market: MarketId
+    premium: int
+
+
+@frozen
+class SettlePremium:
+    """Funding at the rate that the premiums make (FUND-10); whoever is due is liquidated."""
+
+    market: MarketId
+
+
+@frozen
+class SettleMarket:
+    """A market ends: all that is open in it is closed at its mark (SET-3)."""
+
+    market: MarketId
+
+
+@frozen
 class Unwind:
     """The vault offers what it took over (VLT-6)."""
 
@@ -99,7 +121,19 @@ class Unwind:
     order: OrderId
 
 
-Command = Deposit | Withdraw | Transfer | Place | Cancel | SetMark | SettleFunding | Unwind
+Command = (
+    Deposit
+    | Withdraw
+    | Transfer
+    | Place
+    | Cancel
+    | SetMark
+    | SettleFunding
+    | Unwind
+    | SamplePremium
+    | SettlePremium
+    | SettleMarket
+)
 
 
 class InvalidTerms(ValueError):
@@ -125,6 +159,13 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
     _require_between("liquidation_whole", rulebook.liquidation_whole, 0, MAX_CASH, "LIQ-10")
     adjustment = rulebook.liquidation_adjustment
     _require_between("liquidation_adjustment", adjustment, 0, MAX_CASH, "LIQ-11")
+    for name, rate in (
+        ("funding_interest", rulebook.funding_interest),
+        ("funding_offset", rulebook.funding_offset),
+    ):
+        _require_between(name, rate, -PARTS, PARTS, "FUND-6")
+    _require_between("funding_damper", rulebook.funding_damper, 0, PARTS, "FUND-6")
+    _require_between("funding_samples", rulebook.funding_samples, 0, MAX_LOTS, "FUND-5")
     _require_between("vault_trigger", rulebook.vault_trigger, 1, PARTS, "VLT-7")
     if not is_price_safe(rulebook):
         raise InvalidTerms(
@@ -215,3 +256,9 @@ def take(run: Run, command: Command) -> None:
             scheduler.fund(run, market, rate)
         case Unwind(market, order):
             scheduler.unwind(run, market, order)
+        case SamplePremium(market, premium):
+            run.do(funding.sample_premium, market, premium)
+        case SettlePremium(market):
+            scheduler.fund_by_premium(run, market)
+        case SettleMarket(market):
+            scheduler.settle_market(run, market)

@@ -15,6 +15,7 @@ from attrs import frozen
 F = TypeVar("F", bound=Callable[..., Any])
 
 _functions: dict[str, list[Callable[..., Any]]] = {}
+_formulas: set[str] = set()
 _refusals: dict[str, RefusalCode] = {}
 
 
@@ -62,6 +63,12 @@ def rule(*ids: str) -> Callable[[F], F]:
     return carry
 
 
+def formula(*ids: str) -> Callable[[F], F]:
+    """Mark a function as a rule that no action asks: a number of a venue that its users compute."""
+    _formulas.update(ids)
+    return rule(*ids)
+
+
 def refusal(rule_id: str, code: str, phase: Phase, says: str) -> RefusalCode:
     """Declare a stable refusal code of a rule; a code is declared once."""
     if code in _refusals:
@@ -83,6 +90,11 @@ def require(condition: bool, code: RefusalCode, value: object = None, limit: obj
 def functions() -> dict[str, tuple[Callable[..., Any], ...]]:
     """Every rule id with the functions that carry it, in order of declaration."""
     return {rule_id: tuple(found) for rule_id, found in _functions.items()}
+
+
+def formulas() -> frozenset[str]:
+    """The ids of rules that no action asks; worked examples and theorems are about them."""
+    return frozenset(_formulas)
 
 
 def refusals() -> dict[str, RefusalCode]:

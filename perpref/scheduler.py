@@ -14,7 +14,17 @@ from attrs import evolve, frozen
 
 from perpref.outcome import Cancelled, Event, Outcome
 from perpref.rule_registry import Refusal, require, rule
-from perpref.rules import adl, book, funding, liquidation, loss, margin, mark, vault
+from perpref.rules import (
+    adl,
+    book,
+    funding,
+    liquidation,
+    loss,
+    margin,
+    mark,
+    settlement,
+    vault,
+)
 from perpref.state import VAULT, Exchange, Kind, Order, Stage
 from perpref.units import MAX_LOTS, AccountId, MarketId, OrderId
 
@@ -169,6 +179,36 @@ def fund(run: Run, market: MarketId, rate: int) -> None:
         if account != VAULT and margin.position_of(run.exchange, account, market).size != 0:
             run.do(funding.settle_funding, account, market, rate)
     liquidate_all_due(run)
+
+
+@rule("FUND-10")
+def fund_by_premium(run: Run, market: MarketId) -> None:
+    """Settle funding at the rate that the period's premiums make, and begin the next period."""
+    mark.require_trading(run.exchange, market)
+    rate = funding.rate_of_period(run.exchange, market)
+    run.do(funding.close_period, market)
+    fund(run, market, rate)
+
+
+@rule("SET-3")
+def settle_market(run: Run, market: MarketId) -> None:
+    """End a market: its orders go, and the first long is closed with the first short until all are.
+
+    Between commands nobody is insolvent (LIQ-8), so nobody is refused.
+    """
+    run.do(settlement.begin_settlement, market)
+    for order_id, order in run.exchange.markets[market].orders.items():
+        run.do(book.cancel, market, order_id, order.account, "SET-3")
+    sizes = {a: margin.position_of(run.exchange, a, market).size for a in run.exchange.accounts}
+    longs = [account for account, size in sizes.items() if size > 0]
+    shorts = [account for account, size in sizes.items() if size < 0]
+    while longs and shorts:
+        lots = min(sizes[longs[0]], -sizes[shorts[0]])
+        run.do(settlement.settle, longs[0], shorts[0], market, lots)
+        sizes[longs[0]] -= lots
+        sizes[shorts[0]] += lots
+        longs = longs if sizes[longs[0]] else longs[1:]
+        shorts = shorts if sizes[shorts[0]] else shorts[1:]
 
 
 # The waterfall: an explicit state machine over the stages of the rulebook.

@@ -139,7 +139,8 @@ class Market:
     `tiers` are the higher rates of large positions, lowest first (MRG-6). `open_interest` is the
     sum of all long sizes, in lots; where its notional goes from `scaled_from` to `scaled_to`
     quanta, initial margin grows to the whole notional (MRG-7), and never when both are 0.
-    `settling` is true from when the market is on its way to its end (SET-1).
+    `settling` is true from when the market is on its way to its end (SET-1). `premiums` is the
+    sum of the `samples` premiums of this funding period, in parts per million (FUND-10).
     """
 
     initial_rate: int
@@ -153,6 +154,8 @@ class Market:
     scaled_from: int = 0
     scaled_to: int = 0
     settling: bool = False
+    premiums: int = 0
+    samples: int = 0
 
 
 @frozen
@@ -169,7 +172,8 @@ class Rulebook:
     below `vault_trigger` of the maintenance margin (VLT-7). What begins with `liquidation`, but for
     the fee, says how much the first order closes of a position of more than `liquidation_whole`
     quanta (LIQ-10), and at which limit (LIQ-11). With `withdraw_profit` unrealised profit may
-    leave (LED-6).
+    leave (LED-6). What begins with `funding` says how the premiums of a period, of which
+    `funding_samples` are expected, become its rate (FUND-5, FUND-6).
     """
 
     name: str
@@ -193,6 +197,10 @@ class Rulebook:
     liquidation_adjustment: int = 0
     liquidation_spread: int = 0
     withdraw_profit: bool = False
+    funding_interest: int = 0
+    funding_damper: int = 0
+    funding_offset: int = 0
+    funding_samples: int = 0
 
 
 @frozen

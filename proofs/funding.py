@@ -7,8 +7,9 @@ from perpref.rules.funding import FundingTerms
 from perpref.rules.margin import position_of
 from perpref.state import VAULT
 from perpref.units import MAX_CASH, MAX_ID, MAX_PRICE, PARTS, MarketId
+from proofs.contracts import MARGINS
 from proofs.executor import all_of, assume, claim, fresh_int, implies
-from proofs.laws import CONSERVATION, Step, action, take
+from proofs.laws import CONSERVATION, QUIET, Step, action, take
 from proofs.ledger import any_account
 from proofs.registry import theorem
 from proofs.world import any_exchange, between
@@ -23,6 +24,28 @@ def settle_funding() -> Step:
     )
     after = take(funding.settle_funding, exchange, account, market, fresh_int("rate"))
     return Step(exchange, after, (account, VAULT))
+
+
+@action("FUND-10", keeps=QUIET, assumes=MARGINS)
+def sample_premium() -> Step:
+    exchange, market = any_exchange(missing=True), MarketId(fresh_int("market"))
+    after = take(funding.sample_premium, exchange, market, fresh_int("premium"))
+    return Step(exchange, after, (), market)
+
+
+@action("FUND-10", keeps=QUIET, assumes=MARGINS)
+def close_period() -> Step:
+    exchange, market = any_exchange(), MarketId(fresh_int("market"))
+    after = take(funding.close_period, exchange, market)
+    return Step(exchange, after, (), market)
+
+
+@theorem("T-FUND", "FUND-10", subject="rate_of_period")
+def the_rate_of_a_period_is_one_that_may_be_settled() -> None:
+    """Whatever was sampled, the rate is within the rulebook's cap: settling is never refused."""
+    exchange, market = any_exchange(), MarketId(fresh_int("market"))
+    rate, cap = funding.rate_of_period(exchange, market), exchange.rulebook.funding_cap
+    claim("within the cap", all_of(rate <= cap, rate >= -cap))
 
 
 @theorem("T-FUND", "FUND-2", subject="funding_due")

@@ -90,6 +90,10 @@ def any_rulebook() -> Rulebook:
         liquidation_adjustment=between("liquidation_adjustment", 0, MAX_CASH),
         liquidation_spread=between("liquidation_spread", 0, PARTS),
         withdraw_profit=fresh_bool("withdraw_profit"),
+        funding_interest=between("funding_interest", -PARTS, PARTS),
+        funding_damper=between("funding_damper", 0, PARTS),
+        funding_offset=between("funding_offset", -PARTS, PARTS),
+        funding_samples=between("funding_samples", 0, MAX_LOTS),
     )
 
 
@@ -176,6 +180,8 @@ def _any_exchange(missing: bool) -> Exchange:
             scaled_from=between(f"{name}.scaled_from", 0, MAX_CASH),
             scaled_to=between(f"{name}.scaled_to", 0, MAX_CASH),
             settling=fresh_bool(f"{name}.settling"),
+            premiums=fresh_int(f"{name}.premiums"),
+            samples=between(f"{name}.samples", 0, MAX_CASH),
         )
 
     ordered = margins_ordered(margin.maintenance_margin, margin.initial_margin)

@@ -43,6 +43,7 @@ RANKINGS = [
     "mark_to_entry_literal",
 ]
 PRICES = ["bankruptcy", "mark", "previous_mark", "bankruptcy_unless_far"]
+LIMITS = ["bankruptcy", "fillable"]
 
 REFUSALS = {  # code: phase, rule
     "id_out_of_bounds": ("validate", "UNIT-4"),
@@ -51,6 +52,8 @@ REFUSALS = {  # code: phase, rule
     "lots_out_of_bounds": ("validate", "UNIT-2"),
     "unknown_account": ("validate", "LED-4"),
     "unknown_market": ("validate", "MARK-1"),
+    "settling": ("validate", "SET-1"),
+    "premium_out_of_bounds": ("validate", "FUND-10"),
     "order_id_not_new": ("validate", "BOOK-1"),
     "unknown_order": ("validate", "BOOK-10"),
     "not_your_order": ("validate", "BOOK-10"),
@@ -115,6 +118,16 @@ def ceil_div(a: int, b: int) -> int:
 def per_million(amount: int, rate: int) -> int:
     """The part of an amount that a rate in parts per million is, rounded up."""
     return ceil_div(amount * rate, MILLION)
+
+
+def tiered(notional: int, rate: int, tiers: list[tuple[int, int]]) -> int:
+    """MRG-6, in millionths: the part of a notional above each bound has its higher rate."""
+    margin = notional * rate
+    for above, higher in tiers:
+        if higher > rate:
+            margin += (higher - rate) * max(0, notional - above)
+            rate = higher
+    return margin
 
 
 def sign(number: int) -> int:
@@ -206,9 +219,16 @@ class Market:
     maintenance_rate: int
     vault_cap: int
     mark: int
+    tiers: tuple[tuple[int, int, int], ...] = ()
+    scaled_from: int = 0
+    scaled_to: int = 0
     orders: dict[int, Order] = field(default_factory=dict)
     halves: dict[int, Half] = field(default_factory=lambda: {1: Half(1), -1: Half(-1)})
     previous_mark: int = 0
+    settling: bool = False
+    premiums: int = 0
+    samples: int = 0
+    open_interest: int = 0
 
     def __post_init__(self) -> None:
         self.previous_mark = self.previous_mark or self.mark
@@ -229,6 +249,9 @@ class MarketTerms(NamedTuple):
     maintenance_rate: int
     vault_cap: int
     mark: int
+    tiers: tuple[tuple[int, int, int], ...] = ()  # above, initial rate, maintenance rate
+    scaled_from: int = 0
+    scaled_to: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +270,17 @@ class Terms:
     gap: int = 0
     only_insolvent: bool = False
     never_riskier: bool = False
+    vault_trigger: int = MILLION
+    share: int = MILLION
+    whole: int = 0
+    limit: str = LIMITS[0]
+    adjustment: int = 0
+    spread: int = 0
+    withdraw_profit: bool = False
+    interest: int = 0
+    damper: int = 0
+    offset: int = 0
+    samples: int = 0
 
 
 class Standing(NamedTuple):
@@ -297,6 +331,9 @@ class Exchange:
         written, recorded = bookmark
         while len(self.journal) > written:
             account, cash, positions = self.journal.pop()
+            for number in {*account.positions, *positions}:
+                now, then = (p.get(number, Position(0, 0)) for p in (account.positions, positions))
+                self.markets[number].open_interest += max(then.size, 0) - max(now.size, 0)
             account.cash, account.positions = cash, positions
         del self.events[recorded:]
 
@@ -336,6 +373,7 @@ class Exchange:
         """POS-3: lots of the other sign close first, what is left opens."""
         self.remember(account)
         size, cost = account.position(market.number)
+        market.open_interest += max(size + lots, 0) - max(size, 0)
         if size * lots < 0:  # POS-2
             closed = min(abs(size), abs(lots)) * sign(size)
             released = ceil_div(cost * closed, size)
@@ -365,11 +403,18 @@ class Exchange:
         """MRG-3, of one position."""
         if self.fault == "maintenance-rounded-down":
             return max(1, abs(size) * market.mark * market.maintenance_rate // MILLION)
-        return per_million(abs(size) * market.mark, market.maintenance_rate)
+        rates = [(above, maintenance) for above, _, maintenance in market.tiers]
+        return ceil_div(tiered(abs(size) * market.mark, market.maintenance_rate, rates), MILLION)
 
     def initial_of(self, market: Market, size: int) -> int:
-        """MRG-4, of one position."""
-        return per_million(abs(size) * market.mark, market.initial_rate)
+        """MRG-4, of one position; MRG-7 where its rate grows with open interest."""
+        rate, low, high = market.initial_rate, market.scaled_from, market.scaled_to
+        if high > low:
+            interest = market.open_interest * market.mark
+            grown = max(0, min(interest, high) - low)
+            rate += (MILLION - rate) * grown // (high - low)
+        rates = [(above, initial) for above, initial, _ in market.tiers]
+        return ceil_div(tiered(abs(size) * market.mark, rate, rates), MILLION)
 
     def maintenance(self, account: Account) -> int:
         positions = account.positions.items()
@@ -384,7 +429,7 @@ class Exchange:
     def withdrawable(self, account: Account) -> int:
         """LED-6; negative when nothing is."""
         unrealised = self.unrealised(account)
-        if self.fault != "profit-withdrawable":
+        if self.fault != "profit-withdrawable" and not self.terms.withdraw_profit:
             unrealised = min(0, unrealised)
         return account.cash + unrealised - self.initial(account)
 
@@ -422,6 +467,12 @@ class Exchange:
             raise Refused("unknown_market")
         return self.markets[number]
 
+    def trading(self, number: int) -> Market:
+        """SET-1: a market that has not come to its end."""
+        there = self.market(number)
+        check(not there.settling, "settling")
+        return there
+
     def deposit(self, account: int, amount: int) -> None:
         """LED-5."""
         check(0 <= account <= MAX_ID, "id_out_of_bounds")
@@ -458,7 +509,7 @@ class Exchange:
         reduce_only: bool = False,
     ) -> None:
         """BOOK-6."""
-        there, taker = self.market(market), self.account(account)
+        there, taker = self.trading(market), self.account(account)
         if kind == "market":
             price = MAX_PRICE if side > 0 else 1
         check(1 <= price <= MAX_PRICE, "price_out_of_bounds")
@@ -582,7 +633,7 @@ class Exchange:
 
     def set_mark(self, market: int, price: int) -> None:
         """MARK-1."""
-        there = self.market(market)
+        there = self.trading(market)
         check(1 <= price <= MAX_PRICE, "price_out_of_bounds")
         there.previous_mark, there.mark = there.mark, price
         self.record("marked", "MARK-1", market=market, price=price)
@@ -607,6 +658,43 @@ class Exchange:
             else:
                 self.pay(vault, account, -amount, "FUND-3")
         self.liquidate_all()
+
+    def sample_premium(self, market: int, premium: int) -> None:
+        """FUND-10."""
+        there = self.trading(market)
+        check(abs(premium) <= MILLION, "premium_out_of_bounds")
+        there.premiums += premium
+        there.samples += 1
+
+    def settle_premium(self, market: int) -> None:
+        """FUND-10: the mean (FUND-5) becomes the rate (FUND-6)."""
+        there, terms = self.trading(market), self.terms
+        mean = abs(there.premiums) // max(there.samples, terms.samples, 1) * sign(there.premiums)
+        drawn = max(-terms.damper, min(terms.interest - mean, terms.damper))
+        rate = max(-terms.funding_cap, min(mean + drawn + terms.offset, terms.funding_cap))
+        there.premiums = there.samples = 0
+        self.settle_funding(market, rate)
+
+    def settle_market(self, market: int) -> None:
+        """SET-3: all orders go, then longs and shorts are closed with each other at the mark."""
+        there = self.trading(market)
+        there.settling = True
+        for _, order in sorted(there.orders.items()):
+            self.take_off(order, there, "SET-3")
+        held = [(account, account.position(market).size) for _, account in self.sorted_accounts()]
+        longs = [[account, size] for account, size in held if size > 0]
+        shorts = [[account, -size] for account, size in held if size < 0]
+        while longs and shorts:
+            (buyer, bought), (seller, sold) = longs[0], shorts[0]
+            lots = min(bought, sold)
+            self.fill(buyer, seller, there, -lots, there.mark, "SET-2")
+            longs[0][1] -= lots
+            shorts[0][1] -= lots
+            longs = [entry for entry in longs if entry[1]]
+            shorts = [entry for entry in shorts if entry[1]]
+
+    def sorted_accounts(self) -> list[tuple[int, Account]]:
+        return sorted(self.accounts.items())
 
     # Liquidation.
 
@@ -677,12 +765,14 @@ class Exchange:
         size = account.position(market.number).size
         side = sign(size)
         first_limit = self.bankruptcy_price(account, market)
+        first = self.first_order(market, abs(size))
         while self.to_close(account, market) or (
             self.fault == "closed-beyond-need" and market.number in account.positions
         ):
-            limit = self.bankruptcy_price(account, market)
+            bankruptcy = self.bankruptcy_price(account, market)
             if self.fault == "book-price-once":
-                limit = first_limit
+                bankruptcy = first_limit
+            limit = self.limit_price(account, market, bankruptcy)
             resting = market.halves[side].best()
             if resting is None or side * (resting.price - limit) < 0:
                 return
@@ -692,12 +782,20 @@ class Exchange:
             if not offered:
                 self.take_off(resting, market, "BOOK-7")
                 continue
-            lots = min(offered, abs(account.position(market.number).size))
+            left = abs(account.position(market.number).size)
+            lots = min(offered, left, first or left, MAX_LOTS)
             maker = self.accounts[resting.account]
             before = self.standing(maker, market)
             bookmark = self.bookmark()
             self.fill(account, maker, market, -side * lots, resting.price, "LIQ-6")
-            gained = side * (resting.price - limit) * lots
+            gained = side * (resting.price - bankruptcy) * lots
+            if gained < 0:  # VLT-8
+                vault = self.accounts[VAULT]
+                self.pay(vault, account, -gained, "VLT-8")
+                if self.equity(vault) < self.terms.vault_boundary:
+                    self.take_back(bookmark)
+                    return
+                gained = 0
             fee = self.liquidation_fee(account, lots, resting.price, gained)
             self.pay_maker_fee(maker, lots, resting.price)
             self.pay(account, self.accounts[VAULT], fee, "FEE-5")
@@ -706,6 +804,24 @@ class Exchange:
                 self.take_off(resting, market, "BOOK-5")
                 continue
             self.filled(resting, market, lots)
+            first = max(first - lots, 0)
+
+    def first_order(self, market: Market, lots: int) -> int:
+        """LIQ-10: of a large position a share is offered first."""
+        if lots * market.mark <= self.terms.whole:
+            return lots
+        return per_million(lots, self.terms.share)
+
+    def limit_price(self, account: Account, market: Market, bankruptcy: int) -> int:
+        """LIQ-11."""
+        if self.terms.limit == "bankruptcy" or account.number == VAULT:
+            return bankruptcy
+        size = account.position(market.number).size
+        margin, margins = self.maintenance_of(market, size), self.maintenance(account)
+        lacking = self.terms.adjustment * (margins - self.equity(account))
+        walked = max(0, min(lacking, margins * MILLION))
+        given = walked * self.terms.spread * margin // (margins * MILLION**2 * abs(size))
+        return max(1, market.mark - sign(size) * given)
 
     def liquidation_fee(self, account: Account, lots: int, price: int, gained: int) -> int:
         """FEE-4, after the fill and before any fee."""
@@ -719,6 +835,8 @@ class Exchange:
         vault = self.accounts[VAULT]
         if account is vault:  # VLT-5
             return
+        if self.equity(account) * MILLION >= self.maintenance(account) * self.terms.vault_trigger:
+            return  # VLT-7
         size = account.position(market.number).size
         side = sign(size)
         price = self.bankruptcy_price(account, market)
@@ -928,6 +1046,9 @@ COMMANDS: dict[str, Fields] = {
     "set_mark": {"market": number, "price": number},
     "settle_funding": {"market": number, "rate": number},
     "unwind": {"market": number, "order": number},
+    "sample_premium": {"market": number, "premium": number},
+    "settle_premium": {"market": number},
+    "settle_market": {"market": number},
 }
 DEFAULTS: dict[str, Json] = {"place": {"price": "1", "reduce_only": False}}
 
@@ -941,6 +1062,13 @@ def read_fields(value: object, fields: Fields, defaults: Json) -> Json:
         wrong = ", ".join(sorted(value.keys() ^ fields.keys()))
         raise Malformed(f"fields missing or unknown: {wrong}")
     return {name: read(value[name]) for name, read in fields.items()}
+
+
+def read_tier(tier: Json) -> tuple[int, int, int]:
+    """MRG-6. That tiers rise is for whoever writes them."""
+    initial = between(tier["initial_rate"], 1, MILLION, "a tier's initial rate")
+    maintenance = between(tier["maintenance_rate"], 1, initial, "a tier's maintenance rate")
+    return between(tier["above"], 1, MAX_CASH, "a tier's notional"), initial, maintenance
 
 
 def read_terms(terms: Json) -> Terms:
@@ -962,6 +1090,9 @@ def read_terms(terms: Json) -> Terms:
             maintenance_rate=lower,
             vault_cap=between(market["vault_cap"], 0, MAX_LOTS, "a vault cap"),
             mark=between(market["mark"], 1, MAX_PRICE, "a mark"),
+            tiers=tuple(read_tier(tier) for tier in market.get("tiers", [])),
+            scaled_from=between(market.get("scaled_from", "0"), 0, MAX_CASH, "a notional"),
+            scaled_to=between(market.get("scaled_to", "0"), 0, MAX_CASH, "a notional"),
         )
     return Terms(
         maker_fee=between(book["maker_fee"], 0, MILLION, "the maker fee"),
@@ -975,6 +1106,17 @@ def read_terms(terms: Json) -> Terms:
         gap=between(book.get("deleverage_gap", "0"), 0, MILLION, "the gap"),
         only_insolvent=waits,
         never_riskier=flag(book.get("deleverage_never_riskier", False)),
+        vault_trigger=between(book.get("vault_trigger", str(MILLION)), 1, MILLION, "a trigger"),
+        share=between(book.get("liquidation_share", str(MILLION)), 1, MILLION, "a share"),
+        whole=between(book.get("liquidation_whole", "0"), 0, MAX_CASH, "a notional"),
+        limit=known(book.get("liquidation_limit", LIMITS[0]), LIMITS),
+        adjustment=between(book.get("liquidation_adjustment", "0"), 0, MAX_CASH, "a rate"),
+        spread=between(book.get("liquidation_spread", "0"), 0, MILLION, "a spread"),
+        withdraw_profit=flag(book.get("withdraw_profit", False)),
+        interest=between(book.get("funding_interest", "0"), -MILLION, MILLION, "an interest"),
+        damper=between(book.get("funding_damper", "0"), 0, MILLION, "a damper"),
+        offset=between(book.get("funding_offset", "0"), -MILLION, MILLION, "an offset"),
+        samples=between(book.get("funding_samples", "0"), 0, MAX_LOTS, "a number of samples"),
         markets=markets,
     )
 
@@ -1073,6 +1215,9 @@ class Engine:
                 "mark": str(market.mark),
                 "previous_mark": str(market.previous_mark),
                 "orders": orders,
+                "settling": market.settling,
+                "premiums": str(market.premiums),
+                "samples": str(market.samples),
             }
         state = {
             "custody": str(exchange.custody),
@@ -1100,12 +1245,17 @@ class Engine:
             for market, held in shown.get("positions", {}).items():
                 position = Position(number(held["size"]), number(held["cost"]))
                 if position != FLAT:
-                    account.positions[exchange.market(number(market)).number] = position
+                    there = exchange.market(number(market))
+                    account.positions[there.number] = position
+                    there.open_interest += max(position.size, 0)
         for key, shown in state["markets"].items():
             there = exchange.market(number(key))
             there.mark = between(shown["mark"], 1, MAX_PRICE, "a mark")
             before = number(shown.get("previous_mark", "0"))
             there.previous_mark = before or there.mark
+            there.settling = flag(shown.get("settling", False))
+            there.premiums = number(shown.get("premiums", "0"))
+            there.samples = number(shown.get("samples", "0"))
             orders = [self.read_order(order) for order in shown.get("orders", [])]
             for order in sorted(orders, key=lambda order: order.number):
                 exchange.opened(order.account)

@@ -863,6 +863,9 @@ COMMAND_RULES: dict[type[machine.Command], str] = {
     machine.SetMark: "MARK-1",
     machine.SettleFunding: "FUND-3",
     machine.Unwind: "VLT-6",
+    machine.SamplePremium: "FUND-10",
+    machine.SettlePremium: "FUND-10",
+    machine.SettleMarket: "SET-3",
 }
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
-from perpref.checker.example_kinds import kind, number_of, whole
+from attrs import evolve
+
+from perpref.checker.example_kinds import kind, number_of, rules_of, whole
 from perpref.checker.worked_examples import Example, Kind, quanta, rate
 from perpref.rules import funding
 from perpref.rules.funding import FundingTerms
@@ -71,12 +73,9 @@ def impact(example: Example) -> Mapping[str, object]:
 
 
 def _terms(venue: str, interest: int | None = None) -> FundingTerms:
-    return FundingTerms(
-        number_of(venue, "funding_interest") if interest is None else interest,
-        number_of(venue, "funding_damper"),
-        number_of(venue, "funding_offset"),
-        PARTS,
-    )
+    """What the rulebook says of a rate, for a whole period and without its cap."""
+    said = funding.terms_of(rules_of(venue))
+    return evolve(said, interest=said.interest if interest is None else interest, cap=PARTS)
 
 
 def impact_premium(example: Example) -> Mapping[str, object]:

@@ -121,6 +121,24 @@ def settle_funding(world: World, dice: Dice) -> None:
     world.do(machine.SettleFunding(world.market(dice), rate))
 
 
+def settle_premium(world: World, dice: Dice) -> None:
+    """A few premiums, up to the bound and one beyond, and the funding that they make."""
+    market = world.market(dice)
+    for _ in range(dice.pick((0, 1, 3))):
+        premium = dice.pick((1, 7, 999, 12_345, PARTS, PARTS + 1)) * dice.pick((1, -1))
+        world.do(machine.SamplePremium(market, premium))
+    world.do(machine.SettlePremium(market))
+
+
+def settle_market(world: World, dice: Dice) -> None:
+    """A market ends, seldom, and then somebody tries to trade in it."""
+    market = world.market(dice)
+    if not dice.one_in(4):
+        return None
+    world.do(machine.SettleMarket(market))
+    return dice.pick((place, move_mark, settle_funding))(world, dice)
+
+
 def unwind(world: World, dice: Dice) -> None:
     """The vault offers what it holds."""
     markets = [market for account, market in world.holders() if account == VAULT]
@@ -155,6 +173,9 @@ def wrong(world: World, dice: Dice) -> None:
         machine.SetMark(NOWHERE, mark),
         machine.SettleFunding(NOWHERE, 1),
         machine.Unwind(NOWHERE, order),
+        machine.SamplePremium(NOWHERE, 1),
+        machine.SettlePremium(NOWHERE),
+        machine.SettleMarket(NOWHERE),
         machine.Unwind(where, old),
     )
     known = [command for command in commands if world.supports(command)]

@@ -81,6 +81,7 @@ MUST_LIMIT = ("VLT-2", "VLT-3", "VLT-4", "VLT-5")
 
 _TRADING = (frozenset({"deposit", "place"}),)
 _FORCED = (frozenset({"deposit", "place", "set_mark"}),)
+_BY_PREMIUM = (frozenset({"sample_premium", "settle_premium"}),)
 
 NEEDS: dict[str, tuple[frozenset[str], ...]] = {
     "UNIT": (frozenset({"deposit"}),),
@@ -100,6 +101,10 @@ NEEDS: dict[str, tuple[frozenset[str], ...]] = {
     "BOOK-10": (frozenset({"cancel"}),),
     "MARK": (frozenset({"set_mark"}),),
     "FUND": (frozenset({"deposit", "place", "settle_funding"}),),
+    "FUND-5": _BY_PREMIUM,
+    "FUND-6": _BY_PREMIUM,
+    "FUND-10": _BY_PREMIUM,
+    "SET": (frozenset({"deposit", "place", "settle_market"}),),
     "LIQ": _FORCED,
     "VLT": _FORCED,
     "VLT-6": (frozenset({"deposit", "place", "set_mark", "unwind"}),),

@@ -95,6 +95,10 @@ POLICIES: dict[str, Reader] = {
     "liquidation_adjustment": _integer(0, MAX_CASH, "LIQ-11"),
     "liquidation_spread": _integer(0, PARTS, "LIQ-11"),
     "withdraw_profit": Value.flag,
+    "funding_interest": _integer(-PARTS, PARTS, "FUND-6"),
+    "funding_damper": _integer(0, PARTS, "FUND-6"),
+    "funding_offset": _integer(-PARTS, PARTS, "FUND-6"),
+    "funding_samples": _integer(0, MAX_LOTS, "FUND-5"),
 }
 """The keys that may be left out; the textbook's choice then stands."""
 
@@ -135,9 +139,6 @@ MARKET_POLICIES: Mapping[str, Reader] = {
 
 
 FORMULAS: Mapping[str, Reader] = {
-    "funding_interest": _integer(-PARTS, PARTS, "FUND-6"),
-    "funding_damper": _integer(0, PARTS, "FUND-6"),
-    "funding_offset": _integer(-PARTS, PARTS, "FUND-6"),
     "funding_period": _integer(1, 10**9, "FUND-8"),
     "funding_cap_factor": _integer(0, 10**9, "FUND-7"),
     "funding_spread_part": _integer(1, 10**6, "FUND-6"),

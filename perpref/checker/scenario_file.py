@@ -364,6 +364,19 @@ class _Reading:
         market = self._market_of(value)
         return machine.Unwind(market, self._order(value.get("name"), market))
 
+    def _sample_premium(self, value: Value) -> Command:
+        value.allow("market", "premium")
+        premium = value.need("premium").integer(-PARTS, PARTS, "FUND-10")
+        return machine.SamplePremium(self._market_of(value), premium)
+
+    def _settle_premium(self, value: Value) -> Command:
+        value.allow("market")
+        return machine.SettlePremium(self._market_of(value))
+
+    def _settle_market(self, value: Value) -> Command:
+        value.allow("market")
+        return machine.SettleMarket(self._market_of(value))
+
     def _order(self, name: Value | None, market: MarketId) -> OrderId:
         """The next identifier, under a name if it has one."""
         self.last_order = OrderId(self.last_order + 1)
@@ -476,6 +489,9 @@ COMMANDS: Mapping[str, Callable[[_Reading, Value], Command]] = {
     "set_mark": _Reading._set_mark,
     "settle_funding": _Reading._settle_funding,
     "unwind": _Reading._unwind,
+    "sample_premium": _Reading._sample_premium,
+    "settle_premium": _Reading._settle_premium,
+    "settle_market": _Reading._settle_market,
 }
 """What a step can do."""
 

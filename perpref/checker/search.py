@@ -168,6 +168,8 @@ ACTS = (
     moves.move_mark,
     moves.settle_funding,
     moves.unwind,
+    moves.settle_premium,
+    moves.settle_market,
     moves.wrong,
 )
 """Rules that add one command."""

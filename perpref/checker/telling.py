@@ -93,6 +93,15 @@ class _Teller:
                 where = self.scenario.where(market)
                 what = f"offers its {where} at the mark or better, order {order}"
                 return f"The vault {what} (VLT-6)"
+            case machine.SamplePremium(market, premium):
+                where = self.scenario.where(market)
+                return f"{where} stands {premium:,} parts per million from its index (FUND-10)"
+            case machine.SettlePremium(market):
+                where = self.scenario.where(market)
+                return f"Funding of {where}, at the rate that its premiums make (FUND-10)"
+            case machine.SettleMarket(market):
+                where = self.scenario.where(market)
+                return f"{where} is settled: all that is open closes at its mark (SET-3)"
 
     def verb(self, verb: str) -> str:
         """What somebody does, or would have liked to do."""

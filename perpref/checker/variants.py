@@ -7,8 +7,8 @@ from attrs import evolve
 
 from perpref.checker.dice import Dice
 from perpref.checker.wire import Choice, MarketTerms, Terms
-from perpref.state import Chooser, ForcedPrice, Ranking, Rulebook
-from perpref.units import MarketId
+from perpref.state import Chooser, ForcedPrice, LiquidationLimit, Ranking, Rulebook, Tier
+from perpref.units import PARTS, MarketId
 
 FEES = (0, 1, 130, 333, 500, 1_999, 10_007, 33_333)
 FUNDING_CAPS = (750, 7_500, 12_347, 100_000)
@@ -60,6 +60,10 @@ def varied(base: Terms, dice: Dice) -> Terms:
     )
     if dice.one_in(3):
         rulebook = _deleveraging(rulebook, dice)
+    if dice.one_in(4):
+        rulebook = _liquidating(rulebook, dice)
+    if dice.one_in(4):
+        rulebook = _funding(rulebook, dice)
     given = sorted(base.markets)
     spare = [MarketId(given[-1] + 1 + index) for index in range(MOST_MARKETS)]
     listed = [*given, *spare][: dice.pick((1, 2, 2, MOST_MARKETS))]
@@ -81,8 +85,47 @@ def _deleveraging(rulebook: Rulebook, dice: Dice) -> Rulebook:
     )
 
 
+def _liquidating(rulebook: Rulebook, dice: Dice) -> Rulebook:
+    """Another way to liquidate, as some venue does it."""
+    return evolve(
+        rulebook,
+        vault_trigger=dice.pick((PARTS, 666_667, 333_333, 1)),
+        liquidation_share=dice.pick((PARTS, 200_000, 100_000, 1)),
+        liquidation_whole=dice.pick((0, 0, 1_000, 50_000)),
+        liquidation_limit=dice.pick(tuple(LiquidationLimit)),
+        liquidation_adjustment=dice.pick((PARTS, 1, 3 * PARTS)),
+        liquidation_spread=dice.pick((100_000, PARTS, 1)),
+        withdraw_profit=dice.one_in(4),
+    )
+
+
+def _funding(rulebook: Rulebook, dice: Dice) -> Rulebook:
+    """Another way from a premium to a rate, as some venue does it."""
+    return evolve(
+        rulebook,
+        funding_interest=dice.pick((0, 100, -100)),
+        funding_damper=dice.pick((0, 500, PARTS)),
+        funding_offset=dice.pick((0, 7, -7)),
+        funding_samples=dice.pick((0, 1, 2, 60)),
+    )
+
+
+TIERS = (
+    (),
+    (),
+    (Tier(50_000, 500_000, 250_000),),
+    (Tier(20_000, 600_000, 400_000), Tier(90_000, PARTS, PARTS)),
+)
+SCALES = ((0, 0), (0, 0), (10_000, 200_000), (0, 1))
+
+
 def _market(plain: MarketTerms, dice: Dice) -> MarketTerms:
     rates = (plain.initial_rate, plain.maintenance_rate)
     initial, maintenance = dice.pick((rates, *RATES))
     cap, mark = dice.pick((plain.vault_cap, *CAPS)), dice.pick((plain.mark, *MARKS))
-    return MarketTerms(initial, maintenance, cap, mark)
+    tiers = dice.pick((plain.tiers, *TIERS))
+    low, high = dice.pick(((plain.scaled_from, plain.scaled_to), *SCALES))
+    above = (initial, maintenance)
+    rise = tuple(tier for tier in tiers if (tier.initial_rate, tier.maintenance_rate) >= above)
+    rising = all(tier.maintenance_rate >= maintenance for tier in rise)
+    return MarketTerms(initial, maintenance, cap, mark, rise if rising else (), low, high)

@@ -172,6 +172,15 @@ class Story:
         self._order += 1
         self.do(machine.Unwind(market, OrderId(self._order)), code)
 
+    def premium(self, premium: int, market: MarketId = GOLD, code: str = "") -> None:
+        self.do(machine.SamplePremium(market, premium), code)
+
+    def fund_by_premium(self, market: MarketId = GOLD, code: str = "") -> None:
+        self.do(machine.SettlePremium(market), code)
+
+    def settle(self, market: MarketId = GOLD, code: str = "") -> None:
+        self.do(machine.SettleMarket(market), code)
+
 
 Tell = Callable[[Story], None]
 _stories: list[tuple[str, tuple[str, ...], Terms, View | None, Tell]] = []

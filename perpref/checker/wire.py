@@ -14,6 +14,7 @@ from typing import Any, TypeVar, get_args, get_origin
 
 import cattrs
 from attrs import evolve, field, fields, frozen, has
+from cattrs.gen import make_dict_unstructure_fn, override
 
 from perpref import machine, outcome
 from perpref.state import FLAT, Account, Exchange, Market, Order, Position, Rulebook, Side, Tier
@@ -170,6 +171,9 @@ class MarketView:
     mark: int
     orders: tuple[Order, ...] = ()
     previous_mark: int = 0
+    settling: bool = False
+    premiums: int = 0
+    samples: int = 0
 
 
 @frozen
@@ -240,6 +244,9 @@ def view(exchange: Exchange) -> View:
                 listed.mark,
                 tuple(order for _, order in listed.orders.items()),
                 listed.previous_mark,
+                listed.settling,
+                listed.premiums,
+                listed.samples,
             )
             for market, listed in exchange.markets.items()
         },
@@ -268,6 +275,9 @@ def exchange_of(terms: Terms, seen: View) -> Exchange:
                 mark=listed.mark,
                 orders=orders,
                 previous_mark=before,
+                settling=listed.settling,
+                premiums=listed.premiums,
+                samples=listed.samples,
                 open_interest=sum(size for size in held if size > 0),
             ),
         )
@@ -285,6 +295,9 @@ COMMANDS: dict[str, type[machine.Command]] = {
     "set_mark": machine.SetMark,
     "settle_funding": machine.SettleFunding,
     "unwind": machine.Unwind,
+    "sample_premium": machine.SamplePremium,
+    "settle_premium": machine.SettlePremium,
+    "settle_market": machine.SettleMarket,
 }
 
 EVENTS: dict[str, type[outcome.Event]] = {
@@ -438,6 +451,14 @@ def _one_of(kind: Any, _: cattrs.Converter) -> Hook:
     return structure
 
 
+LEFT_OUT: dict[type[Any], str] = {
+    Rulebook: "vault_trigger",
+    MarketTerms: "tiers",
+    MarketView: "settling",
+}
+"""From which field on a value is not written where it is the textbook's."""
+
+
 def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=False)
     for suits, factory in ((has, _object), (_is_map, _map), (_is_list, _list), (_is_enum, _one_of)):
@@ -459,6 +480,12 @@ def _make_converter() -> cattrs.Converter:
         (Chosen, CHOICES),
     ):
         _register_tagged(converter, union, tags)
+    for kind, since in LEFT_OUT.items():
+        names = [part.name for part in fields(kind)]
+        unsaid: Any = override(omit_if_default=True)
+        overrides: dict[str, Any] = dict.fromkeys(names[names.index(since) :], unsaid)
+        hook = make_dict_unstructure_fn(kind, converter, **overrides)
+        converter.register_unstructure_hook(kind, hook)
     return converter
 
 

@@ -56,11 +56,19 @@ def command(done: machine.Command) -> str:
             return f"funding of market {market} at {rate} parts per million"
         case machine.Unwind(market, order):
             return f"the vault unwinds in market {market} by order {order}"
+        case machine.SamplePremium(market, premium):
+            return f"a premium of {premium} parts per million in market {market}"
+        case machine.SettlePremium(market):
+            return f"funding of market {market} at the rate of its premiums"
+        case machine.SettleMarket(market):
+            return f"market {market} is settled"
 
 
 REASONS = {
     "LIQ-6": "liquidation on the book",
     "VLT-1": "takeover",
+    "VLT-8": "made good by the vault",
+    "SET-2": "settlement",
     "ADL-3": "deleveraging",
     "LOSS-1": "close-out",
     "FEE-2": "maker fee",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import frozen
 
 from perpref.outcome import Outcome
-from perpref.rule_registry import Phase, refusal, require, rule
+from perpref.rule_registry import Phase, formula, refusal, require, rule
 from perpref.rules.liquidation import bankruptcy_price, require_due, share_of_equity
 from perpref.rules.margin import (
     Health,
@@ -270,7 +270,7 @@ def deleverage(
     return outcome
 
 
-@rule("ADL-7")
+@formula("ADL-7")
 def queue_indicator(ahead: int, total: int) -> int:
     """The lamps that a position shows, 1 to 5: in which fifth of all contracts it stands.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from perpref.outcome import Cancelled, Outcome, Rested
-from perpref.rule_registry import Phase, refusal, require, rule
+from perpref.rule_registry import Phase, formula, refusal, require, rule
 from perpref.rules.fee import charge_maker, charge_taker
 from perpref.rules.ledger import ID_OUT_OF_BOUNDS, fill, require_account
 from perpref.rules.margin import Health, bears_fill, health, position_of, reduces
@@ -222,7 +222,7 @@ def best(book: Market, side: Side) -> Order | None:
     return first
 
 
-@rule("BOOK-12")
+@formula("BOOK-12")
 def tick_at(price: int, figures: int, finest: int, coarsest: int) -> int:
     """The tick at a price: as fine as its significant figures allow, within two bounds.
 
@@ -237,14 +237,14 @@ def tick_at(price: int, figures: int, finest: int, coarsest: int) -> int:
     return tick
 
 
-@rule("BOOK-12")
+@formula("BOOK-12")
 def is_on_tick(price: int, figures: int, finest: int, coarsest: int) -> bool:
     """Whether a price is a whole number of ticks."""
     tick = tick_at(price, figures, finest, coarsest)
     return floor_div(price, tick) * tick == price
 
 
-@rule("BOOK-13")
+@formula("BOOK-13")
 def kept(size: int, orders: tuple[Order, ...]) -> tuple[Order, ...]:
     """The orders that an account may keep once it is below initial margin.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from perpref.outcome import Outcome
-from perpref.rule_registry import rule
+from perpref.rule_registry import formula, rule
 from perpref.rules.ledger import pay
 from perpref.state import TREASURY, VAULT, Exchange
 from perpref.units import PARTS, AccountId, ceil_div, clamp, floor_div
@@ -50,7 +50,7 @@ def charge_liquidated(
     return pay(exchange, account, VAULT, fee, "FEE-5")
 
 
-@rule("FEE-6")
+@formula("FEE-6")
 def insurance_fee_rate(
     shortage: int, notional: int, margin_rate: int, liquidator_fee: int, part: int, most: int
 ) -> int:
@@ -71,7 +71,7 @@ def insurance_fee_rate(
     return clamp(floor_div(max(left, 0) * part, PARTS), 0, most)
 
 
-@rule("FEE-7")
+@formula("FEE-7")
 def liquidator_fee(base: int, most: int, elapsed: int, grace: int, growth: int) -> int:
     """A liquidator's fee, as a rate: it grows with time from the start, once a grace is over.
 

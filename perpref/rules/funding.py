@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from perpref.outcome import Outcome
-from perpref.rule_registry import Phase, refusal, require, rule
+from perpref.rule_registry import Phase, formula, refusal, require, rule
 from perpref.rules.ledger import pay
 from perpref.rules.margin import position_of
-from perpref.state import VAULT, Exchange
+from perpref.rules.mark import require_trading
+from perpref.state import VAULT, Exchange, Rulebook
 from perpref.units import PARTS, AccountId, MarketId, ceil_div, clamp, floor_div, trunc_div
 
 RATE_OUT_OF_BOUNDS = refusal(
@@ -16,6 +17,12 @@ RATE_OUT_OF_BOUNDS = refusal(
     "funding_rate_out_of_bounds",
     Phase.VALIDATE,
     "The funding rate {value} is beyond the cap of {limit} parts per million",
+)
+PREMIUM_OUT_OF_BOUNDS = refusal(
+    "FUND-10",
+    "premium_out_of_bounds",
+    Phase.VALIDATE,
+    "The premium {value} is beyond {limit} parts per million",
 )
 
 
@@ -63,7 +70,7 @@ class FundingTerms:
     cap: int
 
 
-@rule("FUND-4")
+@formula("FUND-4")
 def premium(index: int, bid: int, ask: int) -> int:
     """How far the market is from its index, in parts per million of it, rounded towards zero.
 
@@ -74,7 +81,7 @@ def premium(index: int, bid: int, ask: int) -> int:
     return trunc_div((max(bid - index, 0) - max(index - ask, 0)) * PARTS, index)
 
 
-@rule("FUND-4")
+@formula("FUND-4")
 def impact_notional(margin: int, initial_rate: int) -> int:
     """The notional, in quanta and rounded down, that an amount of initial margin can open."""
     return floor_div(margin * PARTS, initial_rate)
@@ -96,7 +103,43 @@ def funding_rate(premium: int, terms: FundingTerms) -> int:
     return clamp(premium + drawn + terms.offset, -terms.cap, terms.cap)
 
 
-@rule("FUND-7")
+def terms_of(rulebook: Rulebook) -> FundingTerms:
+    """How the rulebook makes a rate of a premium."""
+    return FundingTerms(
+        rulebook.funding_interest,
+        rulebook.funding_damper,
+        rulebook.funding_offset,
+        rulebook.funding_cap,
+    )
+
+
+@rule("FUND-10")
+def sample_premium(exchange: Exchange, market: MarketId, premium: int) -> Outcome:
+    """Take a premium into the mean of this funding period. No cash moves."""
+    require_trading(exchange, market)
+    require(-PARTS <= premium <= PARTS, PREMIUM_OUT_OF_BOUNDS, premium, PARTS)
+    listed = exchange.markets[market]
+    sampled = evolve(listed, premiums=listed.premiums + premium, samples=listed.samples + 1)
+    return Outcome(evolve(exchange, markets=exchange.markets.put(market, sampled)))
+
+
+@rule("FUND-10")
+def close_period(exchange: Exchange, market: MarketId) -> Outcome:
+    """Forget the premiums of a period whose funding has been settled."""
+    listed = evolve(exchange.markets[market], premiums=0, samples=0)
+    return Outcome(evolve(exchange, markets=exchange.markets.put(market, listed)))
+
+
+@rule("FUND-10")
+def rate_of_period(exchange: Exchange, market: MarketId) -> int:
+    """The rate that the premiums of this period make under the rulebook, within its cap."""
+    listed, rulebook = exchange.markets[market], exchange.rulebook
+    expected = max(rulebook.funding_samples, 1)
+    average = average_premium(listed.premiums, listed.samples, expected)
+    return funding_rate(average, terms_of(rulebook))
+
+
+@formula("FUND-7")
 def margin_cap(factor: int, initial_rate: int, maintenance_rate: int) -> int:
     """The highest rate of a period: so many times what initial exceeds maintenance margin by.
 
@@ -106,7 +149,7 @@ def margin_cap(factor: int, initial_rate: int, maintenance_rate: int) -> int:
     return floor_div(factor * (initial_rate - maintenance_rate), PARTS)
 
 
-@rule("FUND-8")
+@formula("FUND-8")
 def index_step(price: int, rate: int, elapsed: int, period: int, scale: int = 1) -> int:
     """By how much the funding index moves in a part of a period, rounded towards zero.
 
@@ -119,7 +162,7 @@ def index_step(price: int, rate: int, elapsed: int, period: int, scale: int = 1)
     return trunc_div(price * rate * elapsed, period * scale)
 
 
-@rule("FUND-9")
+@formula("FUND-9")
 def funding_by_index(size: int, since: int, index: int) -> int:
     """What a position of `size` lots pays in quanta when it is touched: rounded up, as in FUND-2.
 

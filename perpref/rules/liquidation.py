@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from perpref.outcome import Outcome
-from perpref.rule_registry import Phase, refusal, require, rule
+from perpref.rule_registry import Phase, formula, refusal, require, rule
 from perpref.rules.book import (
     LOTS_OUT_OF_BOUNDS,
     MAKER_CANNOT_REDUCE,
@@ -231,7 +231,7 @@ Exact = tuple[int, int]
 """An exact number: a numerator and a positive denominator."""
 
 
-@rule("LIQ-9")
+@formula("LIQ-9")
 def due_price(size: int, rate: int, deduction: int, behind: int) -> Exact | None:
     """The mark, in ticks, at which what is behind a position is its maintenance margin, exact.
 
@@ -250,7 +250,7 @@ def due_price(size: int, rate: int, deduction: int, behind: int) -> Exact | None
     return (lacking, per_tick) if per_tick > 0 else (-lacking, -per_tick)
 
 
-@rule("LIQ-9")
+@formula("LIQ-9")
 def liquidation_price(exchange: Exchange, account: AccountId, market: MarketId) -> Exact | None:
     """The mark of a market at which an account would be due, all other marks as they are.
 
@@ -305,13 +305,13 @@ def fillable_price(
     return max(1, mark - sign(size) * given)
 
 
-@rule("LIQ-12")
+@formula("LIQ-12")
 def lots_above(size: int, most: int) -> int:
     """How many lots to close so that a position steps down to the largest size of a tier."""
     return max(abs(size) - most, 0)
 
 
-@rule("LIQ-12")
+@formula("LIQ-12")
 def lots_to_cover(
     shortage: int,
     price: int,
@@ -334,7 +334,7 @@ def lots_to_cover(
     return floor_div(shortage * PARTS * PARTS, price * freed) if freed > 0 else None
 
 
-@rule("LIQ-13")
+@formula("LIQ-13")
 def penalty(maintenance: int, share: int, fee: int) -> int:
     """What closing a share of all positions costs: a fee of the margin that it frees, rounded up.
 
@@ -344,7 +344,7 @@ def penalty(maintenance: int, share: int, fee: int) -> int:
     return ceil_div(maintenance * share * fee, PARTS * PARTS)
 
 
-@rule("LIQ-13")
+@formula("LIQ-13")
 def smallest_share(equity: int, maintenance: int, step: int, fee: int, target: int) -> int:
     """The smallest multiple of a step of all positions that makes an account safe, or all of it.
 
@@ -360,7 +360,7 @@ def smallest_share(equity: int, maintenance: int, step: int, fee: int, target: i
     return PARTS
 
 
-@rule("LIQ-14")
+@formula("LIQ-14")
 def offered_limit(mark: int, bankruptcy: int, step: int, steps: int) -> int:
     """The limit of an auction at one of its steps: it walks from the mark to the bankruptcy price.
 

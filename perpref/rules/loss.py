@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from perpref.outcome import Outcome
-from perpref.rule_registry import Phase, refusal, require, rule
+from perpref.rule_registry import Phase, formula, refusal, require, rule
 from perpref.rules.adl import require_opposite
 from perpref.rules.ledger import pay
 from perpref.rules.liquidation import require_due
@@ -78,7 +78,7 @@ def socialise(exchange: Exchange, debtor: AccountId, payer: AccountId, weights: 
 # When a loss is no longer the fund's, and other ways to share it.
 
 
-@rule("LOSS-6")
+@formula("LOSS-6")
 def is_drawn_down(fall: int, fund: int, begins: int, ends: int, active: bool) -> bool:
     """Whether a fund has fallen so far that winners are closed: it begins deep and ends shallow.
 
@@ -93,13 +93,13 @@ def is_drawn_down(fall: int, fund: int, begins: int, ends: int, active: bool) ->
     return fall * PARTS >= limit * fund
 
 
-@rule("LOSS-6")
+@formula("LOSS-6")
 def borne_by_winners(fall: int, fund: int, begins: int) -> int:
     """The part of a fall that winners bear: what is beyond the limit, in quanta, rounded up."""
     return max(fall - floor_div(fund * begins, PARTS), 0)
 
 
-@rule("LOSS-6")
+@formula("LOSS-6")
 def fund_floor(reference: int, part: int, least: int) -> int:
     """The balance, in quanta, below which winners are closed: a part below a reference, or more.
 
@@ -109,13 +109,13 @@ def fund_floor(reference: int, part: int, least: int) -> int:
     return reference - max(floor_div(reference * part, PARTS), least)
 
 
-@rule("LOSS-6")
+@formula("LOSS-6")
 def is_exhausted(fund: int) -> bool:
     """Whether a fund has nothing left."""
     return fund <= 0
 
 
-@rule("LOSS-6")
+@formula("LOSS-6")
 def exceeds_pool(profit: int, pool: int, factor: int) -> bool:
     """Whether a side's profit is more than a part of the pool that pays it: strictly more.
 
@@ -125,7 +125,7 @@ def exceeds_pool(profit: int, pool: int, factor: int) -> bool:
     return profit * PARTS > factor * pool
 
 
-@rule("LOSS-7")
+@formula("LOSS-7")
 def charge_per_lot(loss: int, lots: int) -> int:
     """What each lot of both sides pays, in quanta and rounded up, so that a loss is covered.
 
@@ -136,7 +136,7 @@ def charge_per_lot(loss: int, lots: int) -> int:
     return ceil_div(loss, lots)
 
 
-@rule("LOSS-8")
+@formula("LOSS-8")
 def paid_out(amount: int, pot: int, lack: int) -> int:
     """What a withdrawal gets while a pot lacks cash: the part that the pot can pay to everybody.
 
@@ -146,7 +146,7 @@ def paid_out(amount: int, pot: int, lack: int) -> int:
     return floor_div(amount * pot, pot + lack)
 
 
-@rule("LOSS-9")
+@formula("LOSS-9")
 def paid_gain(gain: int, backed: int, gains: int) -> int:
     """What a profit pays when not all profits are backed: the same part of each, rounded down.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from perpref.rule_registry import rule
+from perpref.rule_registry import formula, rule
 from perpref.state import FLAT, Exchange, Market, Position, Tier
 from perpref.units import PARTS, AccountId, MarketId, ceil_div, clamp, floor_div
 
@@ -81,7 +81,7 @@ def initial_margin(position: Position, market: Market) -> int:
     return ceil_div(tiered(notional(position, market), rate, initial_rates(market.tiers)), PARTS)
 
 
-@rule("MRG-8")
+@formula("MRG-8")
 def exposed(size: int, buys: int, sells: int) -> int:
     """The largest size, in lots, that a position and its orders could become, on either side."""
     return max(abs(size), size + buys, sells - size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from perpref.outcome import Marked, Outcome
-from perpref.rule_registry import Phase, refusal, require, rule
+from perpref.rule_registry import Phase, formula, refusal, require, rule
 from perpref.state import Exchange
 from perpref.units import MAX_PRICE, PARTS, MarketId, clamp, floor_div, trunc_div
 
@@ -50,7 +50,7 @@ def set_mark(exchange: Exchange, market: MarketId, price: int) -> Outcome:
     )
 
 
-@rule("MARK-2")
+@formula("MARK-2")
 def clamped(price: int, index: int, band: int) -> int:
     """A price brought within a band around the index, in ticks.
 
@@ -62,13 +62,13 @@ def clamped(price: int, index: int, band: int) -> int:
     return clamp(price, max(1, index - distance), index + distance)
 
 
-@rule("MARK-3")
+@formula("MARK-3")
 def median(first: int, second: int, third: int) -> int:
     """The one of three prices that is neither above nor below both others, in ticks."""
     return max(min(first, second), min(max(first, second), third))
 
 
-@rule("MARK-4")
+@formula("MARK-4")
 def averaged(average: int, sample: int, weight: int) -> int:
     """A moving average of the basis, in ticks, one sample later; it never jumps past a sample.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from perpref.outcome import Outcome
-from perpref.rule_registry import Phase, refusal, require, rule
+from perpref.rule_registry import Phase, formula, refusal, require, rule
 from perpref.rules.ledger import fill
 from perpref.rules.liquidation import bankruptcy_price, require_due
 from perpref.rules.margin import health, position_of
@@ -112,7 +112,7 @@ def fund_delta(value: int, bankruptcy_value: int, rate: int) -> int:
     return min(better, floor_div(abs(value) * rate, PARTS)) if better > 0 else better
 
 
-@rule("VLT-9")
+@formula("VLT-9")
 def liquidator_price(mark: int, size: int, fee: int) -> int:
     """The price, in ticks, at which an outside liquidator takes a position: the mark less a fee.
 
@@ -121,7 +121,7 @@ def liquidator_price(mark: int, size: int, fee: int) -> int:
     return max(1, mark - sign(size) * floor_div(mark * fee, PARTS))
 
 
-@rule("VLT-10")
+@formula("VLT-10")
 def assignment_window(mark: int, size: int, least: int, most: int) -> tuple[int, int]:
     """The lowest and the highest price at which a volunteer is assigned a position, in ticks.
 
