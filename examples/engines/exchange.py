@@ -1211,14 +1211,16 @@ class Engine:
         markets = {}
         for key, market in exchange.markets.items():
             orders = [show_order(order) for _, order in sorted(market.orders.items())]
-            markets[str(key)] = {
+            shown = {
                 "mark": str(market.mark),
                 "previous_mark": str(market.previous_mark),
                 "orders": orders,
-                "settling": market.settling,
-                "premiums": str(market.premiums),
-                "samples": str(market.samples),
             }
+            if market.settling:
+                shown["settling"] = True
+            if market.samples:
+                shown |= {"premiums": str(market.premiums), "samples": str(market.samples)}
+            markets[str(key)] = shown
         state = {
             "custody": str(exchange.custody),
             "accounts": accounts,

@@ -17,7 +17,7 @@ from attrs import frozen
 from perpref import machine
 from perpref.checker.titles import TITLES
 from perpref.outcome import Filled, Outcome, Paid, Refused
-from perpref.rule_registry import Refusal, functions, refusals
+from perpref.rule_registry import Refusal, formulas, functions, refusals
 from perpref.rules.margin import position_of
 from perpref.state import VAULT, Exchange, Stage
 from perpref.units import sign
@@ -188,7 +188,8 @@ class Reach:
     def rows(self) -> list[Row]:
         """One row per rule, in the order of chapters."""
         carriers = functions()
-        declared = list(carriers) + [code.rule for code in refusals().values()]
+        codes = [code.rule for code in refusals().values()]
+        declared = [rule_id for rule_id in (*carriers, *codes) if rule_id not in formulas()]
         return [
             Row(
                 rule_id,
@@ -239,7 +240,7 @@ _REFUSAL: CodeType = Refusal.__init__.__code__
 
 CHAPTERS = (
     *("UNIT", "LED", "POS", "MRG", "MARK", "FEE"),
-    *("BOOK", "FUND", "LIQ", "VLT", "ADL", "LOSS"),
+    *("BOOK", "FUND", "LIQ", "VLT", "ADL", "LOSS", "SET"),
 )
 """In reading order."""
 
