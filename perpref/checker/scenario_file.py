@@ -30,6 +30,9 @@ the end of the file, as `[expect]`, after the last step. A story of something th
     cannot = ["what the rules have no words for"]           # may be left out
     mends = "incident-hyperliquid-jelly"                    # the story that this one is told beside
     sources = ["where the numbers are from"]
+
+and may say of laws (`perpref.checker.scenario_laws`) which it expects to hold, `held = ["pot"]`,
+and which not, `broke = ["bystanders"]`.
 """
 
 from __future__ import annotations

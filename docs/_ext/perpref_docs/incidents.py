@@ -116,10 +116,10 @@ def picture(told: Play) -> str:
     rows = fates(told)
     height = TOP + ROW * len(rows) + 6
     words = escape(_in_words(reached, rows), quote=True)
+    size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}"'
     return "\n".join(
         [
-            f'<svg role="img" aria-label="{words}" class="incident" xmlns='
-            f'"http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}">',
+            f'<svg role="img" aria-label="{words}" class="incident" {size}>',
             *_stages(told.start.rulebook.waterfall, reached),
             *_bars(rows),
             "</svg>",
@@ -140,9 +140,7 @@ def _stages(waterfall: Sequence[Stage], reached: Sequence[Stage]) -> Iterator[st
         kind = "acted" if stage in reached else "idle" if stage in waterfall else "absent"
         if at:
             middle = 4 + STAGE_HEIGHT // 2
-            yield (
-                f'<path class="incident-line" d="M{left - 36} {middle} h30 m-6 -4 l6 4 l-6 4"/>'
-            )
+            yield (f'<path class="incident-line" d="M{left - 36} {middle} h30 m-6 -4 l6 4 l-6 4"/>')
         yield (
             f'<rect class="incident-{kind}" x="{left + 1}" y="4" rx="4" '
             f'width="{STAGE_WIDTH - 2}" height="{STAGE_HEIGHT}"/>'
@@ -160,9 +158,7 @@ def _bars(rows: Sequence[Fate]) -> Iterator[str]:
     middle = first + (WIDTH - first) // 2
     room = (WIDTH - first) // 2 - 4
     most = max((abs(row.gain) for row in rows), default=0)
-    yield (
-        f'<path class="incident-line" d="M{middle} {TOP - 8} V{TOP + ROW * len(rows)}"/>'
-    )
+    yield (f'<path class="incident-line" d="M{middle} {TOP - 8} V{TOP + ROW * len(rows)}"/>')
     for at, row in enumerate(rows):
         top = TOP + ROW * at
         length = abs(row.gain) * room // most if most else 0
@@ -192,7 +188,13 @@ class IncidentsDirective(SphinxDirective):
             self.env.note_dependency(str(path))
         found = stories()
         heads = ["", "What happened", "Stages that acted", "Laws that did not hold"]
-        made: list[nodes.Node] = [table(heads, _overview(found), "incidents")]
+        laws: list[Sequence[Cell]] = [
+            [[nodes.literal("", law.value)], [nodes.Text(SENTENCES[law])]] for law in Law
+        ]
+        made: list[nodes.Node] = [
+            table(["Law", "What it says when it holds"], laws, "laws"),
+            table(heads, _overview(found), "incidents"),
+        ]
         for number, told in found.items():
             made.append(_section(number, told))
         return made
@@ -281,10 +283,10 @@ def _facts(story: Story) -> nodes.Node:
         ("Liquidated", [nodes.Text(victims or "nobody")]),
         ("Refused", _listed(codes)),
         ("Who paid", [nodes.Text(_paid(told))]),
-        ("Held", _sentences([law for law, kept in held.items() if kept])),
-        ("Did not hold", _sentences([law for law, kept in held.items() if not kept])),
+        ("Held", _listed(_named(held, True))),
+        ("Did not hold", _listed(_named(held, False))),
     ]
-    rows = [[[nodes.Text(label)], said] for label, said in facts]
+    rows: list[Sequence[Cell]] = [[[nodes.Text(label)], said] for label, said in facts]
     return table(["", ""], rows, "incident-facts")
 
 
@@ -292,11 +294,8 @@ def _paid(told: Play) -> str:
     return who_paid(told).removeprefix("Who paid: ")
 
 
-def _sentences(laws: Sequence[Law]) -> list[nodes.Node]:
-    made: list[nodes.Node] = []
-    for law in laws:
-        made += [nodes.literal("", law.value), nodes.Text(f": {SENTENCES[law]} ")]
-    return made or [nodes.Text("–")]
+def _named(held: dict[Law, bool], which: bool) -> list[nodes.Node]:
+    return [nodes.literal("", law.value) for law, kept in held.items() if kept is which]
 
 
 def _bullets(items: Sequence[Sequence[nodes.Node]]) -> nodes.bullet_list:
