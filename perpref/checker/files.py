@@ -319,6 +319,7 @@ def find(kind: str, name: str, near: Path | None = None) -> Path:
         return (near or Path()) / name
     known = shipped(kind)
     if name not in known:
-        allowed = f"{guess(name, known)}; or the path of a file"
+        allowed = guess(name, known)
+        allowed += " or the path of a file" if allowed.endswith("?") else "; or the path of a file"
         raise bad_input(name or '""', "", f"no such {kind.removesuffix('s')}", "", allowed)
     return known[name]

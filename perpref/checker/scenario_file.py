@@ -20,7 +20,19 @@
     expect.position.BTC = { ann = 1, ben = -1 }
 
 A step is one kind of command, once or several times; `expect` holds after the last of them, and at
-the end of the file, as `[expect]`, after the last step.
+the end of the file, as `[expect]`, after the last step. A story of something that happened says so:
+
+    [incident]
+    id = "S3"
+    venue = "Hyperliquid"
+    when = "26 March 2025"
+    scale = "a quantum is a dollar"
+    cannot = ["what the rules have no words for"]           # may be left out
+    mends = "incident-hyperliquid-jelly"                    # the story that this one is told beside
+    sources = ["where the numbers are from"]
+
+and may say of laws (`perpref.checker.scenario_laws`) which it expects to hold, `held = ["pot"]`,
+and which not, `broke = ["bystanders"]`.
 """
 
 from __future__ import annotations
@@ -42,6 +54,7 @@ from perpref.checker.files import (
     shipped,
 )
 from perpref.checker.rulebook_file import Venue, load_venue, overridden
+from perpref.checker.scenario_laws import Law
 from perpref.machine import Command
 from perpref.rule_registry import functions, refusals
 from perpref.state import TREASURY, VAULT, Kind, Side, Stage
@@ -63,6 +76,9 @@ NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,15}\Z")
 SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 KINDS = {kind.value: kind for kind in Kind}
 STAGES = {stage.value: stage for stage in Stage}
+LAWS = {law.value: law for law in Law}
+
+INCIDENT = re.compile(r"S[1-9][0-9]?\Z")
 
 MAX_EXPECTED = 10**30
 """The largest sum that can be expected: that of many deposits."""
@@ -138,6 +154,14 @@ class FilledInAll:
     rule: str
 
 
+@frozen
+class LawHeld:
+    """A law held at every command, or it did not."""
+
+    law: Law
+    held: bool
+
+
 What = (
     RefusedWith
     | StagesReached
@@ -148,6 +172,7 @@ What = (
     | CustodyIs
     | PaidInAll
     | FilledInAll
+    | LawHeld
 )
 
 
@@ -172,6 +197,19 @@ class Step:
 
 
 @frozen
+class Incident:
+    """What happened at a venue, of which a story shows the mechanism."""
+
+    id: str
+    venue: str
+    when: str
+    scale: str
+    cannot: tuple[str, ...]
+    sources: tuple[str, ...]
+    mends: str | None = None
+
+
+@frozen
 class Scenario:
     """A story that can be carried out."""
 
@@ -185,6 +223,7 @@ class Scenario:
     about: Mapping[AccountId, str]
     steps: tuple[Step, ...]
     claims: tuple[Claim, ...]
+    incident: Incident | None = None
 
     def who(self, account: AccountId) -> str:
         """An account by its name."""
@@ -225,9 +264,12 @@ class _Reading:
 
     def scenario(self) -> Scenario:
         root = self.document.root
-        root.allow("title", "prose", "rulebook", "override", "market", "accounts", "step", "expect")
+        root.allow(
+            *("title", "prose", "incident", "rulebook", "override", "market", "accounts"),
+            *("step", "expect"),
+        )
         title = root.need("title").text()
-        prose = root.get("prose")
+        prose, incident = root.get("prose"), root.get("incident")
         venue, changes = self._venue(root)
         self.markets = venue.markets
         self._accounts(root.need("accounts", "a table [accounts] of names, each with a word on it"))
@@ -251,6 +293,7 @@ class _Reading:
             about=self.about,
             steps=steps,
             claims=tuple(self._claims(at_end)) if at_end is not None else (),
+            incident=_incident(incident) if incident is not None else None,
         )
 
     def _venue(self, root: Value) -> tuple[Venue, tuple[str, ...]]:
@@ -471,6 +514,14 @@ class _Reading:
                 ),
             )
 
+    def _held(self, value: Value) -> Iterator[tuple[Value, What]]:
+        for item in value.items():
+            yield item, LawHeld(item.one_of(LAWS, "a law"), True)
+
+    def _broke(self, value: Value) -> Iterator[tuple[Value, What]]:
+        for item in value.items():
+            yield item, LawHeld(item.one_of(LAWS, "a law"), False)
+
     def _named_account(self, entry: Value) -> AccountId:
         """The account that a key names."""
         if entry.name not in self.accounts:
@@ -504,8 +555,34 @@ CLAIMS: Mapping[str, Callable[[_Reading, Value], Iterator[tuple[Value, What]]]] 
     "custody": _Reading._custody,
     "paid": _Reading._paid,
     "filled": _Reading._filled,
+    "held": _Reading._held,
+    "broke": _Reading._broke,
 }
 """What can be expected, besides `refused` of a single command."""
+
+
+def _incident(value: Value) -> Incident:
+    value.allow("id", "venue", "when", "scale", "cannot", "sources", "mends")
+    named = value.need("id")
+    if not INCIDENT.match(named.text()):
+        raise named.bad("not the number of an incident", "S and a number from 1 to 99")
+    cannot, mends = value.get("cannot"), value.get("mends")
+    sources = value.need("sources", "a list of where the numbers are from")
+    if sources.raw == []:
+        raise sources.bad("no source", "a list of where the numbers are from", shown=False)
+    return Incident(
+        id=named.text(),
+        venue=value.need("venue").text(),
+        when=value.need("when").text(),
+        scale=value.need("scale").text(),
+        cannot=tuple(item.text() for item in cannot.items()) if cannot is not None else (),
+        sources=tuple(item.text() for item in sources.items()),
+        mends=_told_beside(mends) if mends is not None else None,
+    )
+
+
+def _told_beside(value: Value) -> str:
+    return value.one_of({name: name for name in shipped("scenarios")}, "a scenario")
 
 
 def _amount(value: Value) -> int:

@@ -16,6 +16,7 @@ from perpref.checker.scenario_file import (
     CustodyIs,
     EquityIs,
     FilledInAll,
+    LawHeld,
     LiquidatedAre,
     PaidInAll,
     PositionIs,
@@ -24,6 +25,7 @@ from perpref.checker.scenario_file import (
     StagesReached,
     Step,
 )
+from perpref.checker.scenario_laws import Change, Law, held
 from perpref.machine import Command
 from perpref.outcome import Event, Filled, Outcome, Paid, Refused
 from perpref.rules import adl, liquidation, loss, vault
@@ -185,6 +187,11 @@ def liquidated_in(played: Iterable[Played]) -> tuple[AccountId, ...]:
     return tuple(dict.fromkeys(victims))
 
 
+def laws_of(played: Iterable[Played]) -> dict[Law, bool]:
+    """Of each law, whether it held at every one of these commands."""
+    return held(Change(one.before, one.after, one.events) for one in played)
+
+
 # What was not as expected.
 
 
@@ -225,6 +232,9 @@ def _both(scenario: Scenario, claim: Claim, played: Sequence[Played]) -> tuple[s
         case FilledInAll(buyer, seller, market, lots, price, rule):
             found = _filled(played, buyer, seller, market, price, rule)
             return f"{lots:,} lots", f"{found:,} lots"
+        case LawHeld(law, kept):
+            words = {True: f"that {law.value} held", False: f"that {law.value} was broken"}
+            return words[kept], words[laws_of(played)[law]]
 
 
 def _paid(played: Sequence[Played], payer: AccountId, payee: AccountId, rule: str) -> int:

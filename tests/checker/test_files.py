@@ -76,7 +76,7 @@ SHORTHAND = {
     "<waterfall>": "some of book, vault, deleverage, residual, in this order, residual last",
     "<stages>": "one of book, vault, deleverage, residual",
     "<accounts>": "one of vault, treasury, ann, ben",
-    "<top>": "one of title, prose, rulebook, override, market, accounts, step, expect",
+    "<top>": "one of title, prose, incident, rulebook, override, market, accounts, step, expect",
 }
 """Parts of messages that come often."""
 
@@ -260,7 +260,7 @@ WRONG_SCENARIOS = [
         'refused = "not_due"',
         (
             "19: expect.refused: unknown key; one of stages, liquidated, equity, collateral, "
-            "position, custody, paid, filled"
+            "position, custody, paid, filled, held, broke"
         ),
     ),
     (
