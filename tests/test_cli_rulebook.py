@@ -9,7 +9,9 @@ from click.testing import CliRunner, Result
 
 from perpref.checker.files import shipped
 from perpref.checker.rulebook_card import (
+    FORMULA_TERMS,
     IN_WORDS,
+    MARKET_POLICY_TERMS,
     MARKET_TERMS,
     STAGES,
     TERMS,
@@ -17,10 +19,18 @@ from perpref.checker.rulebook_card import (
     compare,
     percent,
 )
-from perpref.checker.rulebook_file import CHAPTERS, MARKET, POLICIES, RULES, load_venue
+from perpref.checker.rulebook_file import (
+    CHAPTERS,
+    FORMULAS,
+    MARKET,
+    MARKET_POLICIES,
+    POLICIES,
+    RULES,
+    load_venue,
+)
 from perpref.cli_rulebook import rulebook
 from perpref.rule_registry import functions, refusals
-from perpref.state import Chooser, ForcedPrice, Ranking, Stage
+from perpref.state import Chooser, ForcedPrice, LiquidationLimit, Ranking, Stage
 
 TEXTBOOK = Path(__file__).parents[1] / "spec" / "rulebooks" / "textbook.toml"
 
@@ -50,12 +60,15 @@ def changed(tmp_path: Path, *changes: tuple[str, str], more: str = "") -> str:
 def test_every_choice_is_on_the_card_and_has_words() -> None:
     assert {term.key for term in TERMS} == {*RULES, *POLICIES}
     assert {term.key for term in MARKET_TERMS} == set(MARKET)
-    assert set(IN_WORDS) == {*Ranking, *ForcedPrice, *Chooser}
+    assert {term.key for term in MARKET_POLICY_TERMS} == set(MARKET_POLICIES)
+    assert {term.key for term in FORMULA_TERMS} == set(FORMULAS)
+    assert set(IN_WORDS) == {*Ranking, *ForcedPrice, *LiquidationLimit, *Chooser}
     assert set(STAGES) == set(Stage)
     known = set(functions())
     known |= {code.rule for code in refusals().values()}
-    assert {term.rule for term in (*TERMS, *MARKET_TERMS)} <= known
-    assert {term.chapter for term in (*TERMS, *MARKET_TERMS)} <= set(CHAPTERS)
+    terms = (*TERMS, *MARKET_TERMS, *MARKET_POLICY_TERMS, *FORMULA_TERMS)
+    assert {term.rule for term in terms} <= known
+    assert {term.chapter for term in terms} <= set(CHAPTERS)
 
 
 @pytest.mark.parametrize(

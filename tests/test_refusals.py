@@ -13,6 +13,7 @@ from perpref.machine import (
     Command,
     Deposit,
     Place,
+    SamplePremium,
     SetMark,
     SettleFunding,
     Transfer,
@@ -21,9 +22,9 @@ from perpref.machine import (
 )
 from perpref.outcome import Outcome, Refused
 from perpref.rule_registry import Refusal, functions, refusals
-from perpref.rules import adl, book, liquidation, loss, vault
-from perpref.state import VAULT, Exchange, Kind, Side
-from perpref.units import MAX_CASH, AccountId, MarketId, OrderId
+from perpref.rules import adl, book, ledger, liquidation, loss, settlement, vault
+from perpref.state import VAULT, Exchange, Kind, LiquidationLimit, Side
+from perpref.units import MAX_CASH, PARTS, AccountId, MarketId, OrderId
 from tests.exchanges import (
     ANN,
     BOB,
@@ -50,6 +51,21 @@ def bid(order: int, lots: int, price: int, kind: Kind = Kind.LIMIT, only: bool =
     return Place(OrderId(order), ANN, GOLD, Side.BUY, kind, lots, price, only)
 
 
+ENDED = evolve(PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD], settling=True)))
+LENIENT = evolve(
+    exchange(
+        {VAULT: holds(29), ANN: holds(10, (10, 1_000)), BOB: holds(500, (-10, -1_000))},
+        market(100, buys(1, BOB, 10, 96)),
+    ),
+    rulebook=evolve(
+        rules(),
+        liquidation_limit=LiquidationLimit.FILLABLE,
+        liquidation_adjustment=PARTS,
+        liquidation_spread=PARTS,
+    ),
+)
+"""The limit of Ann's order is worse than her bankruptcy price, and the vault has little."""
+
 BY_COMMAND: dict[str, tuple[Exchange, Command]] = {
     "amount_out_of_bounds": (PLAIN, Deposit(ANN, MAX_CASH + 1)),
     "id_out_of_bounds": (PLAIN, Transfer(ANN, AccountId(-1), 1)),
@@ -69,6 +85,8 @@ BY_COMMAND: dict[str, tuple[Exchange, Command]] = {
     "unknown_order": (PLAIN, Cancel(ANN, GOLD, OrderId(3))),
     "not_your_order": (PLAIN, Cancel(ANN, GOLD, OrderId(1))),
     "funding_rate_out_of_bounds": (PLAIN, SettleFunding(GOLD, -11)),
+    "premium_out_of_bounds": (PLAIN, SamplePremium(GOLD, PARTS + 1)),
+    "settling": (ENDED, SetMark(GOLD, 101)),
 }
 
 LOSER = exchange(
@@ -110,6 +128,11 @@ def capped(cap: int, boundary: int = 0, safe: int = 1_000) -> Exchange:
     )
 
 
+def charged(before: Exchange, quanta: int) -> Outcome:
+    """What a charge on every lot would lead to, if there were a lot."""
+    return ledger.pay(before, BOB, ANN, quanta, "LOSS-7")
+
+
 BY_ACTION: dict[str, Provocation] = {
     "price_not_agreed": Provocation(
         PLAIN, lambda x: book.match(x, GOLD, buys(3, ANN, 1, 100), sells(1, BOB, 5, 100), 101)
@@ -121,6 +144,25 @@ BY_ACTION: dict[str, Provocation] = {
     "not_due": Provocation(LOSER, lambda x: adl.deleverage(x, VAULT, ANN, GOLD, 1)),
     "no_position": Provocation(LOSER, lambda x: vault.take_over(x, ANN, OIL, 1)),
     "vault_is_liquidated": Provocation(LOSER, lambda x: vault.take_over(x, VAULT, GOLD, 1)),
+    "vault_waits": Provocation(
+        evolve(
+            exchange(
+                {VAULT: holds(999), ANN: holds(40, (10, 1_000)), BOB: holds(9, (-10, -1_000))}
+            ),
+            rulebook=evolve(rules(), vault_trigger=1),
+        ),
+        lambda x: vault.take_over(x, ANN, GOLD, 1),
+    ),
+    "fund_cannot_pay": Provocation(
+        LENIENT,
+        lambda x: liquidation.liquidate(x, ANN, GOLD, LENIENT.markets[GOLD].orders[OrderId(1)]),
+    ),
+    "not_settling": Provocation(LOSER, lambda x: settlement.settle(x, ANN, BOB, GOLD, 1)),
+    "insolvent": Provocation(
+        evolve(LOSER, markets=LOSER.markets.put(GOLD, evolve(LOSER.markets[GOLD], settling=True))),
+        lambda x: settlement.settle(x, ANN, BOB, GOLD, 1),
+    ),
+    "nobody_to_charge": Provocation(LOSER, lambda x: charged(x, loss.charge_per_lot(1, 0))),
     "over_cap": Provocation(capped(9), lambda x: vault.take_over(x, ANN, GOLD, 10)),
     "vault_under_margin": Provocation(
         capped(10, safe=129), lambda x: vault.take_over(x, ANN, GOLD, 10)

@@ -8,8 +8,16 @@ from typing import Any
 
 from attrs import frozen
 
-from perpref.checker.rulebook_file import CHAPTERS, MARKET, POLICIES, RULES, Beyond, Source, Venue
-from perpref.state import Chooser, ForcedPrice, Ranking, Stage
+from perpref.checker.rulebook_file import (
+    CHAPTERS,
+    FORMULAS,
+    MARKET,
+    RULES,
+    Beyond,
+    Source,
+    Venue,
+)
+from perpref.state import Chooser, ForcedPrice, LiquidationLimit, Ranking, Stage, Tier
 from perpref.units import PARTS
 
 STAGES = {
@@ -29,6 +37,8 @@ IN_WORDS: Mapping[Enum, str] = {
     ForcedPrice.MARK: "the mark",
     ForcedPrice.PREVIOUS_MARK: "the mark before the last one",
     ForcedPrice.BANKRUPTCY_UNLESS_FAR: "the bankruptcy price, or the mark when they are far apart",
+    LiquidationLimit.BANKRUPTCY: "the bankruptcy price",
+    LiquidationLimit.FILLABLE: "a price that walks away from the mark; the vault pays the rest",
     Chooser.RULEBOOK: "the rules",
     Chooser.ENGINE: "the engine, which reports it",
 }
@@ -45,13 +55,24 @@ class Term:
 
 
 TERMS = (
+    Term("withdraw_profit", "unrealised profit may leave", "LED-6", "ledger"),
     Term("maker_fee", "fee of the maker", "FEE-2", "fee"),
     Term("taker_fee", "fee of the taker", "FEE-3", "fee"),
     Term("liquidation_fee", "liquidation fee, out of what the book gave", "FEE-4", "fee"),
     Term("price", "price of a fill within both limits chosen by", "BOOK-3", "book"),
     Term("funding_cap", "cap of the funding rate", "FUND-1", "funding"),
+    Term("funding_interest", "funding: what the rate is drawn to", "FUND-6", "funding"),
+    Term("funding_damper", "funding: by how much at most", "FUND-6", "funding"),
+    Term("funding_offset", "funding: what is added", "FUND-6", "funding"),
+    Term("funding_samples", "funding: premiums expected in a period", "FUND-5", "funding"),
     Term("waterfall", "stages of a liquidation", "LIQ-7", "liquidation"),
+    Term("liquidation_share", "first order: of a large position", "LIQ-10", "liquidation"),
+    Term("liquidation_whole", "closed at once up to, in quanta", "LIQ-10", "liquidation"),
+    Term("liquidation_limit", "limit of the order", "LIQ-11", "liquidation"),
+    Term("liquidation_adjustment", "how fast the limit walks", "LIQ-11", "liquidation"),
+    Term("liquidation_spread", "how far, of the margin", "LIQ-11", "liquidation"),
     Term("vault_boundary", "equity that the vault keeps, in quanta", "VLT-4", "vault"),
+    Term("vault_trigger", "vault: steps in below, of the margin", "VLT-7", "vault"),
     Term("deleverage_ranking", "ADL: who is first", "ADL-2", "adl"),
     Term("counterparty", "ADL: the next counterparty chosen by", "ADL-5", "adl"),
     Term("deleverage_price", "ADL: closed at", "ADL-3", "adl"),
@@ -67,13 +88,50 @@ MARKET_TERMS = (
     Term("vault_cap", "lots that the vault holds at most", "VLT-2", "vault"),
     Term("mark", "opening mark, in ticks", "MARK-1", "mark"),
 )
-"""Every term of a market."""
+"""Every term that a market needs."""
 
-PARTS_OF = {"funding_cap", "deleverage_gap"} | {
-    key for key in (*RULES, *POLICIES, *MARKET) if key.endswith(("_fee", "_rate"))
+MARKET_POLICY_TERMS = (
+    Term("tiers", "higher rates above, in quanta", "MRG-6", "margin"),
+    Term("scaled_from", "initial margin grows from, in quanta", "MRG-7", "margin"),
+    Term("scaled_to", "up to, in quanta", "MRG-7", "margin"),
+)
+"""Every term of a market that may be left out; shown where it is not."""
+
+FORMULA_TERMS = (
+    Term("impact_margin", "margin of the impact notional, in quanta", "FUND-4", "funding"),
+    Term("funding_cap_factor", "cap, times what initial exceeds", "FUND-7", "funding"),
+    Term("funding_period", "period of a rate, in seconds", "FUND-8", "funding"),
+    Term("funding_spread_part", "spread at most one part of", "FUND-6", "funding"),
+    Term("price_figures", "significant figures of a price", "BOOK-12", "book"),
+    Term("price_decimals", "decimals of a price and a size", "BOOK-12", "book"),
+    Term("liquidation_buffer", "closed until margin and", "LIQ-12", "liquidation"),
+    Term("share_step", "share of all positions, in steps of", "LIQ-13", "liquidation"),
+    Term("share_fee", "penalty, of the margin that is freed", "LIQ-13", "liquidation"),
+    Term("share_target", "margin below this part of equity", "LIQ-13", "liquidation"),
+    Term("small_shortage", "liquidated at once below, in quanta", "LIQ-10", "liquidation"),
+    Term("insurance_fee_part", "the insurer's part of what is left", "FEE-6", "fee"),
+    Term("liquidator_grace", "grace of a liquidator, in slots", "FEE-7", "fee"),
+    Term("liquidator_fee_growth", "growth of its fee in a slot", "FEE-7", "fee"),
+    Term("drawdown_begins", "winners closed from a fall of", "LOSS-6", "loss"),
+    Term("drawdown_ends", "until a fall of less than", "LOSS-6", "loss"),
+    Term("fund_fall", "or when the fund falls by", "LOSS-6", "loss"),
+    Term("fund_fall_least", "but at least by, in quanta", "LOSS-6", "loss"),
+)
+"""Every number of a venue's own formulas; shown where a venue has it."""
+
+PARTS_OF = {
+    *("funding_cap", "deleverage_gap", "vault_trigger", "liquidation_share"),
+    *("liquidation_adjustment", "liquidation_spread", "liquidation_buffer"),
+    *("funding_interest", "funding_damper", "funding_offset", "funding_cap_factor"),
+    *("share_step", "share_target", "insurance_fee_part", "liquidator_fee_growth"),
+    *("drawdown_begins", "drawdown_ends", "fund_fall"),
+    *(key for key in (*RULES, *MARKET, *FORMULAS) if key.endswith(("_fee", "_rate"))),
 }
 """Keys whose values are parts per million."""
 
+
+CHOSEN = "chosen"
+"""The status of a value that is ours because the rulebook is not a venue's."""
 
 UNPUBLISHED = "unpublished"
 """The status of a value that is ours because the venue's is not known."""
@@ -91,14 +149,31 @@ class Line:
 def card(venue: Venue) -> Iterator[tuple[str, list[Line]]]:
     """The lines of a venue by heading: the rulebook, then each market."""
     yield "the venue", [_line(venue, term, venue.rulebook, "") for term in TERMS]
+    if venue.formulas:
+        yield (
+            "formulas of its own",
+            [
+                Line(
+                    term,
+                    in_words(term.key, venue.formulas[term.key]),
+                    venue.sources[f"formula.{term.key}"],
+                )
+                for term in FORMULA_TERMS
+                if term.key in venue.formulas
+            ],
+        )
     for name, market in venue.markets.items():
         prefix = f"market.{name}."
         terms = venue.terms[market]
-        yield f"market {name}", [_line(venue, term, terms, prefix) for term in MARKET_TERMS]
+        given = [term for term in MARKET_POLICY_TERMS if prefix + term.key in venue.sources]
+        shown = [*MARKET_TERMS, *given]
+        yield f"market {name}", [_line(venue, term, terms, prefix) for term in shown]
 
 
 def _line(venue: Venue, term: Term, holder: object, prefix: str) -> Line:
-    unsaid = Source("not stated in the file: the textbook's choice stands", "chosen")
+    ours = all(source.status == CHOSEN for source in venue.sources.values())
+    says = "not stated in the file: the textbook's choice stands"
+    unsaid = Source(says, CHOSEN if ours else UNPUBLISHED)
     source = venue.sources.get(prefix + term.key, unsaid)
     return Line(term, in_words(term.key, getattr(holder, term.key)), source)
 
@@ -108,10 +183,15 @@ def in_words(key: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
-        return ", ".join(stage.value for stage in value)
+        return ", ".join(part.value if isinstance(part, Stage) else _tier(part) for part in value)
     if isinstance(value, Enum):
         return IN_WORDS[value]
     return percent(value) if key in PARTS_OF else f"{value:,}"
+
+
+def _tier(tier: Tier) -> str:
+    rates = f"{percent(tier.initial_rate)} and {percent(tier.maintenance_rate)}"
+    return f"{tier.above:,}: {rates}"
 
 
 def percent(parts: int) -> str:

@@ -27,11 +27,13 @@ from perpref.state import (
     VAULT,
     ForcedPrice,
     Kind,
+    LiquidationLimit,
     Position,
     Ranking,
     Rulebook,
     Side,
     Stage,
+    Tier,
 )
 from perpref.units import MAX_CASH, MAX_ID, MAX_LOTS, MAX_PRICE, AccountId, MarketId, OrderId
 
@@ -177,6 +179,10 @@ class Story:
 
     def fund_by_premium(self, market: MarketId = GOLD, code: str = "") -> None:
         self.do(machine.SettlePremium(market), code)
+
+    def trade_refused(self, account: AccountId, code: str) -> None:
+        """An order that its market no longer takes."""
+        self.buys(account, 1, code=code)
 
     def settle(self, market: MarketId = GOLD, code: str = "") -> None:
         self.do(machine.SettleMarket(market), code)
@@ -1181,3 +1187,153 @@ def a_debt_may_take_all_there_is(story: Story) -> None:
 def nobody_can_bear_a_lot(story: Story) -> None:
     """The price is 103, and neither Bob nor Cy can bear 3: all closes at the mark, 100."""
     story.mark(100)
+
+
+# Other ways to liquidate, to withdraw and to fund.
+
+
+def choosing(gold: MarketTerms = PLAIN, **choices: Any) -> Terms:
+    """The plain terms, with other choices of the rulebook."""
+    usual = terms(gold)
+    return evolve(usual, rulebook=evolve(usual.rulebook, **choices))
+
+
+@about("ledger", "LED-6", under=choosing(withdraw_profit=True))
+def profit_may_leave_where_the_rulebook_says_so(story: Story) -> None:
+    """Ann has 150 and has won 300, which nobody has realised: all but her margin of 130 may go."""
+    story.deposit(ANN, 150)
+    story.deposit(BOB, 400)
+    story.trade(ANN, BOB, 10)
+    story.mark(130)
+    story.withdraw(ANN, 321, "not_withdrawable")
+    story.withdraw(ANN, 320)
+
+
+TIERED = evolve(PLAIN, tiers=(Tier(1_000, 200_000, 100_000), Tier(2_000, 500_000, 250_001)))
+
+
+@about("margin", "MRG-6", under=terms(TIERED))
+def a_large_position_needs_the_rates_of_its_tiers(story: Story) -> None:
+    """25 lots at 100 need 100 + 200 + 250 to be opened, and one quantum less is refused."""
+    story.deposit(ANN, 549)
+    story.deposit(BOB, 5_000)
+    story.sells(BOB, 25, 100)
+    story.buys(ANN, 25, 100, Kind.IOC, code="taker_cannot_bear")
+    story.deposit(ANN, 1)
+    story.buys(ANN, 25, 100, Kind.IOC)
+    story.mark(91)
+    story.mark(89)
+
+
+SCALED = evolve(PLAIN, scaled_from=1_000, scaled_to=2_001)
+
+
+@about("margin", "MRG-7", under=terms(SCALED))
+def initial_margin_grows_with_open_interest(story: Story) -> None:
+    """With 10 lots open 5 more make 1,500: the rate is 549,550, so Cy needs 275 and has 274."""
+    story.deposit(ANN, 5_000)
+    story.deposit(BOB, 5_000)
+    story.deposit(CY, 274)
+    story.trade(ANN, BOB, 10)
+    story.sells(BOB, 5, 100)
+    story.buys(CY, 5, 100, Kind.IOC, code="taker_cannot_bear")
+    story.deposit(CY, 1)
+    story.buys(CY, 5, 100, Kind.IOC)
+
+
+@about("liquidation", "LIQ-10", under=choosing(liquidation_share=200_001, liquidation_whole=900))
+def a_large_position_is_closed_by_a_share_first(story: Story) -> None:
+    """Of 10 lots 3 are sold first; Ann is no longer due and keeps 7."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 5_000)
+    story.deposit(CY, 5_000)
+    story.trade(ANN, BOB, 10)
+    story.buys(CY, 10, 95)
+    story.mark(94)
+
+
+@about("liquidation", "LIQ-10", under=choosing(liquidation_share=100_000))
+def the_rest_follows_at_once_where_a_share_is_not_enough(story: Story) -> None:
+    """One lot at 90 leaves Ann due, and then all that Cy bids for is sold."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 5_000)
+    story.deposit(CY, 5_000)
+    story.trade(ANN, BOB, 10)
+    story.buys(CY, 10, 90)
+    story.mark(92)
+
+
+LENIENT = choosing(
+    liquidation_limit=LiquidationLimit.FILLABLE,
+    liquidation_adjustment=1_000_000,
+    liquidation_spread=1_000_000,
+)
+
+
+@about("liquidation", "LIQ-11", "VLT-8", under=LENIENT)
+def the_vault_pays_for_a_fill_beyond_the_bankruptcy_price(story: Story) -> None:
+    """At 88 Ann owes 20: her bankruptcy price is 90 and her limit 84, so the vault pays 60."""
+    story.deposit(VAULT, 100)
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 5_000)
+    story.deposit(CY, 5_000)
+    story.trade(ANN, BOB, 10)
+    story.buys(CY, 10, 84)
+    story.mark(88)
+
+
+@about("liquidation", "LIQ-11", "VLT-8", under=LENIENT)
+def a_vault_without_cash_ends_the_book_stage(story: Story) -> None:
+    """The same with an empty vault: nothing is filled, and the winners are closed."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 5_000)
+    story.deposit(CY, 5_000)
+    story.trade(ANN, BOB, 10)
+    story.buys(CY, 10, 84)
+    story.mark(88)
+
+
+@about("vault", "VLT-7", under=choosing(vault_trigger=500_000))
+def a_vault_that_waits_leaves_a_mild_case_to_the_winners(story: Story) -> None:
+    """At 94 Ann has 40 and needs 47; at 88 Dan has 10 and needs 44, and the vault comes."""
+    story.deposit(VAULT, 5_000)
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 5_000)
+    story.deposit(DAN, 130)
+    story.trade(ANN, BOB, 10)
+    story.trade(DAN, BOB, 10)
+    story.mark(94)
+    story.mark(88)
+
+
+PREMIUMS = choosing(funding_interest=100, funding_damper=500, funding_samples=4)
+
+
+@about("funding", "FUND-5", "FUND-6", "FUND-10", under=PREMIUMS)
+def a_rate_is_made_of_premiums(story: Story) -> None:
+    """Premiums of 9,999 and 10,000 and two that are missing: 4,999, drawn by 500 to 4,499."""
+    story.deposit(ANN, 50_000)
+    story.deposit(BOB, 50_000)
+    story.trade(ANN, BOB, 1_000)
+    story.premium(9_999)
+    story.premium(10_000)
+    story.premium(1_000_001, code="premium_out_of_bounds")
+    story.fund_by_premium()
+    story.fund_by_premium()
+
+
+@about("settlement", "SET-1", "SET-2", "SET-3")
+def a_market_ends(story: Story) -> None:
+    """Ann's long of 7 is closed with Bob's short of 4 and Cy's of 3, at the last mark."""
+    for holder in (ANN, BOB, CY):
+        story.deposit(holder, 1_000)
+    story.trade(ANN, BOB, 4)
+    story.trade(ANN, CY, 3, 101)
+    story.sells(CY, 2, 130)
+    story.mark(110)
+    story.settle()
+    story.mark(120, code="settling")
+    story.premium(1, code="settling")
+    story.settle(code="settling")
+    story.trade_refused(ANN, "settling")
+    story.withdraw(ANN, 1_067)

@@ -72,7 +72,7 @@ SHORTHAND = {
     "<sum>": "an integer from -1_000_000_000_000_000_000_000_000_000_000 "
     "to 1_000_000_000_000_000_000_000_000_000_000",
     "<commands>": "one of deposit, withdraw, transfer, place, cancel, set_mark, settle_funding, "
-    "unwind",
+    "unwind, sample_premium, settle_premium, settle_market",
     "<waterfall>": "some of book, vault, deleverage, residual, in this order, residual last",
     "<stages>": "one of book, vault, deleverage, residual",
     "<accounts>": "one of vault, treasury, ann, ben",
@@ -191,7 +191,8 @@ WRONG_SCENARIOS = [
         "cancle = {",
         (
             "16: step[3].cancle: unknown key; did you mean cancel? one of say, expect, deposit, "
-            "withdraw, transfer, place, cancel, set_mark, settle_funding, unwind"
+            "withdraw, transfer, place, cancel, set_mark, settle_funding, unwind, "
+            "sample_premium, settle_premium, settle_market"
         ),
     ),
     (CANCEL, 'say = "nothing"', "15: step[3]: no command; <commands>"),
@@ -499,7 +500,7 @@ WRONG_RULEBOOKS = [
         "vaultcap",
         (
             "20: market.GOLD.vaultcap: unknown key; did you mean vault_cap? one of id, "
-            "initial_rate, maintenance_rate, vault_cap, mark"
+            "initial_rate, maintenance_rate, vault_cap, mark, tiers, scaled_from, scaled_to"
         ),
     ),
     (
@@ -509,7 +510,10 @@ WRONG_RULEBOOKS = [
             "3: makerfee: unknown key; did you mean maker_fee? one of name, title, maker_fee, "
             "taker_fee, liquidation_fee, funding_cap, vault_boundary, waterfall, counterparty, "
             "price, deleverage_ranking, deleverage_price, deleverage_gap, "
-            "deleverage_only_insolvent, deleverage_never_riskier, market, beyond"
+            "deleverage_only_insolvent, deleverage_never_riskier, vault_trigger, "
+            "liquidation_share, liquidation_whole, liquidation_limit, liquidation_adjustment, "
+            "liquidation_spread, withdraw_profit, funding_interest, funding_damper, "
+            "funding_offset, funding_samples, formula, market, beyond"
         ),
     ),
     (
