@@ -180,6 +180,7 @@ CHAPTERS = (
     "vault",
     "adl",
     "loss",
+    "settlement",
 )
 """The chapters in which a venue may do what the rules cannot say."""
 
