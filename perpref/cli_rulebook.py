@@ -13,6 +13,7 @@ from rich.table import Table
 
 from perpref.checker.files import BadInput, shipped
 from perpref.checker.rulebook_card import (
+    UNPUBLISHED,
     Comparison,
     Line,
     card,
@@ -147,13 +148,22 @@ def _differences(found: Comparison, one: str, other: str) -> Iterator[str]:
             source = f"{line.source.status}: {line.source.source}"
             yield from _wrapped(f"{name}: {line.value}", "   ")
             yield from _wrapped(source, "      ")
+    if found.one_sided:
+        yield ""
+        yield "Said by one of them alone"
+    for difference in found.one_sided:
+        for name, line in ((one, difference.one), (other, difference.other)):
+            if line.source.status != UNPUBLISHED:
+                said = f"{difference.term.label} ({difference.term.rule}), {name}: {line.value}"
+                yield from _wrapped(said, "   ")
+                yield from _wrapped(f"{line.source.status}: {line.source.source}", "      ")
     yield ""
     alike = "; ".join(f"{line.term.label}: {line.value}" for line in found.alike)
     yield from _wrapped(f"Alike: {alike or 'nothing'}.", "")
     if found.unpublished:
         yield ""
         labels = "; ".join(term.label for term in found.unpublished)
-        yield from _wrapped(f"Not published by one or both: {labels}.", "")
+        yield from _wrapped(f"Published by neither: {labels}.", "")
     for chapter, (ours, theirs) in found.beyond.items():
         yield ""
         yield f"Beyond these rules, {chapter}"

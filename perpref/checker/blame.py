@@ -45,7 +45,7 @@ from perpref.rules import adl, book, ledger, liquidation, loss, vault
 from perpref.rules.fee import liquidation_fee, trading_fee
 from perpref.rules.margin import equity, health, position_of
 from perpref.rules.position import traded
-from perpref.state import VAULT, Exchange, Order, Side
+from perpref.state import VAULT, Exchange, ForcedPrice, Order, Rulebook, Side
 from perpref.state import Kind as OrderKind
 from perpref.units import AccountId, MarketId, sign
 
@@ -74,6 +74,10 @@ SAME_RULE = {
     ("LOSS-1", "counterparty"): "ADL-2",
     ("LOSS-1", "price"): "LOSS-1",
     ("LOSS-1", "lots"): "LOSS-1",
+    ("VLT-8", "amount"): "VLT-8",
+    ("SET-2", "counterparty"): "SET-3",
+    ("SET-2", "price"): "SET-2",
+    ("SET-2", "lots"): "SET-2",
 }
 """Both sides have an event under this rule, and this differs in it: the rule to blame."""
 
@@ -500,10 +504,17 @@ def _other_fill(parting: Parting, ours: Filled, theirs: Filled) -> str:
             now, victim = parting.before, parties_by_part(parting.before, ours)[0]
             rounded = price_by_rounding(now, victim, ours.market) == theirs.price
             return "MRG-3" if rounded else "LIQ-4"
+        if ours.rule == "ADL-3" and not _at_bankruptcy(parting.before.rulebook):
+            return "ADL-3"
         return SAME_RULE[ours.rule, "price"]
     if ours.rule in ("BOOK-3", "LIQ-6") and _reduce_only(parting, ours):
         return "BOOK-7"
     return SAME_RULE[ours.rule, "lots"]
+
+
+def _at_bankruptcy(rulebook: Rulebook) -> bool:
+    """Whether the price of an ADL is always the bankruptcy price."""
+    return rulebook.deleverage_price is ForcedPrice.BANKRUPTCY
 
 
 def _one_victim(now: Exchange, ours: Filled, theirs: Filled) -> bool:

@@ -219,14 +219,20 @@ class Difference:
     other: Line
 
 
+def _unsaid(line: Line) -> bool:
+    return line.source.status == UNPUBLISHED
+
+
 @frozen
 class Comparison:
     """How two venues differ: in their choices, in nothing, and beyond the rules, by chapter.
 
-    What one of them does not publish is no difference, and no likeness either.
+    What one of them does not publish is no difference, and no likeness either: `one_sided` has what
+    one alone says, `unpublished` what neither does.
     """
 
     differences: tuple[Difference, ...]
+    one_sided: tuple[Difference, ...]
     alike: tuple[Line, ...]
     unpublished: tuple[Term, ...]
     beyond: Mapping[str, tuple[tuple[Beyond, ...], tuple[Beyond, ...]]]
@@ -236,7 +242,7 @@ def compare(one: Venue, other: Venue) -> Comparison:
     """What two venues choose otherwise, the rulebook alone: markets are of different sizes."""
     ours, theirs = (next(lines for _, lines in card(venue)) for venue in (one, other))
     both = list(zip(ours, theirs, strict=True))
-    pairs = [pair for pair in both if not any(line.source.status == UNPUBLISHED for line in pair)]
+    pairs = [pair for pair in both if not any(_unsaid(line) for line in pair)]
     beyond = {
         chapter: (
             tuple(entry for entry in one.beyond if entry.chapter == chapter),
@@ -246,7 +252,8 @@ def compare(one: Venue, other: Venue) -> Comparison:
     }
     return Comparison(
         tuple(Difference(a.term, a, b) for a, b in pairs if a.value != b.value),
+        tuple(Difference(a.term, a, b) for a, b in both if _unsaid(a) is not _unsaid(b)),
         tuple(a for a, b in pairs if a.value == b.value),
-        tuple(a.term for a, b in both if (a, b) not in pairs),
+        tuple(a.term for a, b in both if _unsaid(a) and _unsaid(b)),
         {chapter: notes for chapter, notes in beyond.items() if any(notes)},
     )

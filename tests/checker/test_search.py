@@ -116,7 +116,8 @@ def test_a_counterparty_that_is_bankrupted_is_found() -> None:
             with outer.active(), inner.active():
                 return super().apply(commands)
 
-    result = checked(InProcess(Ruthless), Budget(1_000))
+    # The fault closes at the bankruptcy price, which under another price of ADL is ADL-3's matter.
+    result = checked(InProcess(Ruthless), Budget(1_000), seed=4)
     assert result.found is not None
     case, finding = result.found
     assert finding.rule == "ADL-4"

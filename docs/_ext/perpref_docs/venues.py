@@ -22,7 +22,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from perpref.checker.all_kinds import KINDS
 from perpref.checker.files import shipped
-from perpref.checker.rulebook_card import Line, card, compare, waterfall_picture
+from perpref.checker.rulebook_card import UNPUBLISHED, Line, card, compare, waterfall_picture
 from perpref.checker.rulebook_file import Beyond, Venue, load_venue
 from perpref.checker.worked_examples import Outcome, Tried, attempt, read_examples
 from perpref_docs.rules import marked_up, reference
@@ -101,11 +101,22 @@ class RulebookDiffDirective(_Dated):
             for difference in found.differences
         ]
         made: list[nodes.Node] = [table(["Choice", *names], rows, "card")]
+        alone = [
+            [
+                [*text(f"{difference.term.label} "), reference("rule", difference.term.rule)],
+                text(_stated(difference.one)),
+                text(_stated(difference.other)),
+            ]
+            for difference in found.one_sided
+        ]
+        if alone:
+            made.append(nodes.rubric("", "Said by one of them alone"))
+            made.append(table(["Choice", *names], alone, "card"))
         alike = "; ".join(f"{line.term.label}: {line.value}" for line in found.alike)
         made.append(nodes.paragraph("", f"Alike: {alike or 'nothing'}."))
         if found.unpublished:
             unknown = "; ".join(term.label for term in found.unpublished)
-            made.append(nodes.paragraph("", f"Not published by one or both: {unknown}."))
+            made.append(nodes.paragraph("", f"Published by neither: {unknown}."))
         beyond = [
             [text(chapter), _said(ours), _said(theirs)]
             for chapter, (ours, theirs) in found.beyond.items()
@@ -114,6 +125,10 @@ class RulebookDiffDirective(_Dated):
             made.append(nodes.rubric("", "Beyond these rules"))
             made.append(table(["Chapter", *names], beyond, "beyond"))
         return made
+
+
+def _stated(line: Line) -> str:
+    return "not published" if line.source.status == UNPUBLISHED else line.value
 
 
 def _said(entries: Iterable[Beyond]) -> Cell:
