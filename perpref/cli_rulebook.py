@@ -93,6 +93,23 @@ def diff(one: str, other: str) -> None:
 
 
 @rulebook.command()
+@click.argument("name")
+def guarantees(name: str) -> None:
+    """Say what a rulebook guarantees, proved, and show with numbers what it does not."""
+    from proofs.venues import answers
+
+    venue = _loaded(name)
+    market, terms = next(iter(venue.terms.items()))
+    named = next(key for key, known in venue.markets.items() if known == market)
+    _say([venue.title, f"What depends on its choices; margins are those of {named}.", ""])
+    for answer in answers(venue.rulebook, terms.opened()):
+        held = "holds" if answer.holds else "fails" if answer.asked else "no ADL"
+        _say(_wrapped(f"{held:8}{answer.says}", ""))
+        if answer.witness:
+            _say(_wrapped(answer.witness, "        "))
+
+
+@rulebook.command()
 @click.argument("file")
 def validate(file: str) -> None:
     """Say whether a rulebook makes sense, and how sure its values are."""

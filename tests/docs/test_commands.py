@@ -16,8 +16,11 @@ from perpref.machine import (
     Command,
     Deposit,
     Place,
+    SamplePremium,
     SetMark,
     SettleFunding,
+    SettleMarket,
+    SettlePremium,
     Transfer,
     Unwind,
     Withdraw,
@@ -25,7 +28,7 @@ from perpref.machine import (
 from perpref.outcome import Refused
 from perpref.rule_registry import refusals
 from perpref.state import VAULT, Exchange, ForcedPrice, Kind, Ranking, Rulebook, Side
-from perpref.units import MAX_ID, MAX_LOTS, AccountId, MarketId, OrderId
+from perpref.units import MAX_ID, MAX_LOTS, PARTS, AccountId, MarketId, OrderId
 from tests.exchanges import ANN, BOB, CY, GOLD, buys, exchange, holds, market, rules, sells
 
 PAGE = (Path(__file__).parents[2] / "spec" / "commands.md").read_text(encoding="utf-8")
@@ -46,6 +49,7 @@ PLAIN = exchange(
     rulebook=rules(funding_cap=10),
     last_order=2,
 )
+ENDED = evolve(PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD], settling=True)))
 DRAINED = exchange({ANN: holds(50), BOB: holds(-20)})
 """The pot has less than Ann alone could withdraw."""
 
@@ -94,8 +98,9 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
         (PLAIN, Transfer(ANN, BOB, 51)),
         (PLAIN, Transfer(ANN, BOB, 50)),
     ],
-    Place: bids(
-        bid(MAX_ID + 1, NOBODY, NOWHERE, Kind.POST_ONLY, 0, 0),
+    Place: bids(bid(MAX_ID + 1, NOBODY, NOWHERE, Kind.POST_ONLY, 0, 0))
+    + [(ENDED, bid(MAX_ID + 1, NOBODY, GOLD, Kind.POST_ONLY, 0, 0))]
+    + bids(
         bid(MAX_ID + 1, NOBODY, GOLD, Kind.POST_ONLY, 0, 0),
         bid(MAX_ID + 1, ANN, GOLD, Kind.POST_ONLY, 0, 0),
         bid(MAX_ID + 1, ANN, GOLD, Kind.POST_ONLY, 0, 100),
@@ -114,6 +119,7 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
     ],
     SetMark: [
         (PLAIN, SetMark(NOWHERE, 0)),
+        (ENDED, SetMark(GOLD, 0)),
         (PLAIN, SetMark(GOLD, 0)),
         (PLAIN, SetMark(GOLD, 100)),
     ],
@@ -126,6 +132,22 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
         (insurer(100, 0), Unwind(NOWHERE, OrderId(1))),
         (insurer(100, 0), Unwind(GOLD, OrderId(1))),
         (insurer(100, 9), Unwind(GOLD, OrderId(2))),
+    ],
+    SamplePremium: [
+        (PLAIN, SamplePremium(NOWHERE, PARTS + 1)),
+        (ENDED, SamplePremium(GOLD, PARTS + 1)),
+        (PLAIN, SamplePremium(GOLD, -PARTS - 1)),
+        (PLAIN, SamplePremium(GOLD, -PARTS)),
+    ],
+    SettlePremium: [
+        (PLAIN, SettlePremium(NOWHERE)),
+        (ENDED, SettlePremium(GOLD)),
+        (PLAIN, SettlePremium(GOLD)),
+    ],
+    SettleMarket: [
+        (PLAIN, SettleMarket(NOWHERE)),
+        (ENDED, SettleMarket(GOLD)),
+        (PLAIN, SettleMarket(GOLD)),
     ],
 }
 """Of each command one in which everything is wrong that can be; then it is mended, one fault after
@@ -154,7 +176,7 @@ def opened_with(term: str, value: int) -> Exchange:
 def bounds() -> list[tuple[str, int, int, str]]:
     """The terms of the page that have bounds: the least, the most, and the rule."""
     found = BOUND.findall(PAGE)
-    assert len(found) == 10
+    assert len(found) == 18
     return [
         (term.replace(" ", "_"), int(least) if least.isdigit() else 50_000, 10 ** int(most), rule)
         for terms, least, most, rule in found

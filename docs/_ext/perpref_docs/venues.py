@@ -27,6 +27,7 @@ from perpref.checker.rulebook_file import Beyond, Venue, load_venue
 from perpref.checker.worked_examples import Outcome, Tried, attempt, read_examples
 from perpref_docs.rules import marked_up, reference
 from perpref_docs.tables import Cell, table
+from proofs.venues import Answer, answers
 
 
 def text(words: str) -> Cell:
@@ -166,8 +167,48 @@ def _told(tried: Iterable[Tried]) -> Iterator[Sequence[Cell]]:
         yield [[nodes.literal("", one.example.id)], text(one.example.rule), text(one.why or "–")]
 
 
+class GuaranteesDirective(_Dated):
+    """What each shipped rulebook guarantees, proved while the page is made, and what not."""
+
+    def run(self) -> list[nodes.Node]:
+        found = {}
+        for name in shipped("rulebooks"):
+            venue = self.venue(name)
+            market = next(iter(venue.terms.values())).opened()
+            found[name] = list(answers(venue.rulebook, market))
+        asked = next(iter(found.values()))
+        heads = ["Rulebook", *(str(number) for number, _ in enumerate(asked, 1))]
+        rows = [[text(name), *(text(_mark(one)) for one in said)] for name, said in found.items()]
+        listed = nodes.enumerated_list()
+        for place, answer in enumerate(asked):
+            item = nodes.list_item("", nodes.paragraph("", answer.says))
+            failing = [(name, said[place]) for name, said in found.items() if said[place].witness]
+            if failing:
+                item += nodes.paragraph("", "", *_witnesses(failing))
+            listed += item
+        return [table(heads, rows, "counts"), listed]
+
+
+def _mark(answer: Answer) -> str:
+    return "holds" if answer.holds else "fails" if answer.asked else "–"
+
+
+def _witnesses(failing: Sequence[tuple[str, Answer]]) -> Iterator[nodes.Node]:
+    """The rulebooks that fail alike, each group with its numbers."""
+    grouped: dict[str, list[str]] = {}
+    for name, answer in failing:
+        grouped.setdefault(answer.witness, []).append(name)
+    yield nodes.Text("Not so: ")
+    for place, (witness, names) in enumerate(grouped.items()):
+        if place:
+            yield nodes.Text("; ")
+        yield nodes.Text(f"{', '.join(names)} with ")
+        yield nodes.literal("", witness)
+
+
 def setup(app: Sphinx) -> None:
-    """Register the three directives."""
+    """Register the directives."""
+    app.add_directive("rulebook-guarantees", GuaranteesDirective)
     app.add_directive("rulebooks", RulebooksDirective)
     app.add_directive("rulebook-diff", RulebookDiffDirective)
     app.add_directive("worked-examples", WorkedExamplesDirective)

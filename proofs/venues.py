@@ -1,0 +1,214 @@
+"""What a venue's own choices guarantee: proved for its rulebook, or shown with numbers to fail.
+
+The laws of `proofs.laws` hold under every valid rulebook. What is asked here depends on what the
+venue chose, and is asked of each rulebook: the shipped functions run with its values on unknown
+amounts. An answer is a proof by z3, or a counterexample that the real code confirms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from attrs import evolve, frozen
+
+from perpref.rules import adl, ledger, liquidation, vault
+from perpref.rules.margin import maintenance_margin
+from perpref.state import Market, Position, Rulebook, Stage
+from perpref.units import MAX_PRICE
+from proofs.adl import any_standing, of_two_shorts_the_one_with_more_profit_comes_first
+from proofs.executor import all_of, any_of, assume, claim, fresh_bool, fresh_int, implies
+from proofs.margin import any_health
+from proofs.prover import prove_group
+from proofs.registry import Strength, Theorem
+from proofs.world import between
+
+Question = Callable[[Rulebook], None]
+
+
+def profit_leaves_only_when_it_is_realised(rulebook: Rulebook) -> None:
+    """Nobody withdraws a profit that is not realised (LED-6)."""
+    counted = ledger.counted_profit(fresh_int("profit"), rulebook.withdraw_profit)
+    claim("not counted", counted <= 0)
+
+
+def the_book_takes_nothing_beyond_the_bankruptcy_price(rulebook: Rulebook) -> None:
+    """The limit of a liquidation is the bankruptcy price: no fill costs more (LIQ-11)."""
+    mark, bankruptcy = between("mark", 1, MAX_PRICE), between("bankruptcy", 1, MAX_PRICE)
+    size, weight, worth, weights = (
+        fresh_int(name) for name in ("size", "weight", "equity", "weights")
+    )
+    assume(all_of(size > 0, weight >= 1, weights >= weight))
+    limit = liquidation.limit_price(rulebook, bankruptcy, mark, size, weight, worth, weights)
+    claim("no worse", limit >= bankruptcy)
+
+
+def a_position_is_offered_whole(rulebook: Rulebook) -> None:
+    """The first order of a liquidation closes all of a position, however large (LIQ-10)."""
+    size, worth = fresh_int("size"), between("notional", 0, MAX_PRICE)
+    assume(size > 0)
+    share, whole = rulebook.liquidation_share, rulebook.liquidation_whole
+    claim("all", liquidation.first_lots(size, worth, share, whole, False) == size)
+
+
+def the_vault_steps_in_for_whoever_is_due(rulebook: Rulebook) -> None:
+    """Where there is a vault it takes over from any account that is due (VLT-7)."""
+    worth, needs = fresh_int("equity"), fresh_int("maintenance")
+    assume(all_of(needs >= 1, worth < needs))
+    trigger = rulebook.vault_trigger
+    there = Stage.VAULT in rulebook.waterfall
+    claim("steps in", there and vault.steps_in(worth, needs, trigger))
+
+
+def nobody_is_deleveraged_before_the_vault_is_asked(rulebook: Rulebook) -> None:
+    """No winner is closed while the vault has not been asked (LIQ-7)."""
+    stages = rulebook.waterfall
+    asked = Stage.DELEVERAGE not in stages or Stage.VAULT in stages
+    claim("asked", implies(fresh_bool("a winner is closed"), asked))
+
+
+def only_the_insolvent_are_closed_against_winners(rulebook: Rulebook) -> None:
+    """An account that is solvent is never closed by ADL (ADL-6)."""
+    worth = fresh_int("equity")
+    closed = adl.triggers(worth, rulebook.deleverage_only_insolvent)
+    claim("insolvent", implies(closed, worth < 0))
+
+
+def who_is_closed_by_adl_loses_what_it_has_and_no_less(rulebook: Rulebook) -> None:
+    """The price of an ADL is the bankruptcy price, whoever gains by it (ADL-3)."""
+    bankruptcy, mark, previous = (
+        between(name, 1, MAX_PRICE) for name in ("bankruptcy", "mark", "previous_mark")
+    )
+    price = adl.forced_price(rulebook, bankruptcy, mark, previous)
+    claim("bankruptcy price", price == bankruptcy)
+
+
+def an_adl_closes_at_a_price_of_today(rulebook: Rulebook) -> None:
+    """The price of an ADL follows from today's mark, not from the one before (ADL-3)."""
+    bankruptcy, mark, previous = (
+        between(name, 1, MAX_PRICE) for name in ("bankruptcy", "mark", "previous_mark")
+    )
+    price = adl.forced_price(rulebook, bankruptcy, mark, previous)
+    claim("today's", any_of(price == bankruptcy, price == mark))
+
+
+def a_winner_is_closed_before_a_loser(rulebook: Rulebook) -> None:
+    """Who has gained stands in the queue before who has lost (ADL-2)."""
+    winner, loser = any_standing("winner"), any_standing("loser")
+    for standing in (winner, loser):
+        size = abs(standing.size)
+        assume(all_of(standing.notional >= size, standing.cost >= size, standing.equity >= 1))
+        assume(all_of(standing.size > 0, standing.margin >= 1))
+        assume(standing.profit == standing.notional - standing.cost)
+    assume(all_of(winner.profit > 0, loser.profit < 0))
+    claim("before", adl.outranks(winner, loser, rulebook.deleverage_ranking))
+
+
+def of_two_shorts_the_better_sold_one_is_closed_first(rulebook: Rulebook) -> None:
+    """Of two shorts that differ in their profit alone, the one with more is first (ADL-2)."""
+    of_two_shorts_the_one_with_more_profit_comes_first(rulebook.deleverage_ranking)
+
+
+def no_counterparty_is_left_riskier(rulebook: Rulebook) -> None:
+    """After an ADL a counterparty's equity covers its margin no worse than before (ADL-4)."""
+    before, after = any_health("before"), any_health("after")
+    assume(adl.bears_closing(before, after, rulebook.deleverage_never_riskier))
+    claim("covers", after.equity * before.maintenance >= before.equity * after.maintenance)
+
+
+QUESTIONS: tuple[Question, ...] = (
+    profit_leaves_only_when_it_is_realised,
+    a_position_is_offered_whole,
+    the_book_takes_nothing_beyond_the_bankruptcy_price,
+    the_vault_steps_in_for_whoever_is_due,
+    nobody_is_deleveraged_before_the_vault_is_asked,
+    only_the_insolvent_are_closed_against_winners,
+    who_is_closed_by_adl_loses_what_it_has_and_no_less,
+    an_adl_closes_at_a_price_of_today,
+    a_winner_is_closed_before_a_loser,
+    of_two_shorts_the_better_sold_one_is_closed_first,
+    no_counterparty_is_left_riskier,
+)
+"""What is asked of every rulebook."""
+
+
+def margin_is_in_proportion_to_size(market: Market) -> None:
+    """Twice the size needs no more than twice the margin, so size alone is not dear (MRG-6)."""
+    size = fresh_int("size")
+    assume(size >= 1)
+    once, twice = (
+        maintenance_margin(Position(lots, lots * market.mark), market)
+        for lots in (size, size + size)
+    )
+    claim("no more than twice", twice <= once + once)
+
+
+OF_ADL = (
+    only_the_insolvent_are_closed_against_winners,
+    who_is_closed_by_adl_loses_what_it_has_and_no_less,
+    an_adl_closes_at_a_price_of_today,
+    a_winner_is_closed_before_a_loser,
+    of_two_shorts_the_better_sold_one_is_closed_first,
+    no_counterparty_is_left_riskier,
+)
+"""What has no meaning where nobody is deleveraged."""
+
+
+@frozen
+class Answer:
+    """Whether a rulebook guarantees something; if not, the numbers that show it.
+
+    `asked` is false where the rulebook has no such stage, and then it does not hold either.
+    """
+
+    question: str
+    says: str
+    holds: bool
+    witness: str = ""
+    asked: bool = True
+
+    @property
+    def sentence(self) -> str:
+        """The question's name as a sentence."""
+        words = self.question.replace("_", " ").replace(" adl", " ADL")
+        return words[:1].upper() + words[1:]
+
+
+def answers(rulebook: Rulebook, market: Market | None = None) -> Iterator[Answer]:
+    """What a rulebook guarantees, and a market of it where one is given."""
+    programs: dict[Callable[..., None], Callable[[], None]] = {
+        question: _asked(question, rulebook) for question in QUESTIONS
+    }
+    if market is not None:
+        programs[margin_is_in_proportion_to_size] = _asked(margin_is_in_proportion_to_size, market)
+    for question, program in programs.items():
+        says = " ".join((question.__doc__ or "").split())
+        if question in OF_ADL and Stage.DELEVERAGE not in rulebook.waterfall:
+            yield Answer(question.__name__, says, False, asked=False)
+            continue
+        stated = Theorem(
+            "T-VENUE", question.__name__, says, "venues", "rulebook", (), Strength.THEOREM, program
+        )
+        (row,) = prove_group([stated], replay=False, second_opinion=False)
+        if not row.problem:
+            yield Answer(question.__name__, says, True)
+            continue
+        (shown,) = prove_group([evolve(stated, strength=Strength.REFUTED)], replay=False)
+        if shown.problem:
+            raise RuntimeError(f"{question.__name__} is neither proved nor refuted: {row.problem}")
+        yield Answer(question.__name__, says, False, shown.witness or ALL_ZERO)
+
+
+ALL_ZERO = "every amount 0"
+"""A counterexample names the amounts that are not 0."""
+
+
+def _asked(question: Callable[..., None], of: object) -> Callable[[], None]:
+    def program() -> None:
+        question(of)
+
+    return program
+
+
+def table(rulebooks: Mapping[str, tuple[Rulebook, Market]]) -> dict[str, list[Answer]]:
+    """The answers of several rulebooks, by name."""
+    return {name: list(answers(*chosen)) for name, chosen in rulebooks.items()}
