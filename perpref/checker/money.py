@@ -42,9 +42,11 @@ PURPOSE = {
     "FEE-5": Column.LIQUIDATION,
     "FUND-3": Column.FUNDING,
     "BOOK-3": Column.TRADING,
+    "SET-2": Column.TRADING,
     "LIQ-6": Column.LIQUIDATION,
     "VLT-1": Column.LIQUIDATION,
     "ADL-3": Column.DELEVERAGING,
+    "VLT-8": Column.LIQUIDATION,
     "LOSS-1": Column.DELEVERAGING,
     "LOSS-3": Column.SHARED_LOSS,
 }

@@ -20,7 +20,7 @@ from perpref.rule_registry import Refusal
 from perpref.rules import adl, book, liquidation, loss, vault
 from perpref.rules.margin import equity, health, position_of
 from perpref.state import VAULT, Exchange, Kind, Order, Side, Stage
-from perpref.units import AccountId, MarketId
+from perpref.units import MAX_LOTS, AccountId, MarketId
 
 
 @frozen
@@ -283,25 +283,42 @@ class _Teller:
             except Refusal as refusal:
                 return f"it takes no lot more: {refusal}"
         if stage is Stage.DELEVERAGE:
+            if not adl.triggered(before, victim):
+                return "only of an insolvent account are winners closed (ADL-6)"
             return "nobody on the other side could bear the bankruptcy price (ADL-4)"
         return ""
 
     def no_order(self, before: Exchange, victim: AccountId, market: MarketId) -> str:
         side = liquidation.closing_side(position_of(before, victim, market).size)
-        price = liquidation.bankruptcy_price(before, victim, market)
+        price = liquidation.liquidation_limit(before, victim, market)
         facing = book.best(before.markets[market], side.opposite)
         if facing is not None and book.crosses(side, price, facing.price):
-            return ""
+            return self.fund_cannot_pay(before, victim, market, facing)
         verb = "bids" if side is Side.SELL else "offers"
         best = f", the best is {facing.price:,}" if facing is not None else ""
         return f"nobody {verb} {price:,} or better{best} (LIQ-6)"
 
+    @staticmethod
+    def fund_cannot_pay(
+        before: Exchange, victim: AccountId, market: MarketId, facing: Order
+    ) -> str:
+        """Why the best order was not filled, when the vault could not make good the rest."""
+        lots = min(abs(position_of(before, victim, market).size), MAX_LOTS)
+        try:
+            liquidation.liquidate(before, victim, market, facing, lots)
+        except Refusal as refusal:
+            return str(refusal)
+        return ""
+
     def on_book(self, act: Act, market: MarketId, maker: Order) -> Line:
         fills = [event for event in act.events if isinstance(event, Filled)]
-        fees = [event for event in act.events if isinstance(event, Paid)]
+        paid = [event for event in act.events if isinstance(event, Paid)]
+        good = [event for event in paid if event.rule == "VLT-8"]
+        fees = [event for event in paid if event.rule != "VLT-8"]
         verb = "bid" if maker.side is Side.BUY else "offer"
         what = f"{self.who(maker.account)}'s {verb} takes {self.lots(fills[0].lots, market)}"
-        return Line(4, f"book: {what} at {maker.price:,} (LIQ-6){self.fees(fees)}")
+        rest = "".join(f"; the vault makes good {e.amount:,} (VLT-8)" for e in good)
+        return Line(4, f"book: {what} at {maker.price:,} (LIQ-6){rest}{self.fees(fees)}")
 
     def taken_over(self, act: Act, market: MarketId, lots: int) -> Line:
         price = liquidation.bankruptcy_price(act.before, self._victim(), market)
@@ -309,7 +326,7 @@ class _Teller:
         return Line(4, f"vault: {what} (VLT-1){self.worth(act, VAULT)}")
 
     def deleveraged(self, act: Act, market: MarketId, other: AccountId, lots: int) -> Line:
-        price = liquidation.bankruptcy_price(act.before, self._victim(), market)
+        price = adl.deleveraging_price(act.before, self._victim(), market)
         size = position_of(act.before, other, market).size
         side = "long" if size > 0 else "short"
         part = f"all {lots:,}" if lots == abs(size) else f"{lots:,} of {abs(size):,}"

@@ -38,7 +38,8 @@ from perpref_docs.rules import reference
 from perpref_docs.tables import Cell, table
 
 RULE = re.compile(r"\b([A-Z]+-[1-9][0-9]*)\b")
-CHAPTERS = ("ADL", "BOOK", "FEE", "FUND", "LED", "LIQ", "LOSS", "MARK", "MRG", "POS", "UNIT", "VLT")
+CHAPTERS = ("ADL", "BOOK", "FEE", "FUND", "LED", "LIQ", "LOSS", "MARK", "MRG", "POS")
+CHAPTERS += ("SET", "UNIT", "VLT")
 
 
 @frozen
