@@ -11,6 +11,7 @@ from perpref.checker.money import Column
 from perpref.checker.scenario_file import Incident, LawHeld, Scenario, load_scenario
 from perpref.checker.scenario_laws import SENTENCES, Law
 from perpref.checker.scenario_run import Play, laws_of, play
+from perpref.machine import SettleMarket
 from perpref.outcome import Refused
 from perpref.rules.margin import equity
 from perpref.state import VAULT
@@ -105,15 +106,90 @@ def refusals(told: Play) -> set[str]:
 @pytest.mark.parametrize(
     "name",
     [
-        "incident-hyperliquid-eth-whale",
+        "incident-hyperliquid-eth-whale-mended",
         "incident-hyperliquid-jelly",
-        "incident-dydx-yfi",
+        "incident-hyperliquid-jelly-settled",
+        "incident-dydx-yfi-mended",
+        "incident-dydx-yfi-scaled",
         "incident-dydx-halt",
-        "incident-mango",
+        "incident-mango-mended",
+        "incident-mango-jump",
     ],
 )
 def test_profit_on_paper_cannot_leave(name: str, plays: dict[str, Play]) -> None:
     assert "not_withdrawable" in refusals(plays[name])
+
+
+def taken_home(told: Play, *accounts: str) -> int:
+    """What accounts have in the end, taken home or not, less what they brought."""
+    named = [told.scenario.accounts[account] for account in accounts]
+    cash = sum(told.money.of(account, Column.CASH) for account in named)
+    return sum(equity(told.end, account) for account in named) - cash
+
+
+@pytest.mark.parametrize(
+    ("name", "accounts", "gain", "vault"),
+    [
+        ("incident-hyperliquid-eth-whale", ["whale"], 17_090 + 60 - 15_230, -25 * 160),
+        ("incident-hyperliquid-eth-whale-leverage", ["whale"], 12_266 + 84 - 15_230, 5 * 160),
+        ("incident-hyperliquid-eth-whale-mended", ["whale"], -13 * 160, 0),
+        ("incident-dydx-yfi", ["yan", "zoe", "xia"], 657 - 600, -211 * 42),
+        ("incident-dydx-yfi-mended", ["yan", "zoe"], 24 - 600, -211 * 39),
+        ("incident-dydx-yfi-scaled", ["yan", "zoe"], 30 * 110 + 10 * 10, 0),
+        ("incident-dydx-yfi-margin", ["yan"], 6 * 110, 0),
+        ("incident-mango", ["al", "bo"], 483 * (256 - 48), -483 * (256 - 48)),
+        ("incident-mango-mended", ["al", "bo"], 340 - 10_000, 483 * (48 - 28)),
+        ("incident-mango-jump", ["al", "bo"], 0, 0),
+        ("incident-mango-shared", ["al", "bo"], 108_346, 0),
+    ],
+)
+def test_who_gains_where_profit_on_paper_may_leave_or_not(
+    name: str, accounts: list[str], gain: int, vault: int, plays: dict[str, Play]
+) -> None:
+    told = plays[name]
+    known = [
+        account for account in accounts if told.scenario.accounts[account] in told.end.accounts
+    ]
+    assert taken_home(told, *known) == gain
+    assert taken_home(told, "vault") == vault
+
+
+def test_where_unrealised_profit_may_leave(plays: dict[str, Play]) -> None:
+    leaves = {name for name, told in plays.items() if told.start.rulebook.withdraw_profit}
+    assert leaves == {
+        "incident-hyperliquid-eth-whale",
+        "incident-hyperliquid-eth-whale-leverage",
+        "incident-dydx-yfi",
+        "incident-dydx-yfi-margin",
+        "incident-dydx-yfi-scaled",
+        "incident-mango",
+    }
+    for name in leaves:
+        for step in plays[name].steps:
+            for one in step.played:
+                for account in one.after.accounts:
+                    assert equity(one.after, account) <= one.after.custody
+
+
+def test_the_fund_pays_for_what_it_can(plays: dict[str, Play]) -> None:
+    assert taken_home(plays["incident-dydx-halt"], "vault") == -20 * (80 - 76)
+    assert taken_home(plays["incident-dydx-halt-short"], "vault") == -12 * (80 - 76)
+    assert taken_home(plays["incident-dydx-halt-short"], "sol") == 12 * 24 + 8 * 20
+
+
+def test_a_settlement_changes_what_nobody_is_worth(plays: dict[str, Play]) -> None:
+    settled = [
+        one
+        for told in plays.values()
+        for step in told.steps
+        for one in step.played
+        if isinstance(one.command, SettleMarket)
+    ]
+    assert len(settled) == 4
+    for one in settled:
+        for account in one.before.accounts:
+            assert equity(one.before, account) == equity(one.after, account)
+            assert not one.after.accounts[account].positions.get(one.command.market)
 
 
 def test_the_boundary_decides_whether_the_vault_or_the_longs_pay(plays: dict[str, Play]) -> None:
@@ -123,7 +199,8 @@ def test_the_boundary_decides_whether_the_vault_or_the_longs_pay(plays: dict[str
         if "jelly" in name
     }
     assert loss["incident-hyperliquid-jelly-boundary"] == -18 * 26_600
-    assert loss["incident-hyperliquid-jelly-mended"] == 398_000
+    assert loss["incident-hyperliquid-jelly-mended"] == 398 * 700
+    assert loss["incident-hyperliquid-jelly-settled"] == -398 * 26_600
     before_the_vote = plays["incident-hyperliquid-jelly"].steps[3].played[-1].after
     assert equity(before_the_vote, VAULT) == 230_000_000 - 398 * 26_600
 
@@ -134,7 +211,7 @@ def test_bystanders_pay_where_there_is_no_deleveraging(plays: dict[str, Play]) -
         for name, told in plays.items()
         if not laws_of(one for step in told.steps for one in step.played)[Law.BYSTANDERS]
     }
-    assert broken == {"incident-okex-clawback", "incident-ccp-default"}
+    assert broken == {"incident-okex-clawback", "incident-ccp-default", "incident-mango-shared"}
 
 
 def test_every_law_is_broken_somewhere_or_a_theorem(plays: dict[str, Play]) -> None:
