@@ -274,3 +274,13 @@ def the_lamps_of_a_queue_are_one_to_five_and_rise_towards_its_end() -> None:
     claim("lamps", all_of(1 <= now, now <= then, then <= 5))
     claim("the fifth", all_of(5 * ahead <= now * total, (now - 1) * total < 5 * ahead))
     claim("all", implies(ahead == total, now == 5))
+
+
+tested(
+    "T-ADL",
+    "everybody_is_closed_in_proportion_as_far_as_it_can_bear",
+    "In proportion nobody is closed by a lot more than its part, and the queue gets the rest.",
+    "ADL-8",
+    chapter="adl",
+    where="tests/test_sharing.py::test_everybody_is_closed_in_proportion_as_far_as_it_can_bear",
+)
