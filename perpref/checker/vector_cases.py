@@ -1368,7 +1368,7 @@ def what_one_cannot_bear_is_for_the_queue(story: Story) -> None:
 
 
 def others_are_open(story: Story) -> None:
-    """Cy is short and Eve long by 4 of gold, while Ann's gold falls to 60 and nobody can bear it."""
+    """Cy is short and Eve long by 4 of gold, while Ann's gold falls to 60; then as before."""
     story.deposit(CY, 400)
     story.deposit(EVE, 1_000)
     story.trade(EVE, CY, 4)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from attrs import evolve
 from click.testing import CliRunner
@@ -51,7 +53,7 @@ def test_the_textbook_closes_the_solvent_and_spares_nobody_risk() -> None:
         ),
     ],
 )
-def test_one_choice_is_enough_to_lose_a_guarantee(change: dict[str, object], question: str) -> None:
+def test_one_choice_is_enough_to_lose_a_guarantee(change: dict[str, Any], question: str) -> None:
     assert question not in failing(TEXTBOOK)
     assert question in failing(evolve(TEXTBOOK, **change))
 
