@@ -397,21 +397,21 @@ def deleverage_by(
 def close_in_proportion(run: Run, account: AccountId, market: MarketId) -> None:
     """Close everybody on the other side by the same part of its lots, as far as each can bear.
 
-    In the order of the queue, each by its share of what is then left, rounded up (LOSS-3); what one
-    cannot bear is not shared anew.
+    In the order of the queue; what one cannot bear is not shared anew.
     """
     if run.exchange.rulebook.deleverage_sharing is Sharing.QUEUE:
         return
     others = queue(run.exchange, account, market)
     sizes = [abs(margin.position_of(run.exchange, other, market).size) for other in others]
-    left, total = abs(margin.position_of(run.exchange, account, market).size), sum(sizes)
+    lots = abs(margin.position_of(run.exchange, account, market).size)
+    before, total = 0, sum(sizes)
     for counterparty, size in zip(others, sizes, strict=True):
         if not closable(run.exchange, account, market) or not adl.triggered(run.exchange, account):
             return
-        share = loss.share_of_loss(left, size, total)
-        if share > 0:
-            deleverage_by(run, account, counterparty, market, share)
-        left, total = left - share, total - size
+        part = adl.part_in_proportion(lots, before, size, total)
+        if part > 0:
+            deleverage_by(run, account, counterparty, market, part)
+        before += size
 
 
 def close_at_mark(run: Run, account: AccountId, market: MarketId) -> None:

@@ -21,13 +21,13 @@ FIRST = 10
 PRO_RATA = evolve(rules(), deleverage_sharing=Sharing.PRO_RATA)
 
 
-def facing(long: int, shorts: list[int], cash: int) -> Exchange:
-    """Ann is long and owes 50; others are short by so many lots each, and long ones balance."""
+def facing(long: int, shorts: list[int], cash: int, owes: int = 1) -> Exchange:
+    """Ann is long and owes so much a lot; others are short by so many lots, and one balances."""
     others = {AccountId(FIRST + i): holds(cash, (-n, -n * 100)) for i, n in enumerate(shorts)}
     rest = sum(shorts) - long
     balance = {AccountId(999): holds(10**9, (rest, rest * 100))} if rest else {}
     return evolve(
-        exchange({ANN: holds(-50, (long, long * 100)), **others, **balance}, market(100)),
+        exchange({ANN: holds(-long * owes, (long, long * 100)), **others, **balance}, market(100)),
         rulebook=PRO_RATA,
     )
 
@@ -48,7 +48,7 @@ def test_everybody_is_closed_in_proportion_as_far_as_it_can_bear(
 
 def test_what_somebody_cannot_bear_is_for_the_queue() -> None:
     """Ann owes 50 for 10 lots, 5 on each; the first has 10 and bears 2 of its half."""
-    before = facing(10, [10, 10], 1_000)
+    before = facing(10, [10, 10], 1_000, owes=5)
     poor = before.accounts[AccountId(FIRST)]
     before = evolve(
         before, accounts=before.accounts.put(AccountId(FIRST), evolve(poor, collateral=10))

@@ -927,15 +927,15 @@ class Exchange:
         """ADL-5; ADL-8 where everybody is closed in proportion first."""
         if self.terms.sharing == "pro_rata":
             others = self.queue(account, market)
-            left = abs(account.position(market.number).size)
+            lots = abs(account.position(market.number).size)
             total = sum(abs(other.position(market.number).size) for other in others)
+            upto = given = 0
             for other in others:
-                size = abs(other.position(market.number).size)
-                share = ceil_div(left * size, total)
-                if not self.deleverage_one(account, other, market, share):
+                upto += abs(other.position(market.number).size)
+                part = ceil_div(lots * upto, total) - given
+                given += part
+                if not self.deleverage_one(account, other, market, part):
                     return
-                left -= share
-                total -= size
         for other in self.queue(account, market):
             left = abs(account.position(market.number).size)
             if not self.deleverage_one(account, other, market, left):
