@@ -13,7 +13,19 @@ from perpref.rules import book, funding, ledger
 from perpref.rules.adl import is_price_safe
 from perpref.rules.ledger import EMPTY
 from perpref.scheduler import BY_RULEBOOK, Choices, Run
-from perpref.state import TREASURY, VAULT, Exchange, Kind, Market, Order, Rulebook, Side, Stage
+from perpref.state import (
+    TREASURY,
+    VAULT,
+    Chooser,
+    Exchange,
+    Kind,
+    Market,
+    Order,
+    Rulebook,
+    Sharing,
+    Side,
+    Stage,
+)
 from perpref.table import Table
 from perpref.units import (
     MAX_CASH,
@@ -171,6 +183,12 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
         raise InvalidTerms(
             "deleverage_price: at the previous mark a solvent account could be ruined, so "
             "deleverage_only_insolvent must be true (ADL-6)"
+        )
+    pro_rata = rulebook.deleverage_sharing is Sharing.PRO_RATA
+    if pro_rata and rulebook.counterparty is Chooser.ENGINE:
+        raise InvalidTerms(
+            "deleverage_sharing: in proportion everybody is closed, so the engine has nobody to "
+            "choose and counterparty must be rulebook (ADL-8)"
         )
     _require_between("vault_boundary", rulebook.vault_boundary, 0, MAX_CASH, "VLT-4")
     stages = rulebook.waterfall

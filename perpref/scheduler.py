@@ -25,7 +25,7 @@ from perpref.rules import (
     settlement,
     vault,
 )
-from perpref.state import VAULT, Exchange, Kind, Order, Stage
+from perpref.state import VAULT, Exchange, Kind, LossSharing, Order, Sharing, Stage
 from perpref.units import MAX_LOTS, AccountId, MarketId, OrderId
 
 P = ParamSpec("P")
@@ -368,20 +368,50 @@ def close_against_winners(run: Run, account: AccountId, market: MarketId) -> Non
     """Third stage: the queue, each closed as far as needed and as far as it can bear (ADL-5).
 
     Only the last one, or one that could bear no more, is closed in part. One that would be left
-    riskier is passed over where the rulebook spares it that.
+    riskier is passed over where the rulebook spares it that. Where everybody is closed in
+    proportion, that comes first, and this is for what is left (ADL-8).
     """
+    close_in_proportion(run, account, market)
     for counterparty in run.choices.counterparties(run.exchange, account, market):
         if not closable(run.exchange, account, market) or not adl.triggered(run.exchange, account):
             return
         size = abs(margin.position_of(run.exchange, account, market).size)
-        bearable = adl.bearable(run.exchange, account, counterparty, market)
-        if bearable == 0:
-            continue
-        try:
-            run.do(adl.deleverage, account, counterparty, market, min(size, bearable))
-        except Refusal as refusal:
-            if refusal.code is not adl.CANNOT_BEAR:
-                raise
+        deleverage_by(run, account, counterparty, market, size)
+
+
+def deleverage_by(
+    run: Run, account: AccountId, counterparty: AccountId, market: MarketId, most: int
+) -> None:
+    """Close at most so many lots against one counterparty: as far as it can bear, if at all."""
+    bearable = adl.bearable(run.exchange, account, counterparty, market)
+    if bearable == 0:
+        return
+    try:
+        run.do(adl.deleverage, account, counterparty, market, min(most, bearable))
+    except Refusal as refusal:
+        if refusal.code is not adl.CANNOT_BEAR:
+            raise
+
+
+@rule("ADL-8")
+def close_in_proportion(run: Run, account: AccountId, market: MarketId) -> None:
+    """Close everybody on the other side by the same part of its lots, as far as each can bear.
+
+    In the order of the queue; what one cannot bear is not shared anew.
+    """
+    if run.exchange.rulebook.deleverage_sharing is Sharing.QUEUE:
+        return
+    others = queue(run.exchange, account, market)
+    sizes = [abs(margin.position_of(run.exchange, other, market).size) for other in others]
+    lots = abs(margin.position_of(run.exchange, account, market).size)
+    before, total = 0, sum(sizes)
+    for counterparty, size in zip(others, sizes, strict=True):
+        if not closable(run.exchange, account, market) or not adl.triggered(run.exchange, account):
+            return
+        part = adl.part_in_proportion(lots, before, size, total)
+        if part > 0:
+            deleverage_by(run, account, counterparty, market, part)
+        before += size
 
 
 def close_at_mark(run: Run, account: AccountId, market: MarketId) -> None:
@@ -422,7 +452,11 @@ def queue(exchange: Exchange, account: AccountId, market: MarketId) -> list[Acco
 
 @rule("LOSS-5")
 def socialise_deficit(run: Run, debtor: AccountId) -> None:
-    """Share a deficit over all positive equities, largest first, then in account order."""
+    """Share a deficit over all positive equities, largest first, then in account order.
+
+    Where the rulebook shares it otherwise, that comes first, and this is for what is left.
+    """
+    charge_by_policy(run, debtor)
     equities = [(-margin.equity(run.exchange, a), a) for a in run.exchange.accounts]
     payers = sorted((negative, a) for negative, a in equities if negative < 0)
     weights = -sum(negative for negative, _ in payers)
@@ -431,6 +465,36 @@ def socialise_deficit(run: Run, debtor: AccountId) -> None:
             return
         run.do(loss.socialise, debtor, payer, weights)
         weights += negative
+
+
+@rule("LOSS-10")
+def charge_by_policy(run: Run, debtor: AccountId) -> None:
+    """Charge a deficit by notional or by gains, as far as each can pay, largest weight first."""
+    if run.exchange.rulebook.loss_sharing is LossSharing.EQUITY:
+        return
+    others = (account for account in run.exchange.accounts if account != debtor)
+    weighed = [(-weight_in_loss(run.exchange, account), account) for account in others]
+    weights = -sum(negative for negative, _ in weighed)
+    for negative, payer in sorted(weighed):
+        deficit = -margin.equity(run.exchange, debtor)
+        if negative == 0 or deficit == 0:
+            return
+        share = loss.share_of_loss(deficit, -negative, weights)
+        amount = min(share, margin.equity(run.exchange, payer))
+        if amount > 0:
+            run.do(loss.charge, debtor, payer, amount)
+        weights += negative
+
+
+def weight_in_loss(exchange: Exchange, account: AccountId) -> int:
+    """What counts for an account under the rulebook when a loss is shared."""
+    positions = exchange.accounts[account].positions
+    return loss.weight_of_loss(
+        exchange.rulebook.loss_sharing,
+        margin.equity(exchange, account),
+        positions.total_against(exchange.markets, margin.notional),
+        margin.unrealised_profit(exchange, account),
+    )
 
 
 @rule("VLT-6")

@@ -60,6 +60,21 @@ class Ranking(Enum):
     MARK_TO_ENTRY_LITERAL = "mark_to_entry_literal"
 
 
+class Sharing(Enum):
+    """Who is closed by an ADL: the first of the queue, or everybody in proportion (ADL-8)."""
+
+    QUEUE = "queue"
+    PRO_RATA = "pro_rata"
+
+
+class LossSharing(Enum):
+    """By what a loss is shared that nobody else bears (LOSS-10)."""
+
+    EQUITY = "equity"
+    NOTIONAL = "notional"
+    GAINS = "gains"
+
+
 class ForcedPrice(Enum):
     """The price at which an ADL closes (ADL-3)."""
 
@@ -173,7 +188,8 @@ class Rulebook:
     the fee, says how much the first order closes of a position of more than `liquidation_whole`
     quanta (LIQ-10), and at which limit (LIQ-11). With `withdraw_profit` unrealised profit may
     leave (LED-6). What begins with `funding` says how the premiums of a period, of which
-    `funding_samples` are expected, become its rate (FUND-5, FUND-6).
+    `funding_samples` are expected, become its rate (FUND-5, FUND-6). `deleverage_sharing` says how
+    many are closed at a time (ADL-8), and `loss_sharing` by what a deficit is shared (LOSS-10).
     """
 
     name: str
@@ -201,6 +217,8 @@ class Rulebook:
     funding_damper: int = 0
     funding_offset: int = 0
     funding_samples: int = 0
+    deleverage_sharing: Sharing = Sharing.QUEUE
+    loss_sharing: LossSharing = LossSharing.EQUITY
 
 
 @frozen

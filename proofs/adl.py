@@ -265,6 +265,31 @@ tested(
 )
 
 
+@theorem("T-PRO", "ADL-8", subject="part_in_proportion")
+def a_part_in_proportion_is_less_than_a_lot_from_the_exact_one() -> None:
+    """And never more than the position, nor less than nothing."""
+    lots, before, size, total = (fresh_int(name) for name in ("lots", "before", "size", "total"))
+    assume(all_of(0 <= lots, lots <= total, 0 <= before, 1 <= size, before + size <= total))
+    part = adl.part_in_proportion(lots, before, size, total)
+    error = part * total - lots * size
+    claim("less than a lot", all_of(error < total, error > -total))
+    claim("no more than it holds", all_of(0 <= part, part <= size))
+
+
+@theorem("T-PRO", "ADL-8", subject="part_in_proportion")
+def two_parts_in_proportion_are_one_part_of_both() -> None:
+    """So all parts together are the lots, whoever stands in between: rounding loses nothing."""
+    lots, before, first, second, total = (
+        fresh_int(name) for name in ("lots", "before", "first", "second", "total")
+    )
+    assume(all_of(0 <= lots, lots <= total, 0 <= before, 1 <= first, 1 <= second))
+    assume(before + first + second <= total)
+    one = adl.part_in_proportion(lots, before, first, total)
+    other = adl.part_in_proportion(lots, before + first, second, total)
+    claim("both", one + other == adl.part_in_proportion(lots, before, first + second, total))
+    claim("all", adl.part_in_proportion(lots, 0, total, total) == lots)
+
+
 @theorem("T-ADL", "ADL-7", subject="queue_indicator")
 def the_lamps_of_a_queue_are_one_to_five_and_rise_towards_its_end() -> None:
     """Whoever stands further back shows no fewer lamps; the last one shows all five."""
@@ -274,3 +299,13 @@ def the_lamps_of_a_queue_are_one_to_five_and_rise_towards_its_end() -> None:
     claim("lamps", all_of(1 <= now, now <= then, then <= 5))
     claim("the fifth", all_of(5 * ahead <= now * total, (now - 1) * total < 5 * ahead))
     claim("all", implies(ahead == total, now == 5))
+
+
+tested(
+    "T-ADL",
+    "everybody_is_closed_in_proportion_as_far_as_it_can_bear",
+    "In proportion nobody is closed by a lot more than its part, and the queue gets the rest.",
+    "ADL-8",
+    chapter="adl",
+    where="tests/test_sharing.py::test_everybody_is_closed_in_proportion_as_far_as_it_can_bear",
+)

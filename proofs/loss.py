@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from perpref.rules import loss
 from perpref.rules.margin import equity, position_of
-from perpref.state import Exchange
+from perpref.state import Exchange, LossSharing
 from perpref.units import MAX_CASH, PARTS, AccountId, MarketId
 from proofs.contracts import CLOSING
-from proofs.executor import all_of, any_of, assume, claim, fresh_int, implies, ite, negation
+from proofs.executor import all_of, any_of, assume, choose, claim, fresh_int, implies, ite, negation
 from proofs.laws import SOLVENCY, Step, action, take
 from proofs.ledger import any_account
 from proofs.liquidation import any_target
@@ -35,6 +35,27 @@ def socialise() -> Step:
     exchange, debtor, payer = any_sharing()
     after = take(loss.socialise, exchange, debtor, payer, fresh_int("weights"))
     return Step(exchange, after, (debtor, payer))
+
+
+@action("LOSS-10", keeps=SOLVENCY)
+def charge() -> Step:
+    exchange, debtor, payer = any_sharing()
+    after = take(loss.charge, exchange, debtor, payer, fresh_int("amount"))
+    return Step(exchange, after, (debtor, payer))
+
+
+@theorem("T-PRO", "LOSS-10", subject="weight_of_loss")
+def a_weight_in_a_loss_is_never_negative() -> None:
+    """By whatever it is shared: who has lost counts for nothing by gains, who owes by equity."""
+    worth, profit = fresh_int("equity"), fresh_int("profit")
+    notional = between("notional", 0, MAX_CASH)
+    sharing = choose("sharing", tuple(LossSharing))
+    weight = loss.weight_of_loss(sharing, worth, notional, profit)
+    claim("not negative", weight >= 0)
+    if sharing is LossSharing.GAINS:
+        claim("losers", implies(profit <= 0, weight == 0))
+    if sharing is LossSharing.EQUITY:
+        claim("debtors", implies(worth <= 0, weight == 0))
 
 
 @theorem("T-PRICE", "LOSS-1", subject="close_out", assumes=CLOSING)
@@ -195,3 +216,13 @@ def profits_that_are_not_backed_are_cut_alike_and_never_more_paid_than_there_is(
     claim("no more than gained", all_of(0 <= first, first <= one))
     claim("all of it", implies(backed >= gains, first == one))
     claim("order", implies(one >= other, first >= second))
+
+
+tested(
+    "T-PRO",
+    "a_policy_shares_a_loss_first_and_equity_what_is_left",
+    "A loss is charged by notional or gains as far as each can pay, and by equity for the rest.",
+    "LOSS-10",
+    chapter="loss",
+    where="tests/test_sharing.py::test_a_policy_shares_a_loss_first_and_equity_what_is_left",
+)

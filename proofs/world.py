@@ -19,6 +19,7 @@ from perpref.state import (
     Exchange,
     ForcedPrice,
     LiquidationLimit,
+    LossSharing,
     Market,
     Order,
     Position,
@@ -94,6 +95,7 @@ def any_rulebook() -> Rulebook:
         funding_damper=between("funding_damper", 0, PARTS),
         funding_offset=between("funding_offset", -PARTS, PARTS),
         funding_samples=between("funding_samples", 0, MAX_LOTS),
+        loss_sharing=any_choice("loss_sharing", LossSharing.EQUITY),
     )
 
 

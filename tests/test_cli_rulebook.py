@@ -30,7 +30,15 @@ from perpref.checker.rulebook_file import (
 )
 from perpref.cli_rulebook import rulebook
 from perpref.rule_registry import functions, refusals
-from perpref.state import Chooser, ForcedPrice, LiquidationLimit, Ranking, Stage
+from perpref.state import (
+    Chooser,
+    ForcedPrice,
+    LiquidationLimit,
+    LossSharing,
+    Ranking,
+    Sharing,
+    Stage,
+)
 
 TEXTBOOK = Path(__file__).parents[1] / "spec" / "rulebooks" / "textbook.toml"
 
@@ -62,7 +70,14 @@ def test_every_choice_is_on_the_card_and_has_words() -> None:
     assert {term.key for term in MARKET_TERMS} == set(MARKET)
     assert {term.key for term in MARKET_POLICY_TERMS} == set(MARKET_POLICIES)
     assert {term.key for term in FORMULA_TERMS} == set(FORMULAS)
-    assert set(IN_WORDS) == {*Ranking, *ForcedPrice, *LiquidationLimit, *Chooser}
+    assert set(IN_WORDS) == {
+        *Ranking,
+        *ForcedPrice,
+        *LiquidationLimit,
+        *Sharing,
+        *LossSharing,
+        *Chooser,
+    }
     assert set(STAGES) == set(Stage)
     known = set(functions())
     known |= {code.rule for code in refusals().values()}

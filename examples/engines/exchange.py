@@ -44,6 +44,8 @@ RANKINGS = [
 ]
 PRICES = ["bankruptcy", "mark", "previous_mark", "bankruptcy_unless_far"]
 LIMITS = ["bankruptcy", "fillable"]
+SHARINGS = ["queue", "pro_rata"]
+LOSSES = ["equity", "notional", "gains"]
 
 REFUSALS = {  # code: phase, rule
     "id_out_of_bounds": ("validate", "UNIT-4"),
@@ -281,6 +283,8 @@ class Terms:
     damper: int = 0
     offset: int = 0
     samples: int = 0
+    sharing: str = SHARINGS[0]
+    loss_sharing: str = LOSSES[0]
 
 
 class Standing(NamedTuple):
@@ -920,18 +924,35 @@ class Exchange:
         return market.previous_mark if rule == "previous_mark" else price
 
     def deleverage(self, account: Account, market: Market) -> None:
-        """ADL-5."""
-        side = sign(account.position(market.number).size)
+        """ADL-5; ADL-8 where everybody is closed in proportion first."""
+        if self.terms.sharing == "pro_rata":
+            others = self.queue(account, market)
+            lots = abs(account.position(market.number).size)
+            total = sum(abs(other.position(market.number).size) for other in others)
+            upto = given = 0
+            for other in others:
+                upto += abs(other.position(market.number).size)
+                part = ceil_div(lots * upto, total) - given
+                given += part
+                if not self.deleverage_one(account, other, market, part):
+                    return
         for other in self.queue(account, market):
-            if not self.to_close(account, market):
-                return
-            if self.terms.only_insolvent and self.equity(account) >= 0:  # ADL-6
-                return
-            price = self.forced_price(account, market)
             left = abs(account.position(market.number).size)
-            lots = min(left, self.bearable(other, market, side * (price - market.mark)))
-            if lots and self.spared(other, market, side * lots, price):
-                self.fill(account, other, market, -side * lots, price, "ADL-3")
+            if not self.deleverage_one(account, other, market, left):
+                return
+
+    def deleverage_one(self, account: Account, other: Account, market: Market, most: int) -> bool:
+        """Close at most so many lots; False when nothing is left to do."""
+        if not self.to_close(account, market):
+            return False
+        if self.terms.only_insolvent and self.equity(account) >= 0:  # ADL-6
+            return False
+        side = sign(account.position(market.number).size)
+        price = self.forced_price(account, market)
+        lots = min(most, self.bearable(other, market, side * (price - market.mark)))
+        if lots and self.spared(other, market, side * lots, price):
+            self.fill(account, other, market, -side * lots, price, "ADL-3")
+        return True
 
     def spared(self, other: Account, market: Market, lots: int, price: int) -> bool:
         """ADL-4: whether the counterparty, `lots` later, is left no riskier where that counts."""
@@ -962,6 +983,8 @@ class Exchange:
 
     def share_deficit(self, account: Account) -> None:
         """LOSS-5: the largest equity first, then in account order."""
+        if self.terms.loss_sharing != "equity":
+            self.charge_deficit(account)
         deficit = -self.equity(account)
         shares = [(self.equity(other), other) for _, other in sorted(self.accounts.items())]
         shares = [(equity, other) for equity, other in shares if equity > 0]
@@ -977,6 +1000,30 @@ class Exchange:
             self.pay(other, account, share, "LOSS-3")
             deficit -= share
             weights -= weight
+
+    def charge_deficit(self, account: Account) -> None:
+        """LOSS-10: by notional or by gains, as far as each can pay."""
+        weights = []
+        for _, other in self.sorted_accounts():
+            if self.terms.loss_sharing == "gains":
+                weight = max(self.unrealised(other), 0)
+            else:
+                weight = sum(
+                    abs(held.size) * self.markets[market].mark
+                    for market, held in other.positions.items()
+                )
+            if other is not account and weight:
+                weights.append((weight, other))
+        weights.sort(key=lambda entry: -entry[0])
+        total = sum(weight for weight, _ in weights)
+        for weight, other in weights:
+            deficit = -self.equity(account)
+            if deficit == 0:
+                return
+            amount = min(ceil_div(deficit * weight, total), self.equity(other))
+            if amount > 0:
+                self.pay(other, account, amount, "LOSS-10")
+            total -= weight
 
 
 def check(condition: bool, code: str) -> None:
@@ -1117,6 +1164,8 @@ def read_terms(terms: Json) -> Terms:
         damper=between(book.get("funding_damper", "0"), 0, MILLION, "a damper"),
         offset=between(book.get("funding_offset", "0"), -MILLION, MILLION, "an offset"),
         samples=between(book.get("funding_samples", "0"), 0, MAX_LOTS, "a number of samples"),
+        sharing=known(book.get("deleverage_sharing", SHARINGS[0]), SHARINGS),
+        loss_sharing=known(book.get("loss_sharing", LOSSES[0]), LOSSES),
         markets=markets,
     )
 

@@ -75,6 +75,7 @@ SAME_RULE = {
     ("LOSS-1", "price"): "LOSS-1",
     ("LOSS-1", "lots"): "LOSS-1",
     ("VLT-8", "amount"): "VLT-8",
+    ("LOSS-10", "amount"): "LOSS-10",
     ("SET-2", "counterparty"): "SET-3",
     ("SET-2", "price"): "SET-2",
     ("SET-2", "lots"): "SET-2",

@@ -17,7 +17,16 @@ from perpref.checker.rulebook_file import (
     Source,
     Venue,
 )
-from perpref.state import Chooser, ForcedPrice, LiquidationLimit, Ranking, Stage, Tier
+from perpref.state import (
+    Chooser,
+    ForcedPrice,
+    LiquidationLimit,
+    LossSharing,
+    Ranking,
+    Sharing,
+    Stage,
+    Tier,
+)
 from perpref.units import PARTS
 
 STAGES = {
@@ -39,6 +48,11 @@ IN_WORDS: Mapping[Enum, str] = {
     ForcedPrice.BANKRUPTCY_UNLESS_FAR: "the bankruptcy price, or the mark when they are far apart",
     LiquidationLimit.BANKRUPTCY: "the bankruptcy price",
     LiquidationLimit.FILLABLE: "a price that walks away from the mark; the vault pays the rest",
+    Sharing.QUEUE: "one after the other",
+    Sharing.PRO_RATA: "everybody in proportion to its lots, then the queue for the rest",
+    LossSharing.EQUITY: "by equity",
+    LossSharing.NOTIONAL: "by the notional of all positions, then by equity for the rest",
+    LossSharing.GAINS: "by open profit, then by equity for the rest",
     Chooser.RULEBOOK: "the rules",
     Chooser.ENGINE: "the engine, which reports it",
 }
@@ -75,10 +89,12 @@ TERMS = (
     Term("vault_trigger", "vault: steps in below, of the margin", "VLT-7", "vault"),
     Term("deleverage_ranking", "ADL: who is first", "ADL-2", "adl"),
     Term("counterparty", "ADL: the next counterparty chosen by", "ADL-5", "adl"),
+    Term("deleverage_sharing", "ADL: how many at a time", "ADL-8", "adl"),
     Term("deleverage_price", "ADL: closed at", "ADL-3", "adl"),
     Term("deleverage_gap", "ADL: how far apart is far, of the mark", "ADL-3", "adl"),
     Term("deleverage_only_insolvent", "ADL: only against the insolvent", "ADL-6", "adl"),
     Term("deleverage_never_riskier", "ADL: spares whom it would leave riskier", "ADL-4", "adl"),
+    Term("loss_sharing", "a loss that is left is shared", "LOSS-10", "loss"),
 )
 """Every choice of a rulebook, in the order of the chapters."""
 

@@ -22,7 +22,17 @@ from attrs import evolve, field, frozen
 from perpref.checker.files import Document, Value, find, one_of, read_document
 from perpref.checker.wire import MarketTerms, Terms
 from perpref.rules.adl import is_price_safe
-from perpref.state import Chooser, ForcedPrice, LiquidationLimit, Ranking, Rulebook, Stage, Tier
+from perpref.state import (
+    Chooser,
+    ForcedPrice,
+    LiquidationLimit,
+    LossSharing,
+    Ranking,
+    Rulebook,
+    Sharing,
+    Stage,
+    Tier,
+)
 from perpref.units import MAX_CASH, MAX_ID, MAX_LOTS, MAX_PRICE, PARTS, MarketId
 
 STATUSES = {
@@ -99,6 +109,8 @@ POLICIES: dict[str, Reader] = {
     "funding_damper": _integer(0, PARTS, "FUND-6"),
     "funding_offset": _integer(-PARTS, PARTS, "FUND-6"),
     "funding_samples": _integer(0, MAX_LOTS, "FUND-5"),
+    "deleverage_sharing": _one_of(Sharing, "a way to share", "ADL-8"),
+    "loss_sharing": _one_of(LossSharing, "a way to share", "LOSS-10"),
 }
 """The keys that may be left out; the textbook's choice then stands."""
 
@@ -241,6 +253,7 @@ def read_venue(document: Document) -> Venue:
             rules[key] = _sourced(given, reader, sources)
     rulebook = Rulebook(name, **rules)
     require_safe_price(root, rulebook)
+    require_nobody_chooses(root, rulebook)
     markets: dict[str, MarketId] = {}
     terms: dict[MarketId, MarketTerms] = {}
     for market in root.need("market", "a table [market.NAME] for each market").entries():
@@ -280,6 +293,18 @@ def require_safe_price(root: Value, rulebook: Rulebook) -> None:
             "a solvent account could be ruined at the previous mark",
             "deleverage_only_insolvent must be true with this price",
             "ADL-6",
+            shown=False,
+        )
+
+
+def require_nobody_chooses(root: Value, rulebook: Rulebook) -> None:
+    """Refuse that an engine chooses whom to close where everybody is closed (ADL-8)."""
+    if (rulebook.deleverage_sharing, rulebook.counterparty) == (Sharing.PRO_RATA, Chooser.ENGINE):
+        shares = root.get("deleverage_sharing") or root.need("counterparty")
+        raise shares.bad(
+            "in proportion everybody is closed, and the engine has nobody to choose",
+            "counterparty must be rulebook with it",
+            "ADL-8",
             shown=False,
         )
 
@@ -364,6 +389,7 @@ def overridden(venue: Venue, changes: Value) -> Venue:
         terms[identifier] = _changed(market, terms[identifier] if known else None)
     rulebook = evolve(venue.rulebook, **rules)
     require_safe_price(changes, rulebook)
+    require_nobody_chooses(changes, rulebook)
     return evolve(venue, rulebook=rulebook, markets=markets, terms=terms)
 
 

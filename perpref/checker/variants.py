@@ -7,7 +7,16 @@ from attrs import evolve
 
 from perpref.checker.dice import Dice
 from perpref.checker.wire import Choice, MarketTerms, Terms
-from perpref.state import Chooser, ForcedPrice, LiquidationLimit, Ranking, Rulebook, Tier
+from perpref.state import (
+    Chooser,
+    ForcedPrice,
+    LiquidationLimit,
+    LossSharing,
+    Ranking,
+    Rulebook,
+    Sharing,
+    Tier,
+)
 from perpref.units import PARTS, MarketId
 
 FEES = (0, 1, 130, 333, 500, 1_999, 10_007, 33_333)
@@ -75,6 +84,8 @@ def varied(base: Terms, dice: Dice) -> Terms:
 def _deleveraging(rulebook: Rulebook, dice: Dice) -> Rulebook:
     """Another way to deleverage, as some venue does it."""
     price = dice.pick(tuple(ForcedPrice))
+    chosen = rulebook.counterparty is Chooser.ENGINE
+    sharing = Sharing.QUEUE if chosen else Sharing.PRO_RATA
     return evolve(
         rulebook,
         deleverage_ranking=dice.pick(tuple(Ranking)),
@@ -82,6 +93,8 @@ def _deleveraging(rulebook: Rulebook, dice: Dice) -> Rulebook:
         deleverage_gap=dice.pick(GAPS) if price is ForcedPrice.BANKRUPTCY_UNLESS_FAR else 0,
         deleverage_only_insolvent=price is ForcedPrice.PREVIOUS_MARK or dice.one_in(2),
         deleverage_never_riskier=dice.one_in(3),
+        deleverage_sharing=dice.pick((Sharing.QUEUE, sharing)),
+        loss_sharing=dice.pick(tuple(LossSharing)),
     )
 
 

@@ -28,16 +28,18 @@ from perpref.state import (
     ForcedPrice,
     Kind,
     LiquidationLimit,
+    LossSharing,
     Position,
     Ranking,
     Rulebook,
+    Sharing,
     Side,
     Stage,
     Tier,
 )
 from perpref.units import MAX_CASH, MAX_ID, MAX_LOTS, MAX_PRICE, AccountId, MarketId, OrderId
 
-ANN, BOB, CY, DAN = (AccountId(number) for number in range(2, 6))
+ANN, BOB, CY, DAN, EVE = (AccountId(number) for number in range(2, 7))
 GOLD, OIL, NOWHERE = MarketId(1), MarketId(2), MarketId(3)
 
 FREE = Rulebook(
@@ -1337,3 +1339,49 @@ def a_market_ends(story: Story) -> None:
     story.settle(code="settling")
     story.trade_refused(ANN, "settling")
     story.withdraw(ANN, 1_067)
+
+
+def many_shorts(story: Story) -> None:
+    """Ann is long by 10 against Bob's 5, Cy's 3 and Dan's 2, and owes 20 at a mark of 88."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 1_000)
+    story.deposit(CY, 1_000)
+    story.deposit(DAN, 40)
+    story.deposit(EVE, 5_000)
+    story.trade(ANN, BOB, 5)
+    story.trade(ANN, CY, 3)
+    story.trade(ANN, DAN, 2)
+    story.trade(EVE, BOB, 10)
+    story.mark(88)
+
+
+@about("adl", "ADL-8", under=choosing(deleverage_sharing=Sharing.PRO_RATA))
+def everybody_is_closed_in_proportion(story: Story) -> None:
+    """Of 20 short lots half are needed: Dan gives 1 of 2, Bob 8 of 15, and Cy 1 of 3."""
+    many_shorts(story)
+
+
+@about("adl", "ADL-8", under=choosing(deleverage_sharing=Sharing.PRO_RATA))
+def what_one_cannot_bear_is_for_the_queue(story: Story) -> None:
+    """At 113 Dan can bear 9 of 10 lots; the queue comes to him again, at the price of then."""
+    contagion(story, 129)
+
+
+def others_are_open(story: Story) -> None:
+    """Cy is short and Eve long by 4 of gold, while Ann's gold falls to 60; then as before."""
+    story.deposit(CY, 400)
+    story.deposit(EVE, 1_000)
+    story.trade(EVE, CY, 4)
+    late_contagion(story)
+
+
+@about("loss", "LOSS-10", under=choosing(loss_sharing=LossSharing.GAINS))
+def a_loss_is_shared_by_gains(story: Story) -> None:
+    """Only whoever has an open profit is charged for what Ann owes."""
+    others_are_open(story)
+
+
+@about("loss", "LOSS-10", under=choosing(loss_sharing=LossSharing.NOTIONAL))
+def a_loss_is_shared_by_notional(story: Story) -> None:
+    """Whoever holds more pays more, on both sides, and nobody more than it has."""
+    others_are_open(story)

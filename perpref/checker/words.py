@@ -76,6 +76,7 @@ REASONS = {
     "FEE-5": "liquidation fee",
     "FUND-3": "funding",
     "LOSS-3": "share of the loss",
+    "LOSS-10": "charged for the loss",
 }
 
 

@@ -270,6 +270,19 @@ def deleverage(
     return outcome
 
 
+@rule("ADL-8")
+def part_in_proportion(lots: int, before: int, size: int, total: int) -> int:
+    """How many of `lots` fall to a position when all are closed in proportion: whole lots.
+
+    What falls to it and to all before it together is rounded up, so every part is less than a lot
+    from its exact one, none is more than the position, and all of them are the lots exactly.
+
+    Args:
+        before: the lots of all positions that come first, and `total` those of all.
+    """
+    return ceil_div(lots * (before + size), total) - ceil_div(lots * before, total)
+
+
 @formula("ADL-7")
 def queue_indicator(ahead: int, total: int) -> int:
     """The lamps that a position shows, 1 to 5: in which fifth of all contracts it stands.

@@ -9,7 +9,7 @@ from perpref.rules.ledger import pay
 from perpref.rules.liquidation import require_due
 from perpref.rules.margin import equity
 from perpref.rules.vault import transfer_position
-from perpref.state import Exchange, Position
+from perpref.state import Exchange, LossSharing, Position
 from perpref.units import PARTS, AccountId, MarketId, ceil_div, clamp, floor_div
 
 NO_DEFICIT = refusal(
@@ -73,6 +73,35 @@ def socialise(exchange: Exchange, debtor: AccountId, payer: AccountId, weights: 
     weight = equity(exchange, payer)
     require(1 <= weight <= weights, CANNOT_SHARE, weight, weights)
     return pay(exchange, payer, debtor, share_of_loss(deficit, weight, weights), "LOSS-3")
+
+
+@rule("LOSS-10")
+def weight_of_loss(sharing: LossSharing, equity: int, notional: int, profit: int) -> int:
+    """What counts for an account when a loss is shared, in quanta, zero or more.
+
+    Args:
+        notional: of all its positions; `profit` is what all of them have gained so far.
+    """
+    match sharing:
+        case LossSharing.EQUITY:
+            return max(equity, 0)
+        case LossSharing.NOTIONAL:
+            return notional
+        case LossSharing.GAINS:
+            return max(profit, 0)
+
+
+@rule("LOSS-10")
+def charge(exchange: Exchange, debtor: AccountId, payer: AccountId, amount: int) -> Outcome:
+    """One account pays a part of a flat account's deficit, at most what it has and what is owed."""
+    open_lots = exchange.accounts[debtor].positions.total(lots_open)
+    require(open_lots == 0, NOT_FLAT, open_lots)
+    deficit = -equity(exchange, debtor)
+    require(deficit > 0, NO_DEFICIT, -deficit)
+    require(1 <= amount <= deficit, MORE_THAN_THE_POT, amount, deficit)
+    has = equity(exchange, payer)
+    require(amount <= has, CANNOT_SHARE, amount, has)
+    return pay(exchange, payer, debtor, amount, "LOSS-10")
 
 
 # When a loss is no longer the fund's, and other ways to share it.

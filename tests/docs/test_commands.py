@@ -98,19 +98,21 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
         (PLAIN, Transfer(ANN, BOB, 51)),
         (PLAIN, Transfer(ANN, BOB, 50)),
     ],
-    Place: bids(bid(MAX_ID + 1, NOBODY, NOWHERE, Kind.POST_ONLY, 0, 0))
-    + [(ENDED, bid(MAX_ID + 1, NOBODY, GOLD, Kind.POST_ONLY, 0, 0))]
-    + bids(
-        bid(MAX_ID + 1, NOBODY, GOLD, Kind.POST_ONLY, 0, 0),
-        bid(MAX_ID + 1, ANN, GOLD, Kind.POST_ONLY, 0, 0),
-        bid(MAX_ID + 1, ANN, GOLD, Kind.POST_ONLY, 0, 100),
-        bid(MAX_ID + 1, ANN, GOLD, Kind.POST_ONLY, 9, 100),
-        bid(2, ANN, GOLD, Kind.POST_ONLY, 9, 100),
-        bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 100),
-        bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 100, only=False),
-        bid(3, ANN, GOLD, Kind.LIMIT, 9, 100, only=False),
-        bid(3, ANN, GOLD, Kind.LIMIT, 5, 100, only=False),
-    ),
+    Place: [
+        (PLAIN, bid(MAX_ID + 1, NOBODY, NOWHERE, Kind.POST_ONLY, 0, 0)),
+        (ENDED, bid(MAX_ID + 1, NOBODY, GOLD, Kind.POST_ONLY, 0, 0)),
+        (PLAIN, bid(MAX_ID + 1, NOBODY, GOLD, Kind.POST_ONLY, 0, 0)),
+        *bids(
+            bid(MAX_ID + 1, ANN, GOLD, Kind.POST_ONLY, 0, 0),
+            bid(MAX_ID + 1, ANN, GOLD, Kind.POST_ONLY, 0, 100),
+            bid(MAX_ID + 1, ANN, GOLD, Kind.POST_ONLY, 9, 100),
+            bid(2, ANN, GOLD, Kind.POST_ONLY, 9, 100),
+            bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 100),
+            bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 100, only=False),
+            bid(3, ANN, GOLD, Kind.LIMIT, 9, 100, only=False),
+            bid(3, ANN, GOLD, Kind.LIMIT, 5, 100, only=False),
+        ),
+    ],
     Cancel: [
         (PLAIN, Cancel(ANN, NOWHERE, OrderId(2))),
         (PLAIN, Cancel(ANN, GOLD, OrderId(2))),

@@ -628,6 +628,23 @@ def test_loss() -> None:
     assert before.custody == after.custody
 
 
+def test_settlement() -> None:
+    longs, shorts = {ANN: 7}, {BOB: 4, CY: 3}
+    held = [(ANN, 7), (BOB, -4), (CY, -3)]
+    before = exchange({who: holds(5_000, (size, size * 1_000)) for who, size in held}, at(1_000))
+    after, events = played(before, machine.SettleMarket(GOLD))
+    (first, second) = (event for event in events if isinstance(event, Filled))
+    says(
+        "settlement",
+        f"At a mark of {n(mark_of(before))} account {ANN} is long by {longs[ANN]} lots, account "
+        f"{BOB} short by {shorts[BOB]} and account {CY} short by {shorts[CY]}.",
+        f"accounts {first.seller} and {first.buyer} close {first.lots} lots, accounts "
+        f"{second.seller} and {second.buyer} close {second.lots}.",
+    )
+    for who, _ in held:
+        assert equity(after, who) == equity(before, who) == cash(after, who)
+
+
 def test_book() -> None:
     brought = {ANN: 5_000, BOB: 50, CY: 5_000, DAN: 5_000}
     offers = [
