@@ -38,8 +38,10 @@ from perpref_docs.rules import reference
 from perpref_docs.tables import Cell, table
 
 RULE = re.compile(r"\b([A-Z]+-[1-9][0-9]*)\b")
-CHAPTERS = ("ADL", "BOOK", "FEE", "FUND", "LED", "LIQ", "LOSS", "MARK", "MRG", "POS")
-CHAPTERS += ("SET", "UNIT", "VLT")
+CHAPTERS = (
+    *("ADL", "BOOK", "FEE", "FUND", "LED", "LIQ", "LOSS", "MARK", "MRG", "POS", "SET", "UNIT"),
+    "VLT",
+)
 
 
 @frozen
