@@ -49,6 +49,7 @@ PURPOSE = {
     "VLT-8": Column.LIQUIDATION,
     "LOSS-1": Column.DELEVERAGING,
     "LOSS-3": Column.SHARED_LOSS,
+    "LOSS-10": Column.SHARED_LOSS,
 }
 """What the entries of a rule are for."""
 

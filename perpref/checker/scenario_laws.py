@@ -86,7 +86,7 @@ def _shares(change: Change) -> list[Paid]:
     return [
         event
         for event in change.events
-        if isinstance(event, Paid) and event.rule == "LOSS-3" and event.amount
+        if isinstance(event, Paid) and event.rule in ("LOSS-3", "LOSS-10") and event.amount
     ]
 
 

@@ -42,6 +42,7 @@ STAGE_OF: dict[Callable[..., Outcome], Stage] = {
     vault.take_over: Stage.VAULT,
     adl.deleverage: Stage.DELEVERAGE,
     loss.close_out: Stage.RESIDUAL,
+    loss.charge: Stage.RESIDUAL,
     loss.socialise: Stage.RESIDUAL,
 }
 """The actions of the waterfall; the account that is liquidated is the first argument of each."""

@@ -234,7 +234,7 @@ class _Teller:
     # The waterfall.
 
     def forced(self, act: Act) -> Iterator[Line]:
-        if act.action is loss.socialise:
+        if act.action in (loss.charge, loss.socialise):
             yield self.shared(act)
             return
         market: MarketId = act.args[2] if act.action in _WITH_COUNTERPARTY else act.args[1]
@@ -344,7 +344,7 @@ class _Teller:
         deficit = -equity(act.before, self._victim())
         worth = equity(act.before, payer)
         what = f"{self.who(payer)}, worth {worth:,}, pays {paid.amount:,} of the {deficit:,}"
-        return Line(4, f"residual: {what} that are missing (LOSS-3)")
+        return Line(4, f"residual: {what} that are missing ({paid.rule})")
 
     def worth(self, act: Act, other: AccountId) -> str:
         """What an act was worth to the other side, at the mark."""

@@ -11,6 +11,7 @@ from perpref.checker.money import Column
 from perpref.checker.scenario_file import Incident, LawHeld, Scenario, load_scenario
 from perpref.checker.scenario_laws import SENTENCES, Law
 from perpref.checker.scenario_run import Play, laws_of, play
+from perpref.checker.telling import step_lines
 from perpref.machine import SettleMarket
 from perpref.outcome import Refused
 from perpref.rules.margin import equity
@@ -223,6 +224,43 @@ def test_every_law_is_broken_somewhere_or_a_theorem(plays: dict[str, Play]) -> N
     }
     assert broken == {Law.BYSTANDERS, Law.NOTHING_SHARED, Law.NOT_DELEVERAGED}
     assert set(SENTENCES) == set(Law)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        (
+            "incident-dydx-halt",
+            "book: sol's bid takes 12 ISO at 76 (LIQ-6); the vault makes good 48 (VLT-8)",
+        ),
+        (
+            "incident-dydx-halt-short",
+            "book: To make good the fill would leave the vault -30, its boundary is 0 (VLT-8)",
+        ),
+        (
+            "incident-hyperliquid-jelly-mended",
+            "deleverage: lou's long is closed at 10,700, all 98 JELLY (ADL-3)",
+        ),
+        ("incident-hyperliquid-jelly", "the vault buys 98 JELLY from lou at 9,500 (SET-2)"),
+        (
+            "incident-ccp-default-open",
+            "residual: fay, worth 7,200, pays 1,400 of the 1,400 that are missing (LOSS-10)",
+        ),
+    ],
+)
+def test_the_story_tells_it(name: str, sentence: str, plays: dict[str, Play]) -> None:
+    told = plays[name]
+    assert sentence in " ".join(line.text for step in told.steps for line in step_lines(told, step))
+
+
+def test_the_story_says_that_only_the_insolvent_are_deleveraged(tmp_path: Path) -> None:
+    """At 85 lil has 100 and needs 170: she is due and solvent, and the book is empty."""
+    path = tmp_path / "solvent.toml"
+    text = shipped("scenarios")["incident-dydx-halt"].read_text(encoding="utf-8")
+    path.write_text(text.replace("{ price = 90 }", "{ price = 85 }"), encoding="utf-8")
+    told = play(load_scenario(str(path)))
+    said = " ".join(line.text for step in told.steps for line in step_lines(told, step))
+    assert "deleverage: only of an insolvent account are winners closed (ADL-6)" in said
 
 
 # The table [incident], and what is expected of laws.
