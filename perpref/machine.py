@@ -207,6 +207,7 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
         _require_tiers(name, market)
         _require_between(f"{name}: scaled_from", market.scaled_from, 0, MAX_CASH, "MRG-7")
         _require_between(f"{name}: scaled_to", market.scaled_to, 0, MAX_CASH, "MRG-7")
+        _require_between(f"{name}: least_notional", market.least_notional, 0, MAX_CASH, "BOOK-15")
         _require_between(f"{name}: vault_cap", market.vault_cap, 0, MAX_LOTS, "VLT-2")
         _require_between(f"{name}: mark", market.mark, 1, MAX_PRICE, "UNIT-2")
         _require_between(f"{name}: previous_mark", market.previous_mark, 1, MAX_PRICE, "UNIT-2")

@@ -25,7 +25,7 @@ from perpref.rules import (
     settlement,
     vault,
 )
-from perpref.state import VAULT, Exchange, Kind, LossSharing, Order, Sharing, Stage
+from perpref.state import VAULT, Exchange, Kind, LossSharing, Order, SelfTrade, Sharing, Stage
 from perpref.units import MAX_LOTS, AccountId, MarketId, OrderId
 
 P = ParamSpec("P")
@@ -93,6 +93,9 @@ def place(run: Run, market: MarketId, order: Order, kind: Kind) -> None:
     if kind is Kind.MARKET:
         order = evolve(order, price=book.UNPRICED[order.side])
     run.do(book.accept, market, order)
+    unpriced = kind is Kind.MARKET
+    price = run.exchange.markets[market].mark if unpriced else order.price
+    book.require_worth(run.exchange, market, order, price)
     held = margin.position_of(run.exchange, order.account, market)
     require(book.reducible(order, held) > 0, book.NOTHING_TO_REDUCE, held.size)
     if kind is Kind.POST_ONLY:
@@ -100,10 +103,18 @@ def place(run: Run, market: MarketId, order: Order, kind: Kind) -> None:
     left, stopped = match_against_book(run, market, order)
     if left.lots == 0:
         return
+    if kind is Kind.FOK:
+        require_filled(order, left)
     if stopped or kind in (Kind.IOC, Kind.MARKET):
         run.events.append(Cancelled(market, left.id, left.account, left.lots, "BOOK-6"))
     else:
         run.do(book.rest, market, left)
+
+
+@rule("BOOK-14")
+def require_filled(order: Order, left: Order) -> None:
+    """Refuse an order that must fill at once and as a whole, and does not; nothing has happened."""
+    require(left.lots == 0, book.NOT_FILLED, left.lots, order.lots)
 
 
 @rule("BOOK-8")
@@ -126,7 +137,8 @@ def match_against_book(run: Run, market: MarketId, order: Order) -> tuple[Order,
         if maker is None or not book.crosses(order.side, order.price, maker.price):
             return order, False
         if maker.account == order.account:
-            run.do(book.cancel, market, maker.id, maker.account, "BOOK-11")
+            if meets_itself(run, market, order, maker):
+                return order, True
             continue
         if cancelled_if_it_cannot_reduce(run, market, maker):
             continue
@@ -143,6 +155,20 @@ def match_against_book(run: Run, market: MarketId, order: Order) -> tuple[Order,
         filled = maker.lots - open_lots(run.exchange, market, maker.id)
         order = evolve(order, lots=order.lots - filled)
     return order, False
+
+
+@rule("BOOK-11")
+def meets_itself(run: Run, market: MarketId, order: Order, maker: Order) -> bool:
+    """Take off what the rulebook says when an account would trade with itself; whether to stop.
+
+    An incoming order that has changed nothing yet is refused.
+    """
+    mode = run.exchange.rulebook.self_trade
+    if mode is SelfTrade.INCOMING:
+        require(bool(run.events), book.SELF_TRADE, order.account)
+    else:
+        run.do(book.cancel, market, maker.id, maker.account, "BOOK-11")
+    return mode is not SelfTrade.RESTING
 
 
 def cancelled_if_it_cannot_reduce(run: Run, market: MarketId, maker: Order) -> bool:

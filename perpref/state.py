@@ -39,6 +39,7 @@ class Kind(Enum):
     POST_ONLY = "post_only"
     IOC = "ioc"
     MARKET = "market"
+    FOK = "fok"
 
 
 class Stage(Enum):
@@ -58,6 +59,14 @@ class Ranking(Enum):
     MARGINED_RETURN = "margined_return"
     MARK_TO_ENTRY = "mark_to_entry"
     MARK_TO_ENTRY_LITERAL = "mark_to_entry_literal"
+
+
+class SelfTrade(Enum):
+    """What goes when an account would trade with itself (BOOK-11)."""
+
+    RESTING = "resting"
+    INCOMING = "incoming"
+    BOTH = "both"
 
 
 class Sharing(Enum):
@@ -156,6 +165,7 @@ class Market:
     quanta, initial margin grows to the whole notional (MRG-7), and never when both are 0.
     `settling` is true from when the market is on its way to its end (SET-1). `premiums` is the
     sum of the `samples` premiums of this funding period, in parts per million (FUND-10).
+    An order that may open something is worth at least `least_notional` quanta (BOOK-15).
     """
 
     initial_rate: int
@@ -171,6 +181,7 @@ class Market:
     settling: bool = False
     premiums: int = 0
     samples: int = 0
+    least_notional: int = 0
 
 
 @frozen
@@ -190,6 +201,7 @@ class Rulebook:
     leave (LED-6). What begins with `funding` says how the premiums of a period, of which
     `funding_samples` are expected, become its rate (FUND-5, FUND-6). `deleverage_sharing` says how
     many are closed at a time (ADL-8), and `loss_sharing` by what a deficit is shared (LOSS-10).
+    `self_trade` says which order goes when an account would meet itself (BOOK-11).
     """
 
     name: str
@@ -219,6 +231,7 @@ class Rulebook:
     funding_samples: int = 0
     deleverage_sharing: Sharing = Sharing.QUEUE
     loss_sharing: LossSharing = LossSharing.EQUITY
+    self_trade: SelfTrade = SelfTrade.RESTING
 
 
 @frozen

@@ -163,6 +163,16 @@ tested(
 )
 
 
+@theorem("T-BOOK", "BOOK-15", subject="require_worth")
+def an_order_that_may_open_is_worth_the_least() -> None:
+    """Whatever is not refused is reduce-only, or worth at least what its market asks."""
+    exchange, market = any_exchange(), MarketId(fresh_int("market"))
+    order, price = any_order("order"), between("price", 1, MAX_PRICE)
+    book.require_worth(exchange, market, order, price)
+    worth = order.lots * price
+    claim("worth", any_of(order.reduce_only, worth >= exchange.markets[market].least_notional))
+
+
 @theorem("T-BOOK", "BOOK-12", subject="is_on_tick")
 def a_tick_leaves_no_more_figures_than_allowed_and_whole_units_always() -> None:
     """Five figures, from a tick of 1 to one of 1,000: what is on a tick has them, or is whole."""
@@ -191,3 +201,13 @@ def what_is_kept_reduces_and_never_by_more_than_there_is() -> None:
     claim("no more", sum(order.lots for order in keeping) <= size)
     claim("the nearest first", implies(near.lots <= size, len(keeping) >= 1))
     claim("all that fit", implies(near.lots + far.lots <= size, len(keeping) == 2))
+
+
+tested(
+    "T-BOOK",
+    "an_order_that_must_fill_at_once_fills_or_changes_nothing",
+    "A fill-or-kill order is filled in full, or refused with the state as it was.",
+    "BOOK-14",
+    chapter="book",
+    where="tests/test_scheduler_orders.py::test_fill_or_kill_fills_in_full_or_changes_nothing",
+)

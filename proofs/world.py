@@ -184,6 +184,7 @@ def _any_exchange(missing: bool) -> Exchange:
             settling=fresh_bool(f"{name}.settling"),
             premiums=fresh_int(f"{name}.premiums"),
             samples=between(f"{name}.samples", 0, MAX_CASH),
+            least_notional=between(f"{name}.least_notional", 0, MAX_CASH),
         )
 
     ordered = margins_ordered(margin.maintenance_margin, margin.initial_margin)

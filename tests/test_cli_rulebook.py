@@ -36,6 +36,7 @@ from perpref.state import (
     LiquidationLimit,
     LossSharing,
     Ranking,
+    SelfTrade,
     Sharing,
     Stage,
 )
@@ -74,6 +75,7 @@ def test_every_choice_is_on_the_card_and_has_words() -> None:
         *Ranking,
         *ForcedPrice,
         *LiquidationLimit,
+        *SelfTrade,
         *Sharing,
         *LossSharing,
         *Chooser,

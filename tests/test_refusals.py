@@ -23,7 +23,7 @@ from perpref.machine import (
 from perpref.outcome import Outcome, Refused
 from perpref.rule_registry import Refusal, functions, refusals
 from perpref.rules import adl, book, ledger, liquidation, loss, settlement, vault
-from perpref.state import VAULT, Exchange, Kind, LiquidationLimit, Side
+from perpref.state import VAULT, Exchange, Kind, LiquidationLimit, SelfTrade, Side
 from perpref.units import MAX_CASH, PARTS, AccountId, MarketId, OrderId
 from tests.exchanges import (
     ANN,
@@ -86,6 +86,17 @@ BY_COMMAND: dict[str, tuple[Exchange, Command]] = {
     "not_your_order": (PLAIN, Cancel(ANN, GOLD, OrderId(1))),
     "funding_rate_out_of_bounds": (PLAIN, SettleFunding(GOLD, -11)),
     "premium_out_of_bounds": (PLAIN, SamplePremium(GOLD, PARTS + 1)),
+    "self_trade": (
+        evolve(PLAIN, rulebook=evolve(PLAIN.rulebook, self_trade=SelfTrade.INCOMING)),
+        Place(OrderId(3), BOB, GOLD, Side.BUY, Kind.LIMIT, 1, 100),
+    ),
+    "not_filled": (PLAIN, bid(3, 6, 100, Kind.FOK)),
+    "too_small": (
+        evolve(
+            PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD], least_notional=101))
+        ),
+        bid(3, 1, 100),
+    ),
     "settling": (ENDED, SetMark(GOLD, 101)),
 }
 
@@ -137,7 +148,6 @@ BY_ACTION: dict[str, Provocation] = {
     "price_not_agreed": Provocation(
         PLAIN, lambda x: book.match(x, GOLD, buys(3, ANN, 1, 100), sells(1, BOB, 5, 100), 101)
     ),
-    "self_trade": Provocation(LOSER, offered(2)),
     "maker_cannot_reduce": Provocation(LOSER, offered(4)),
     "maker_cannot_bear": Provocation(LOSER, offered(3)),
     "worse_than_bankruptcy": Provocation(LOSER, offered(1)),

@@ -14,6 +14,7 @@ can be used inside a process; `serve` puts an engine behind standard input and o
 """
 
 import argparse
+import copy
 import json
 import re
 import sys
@@ -44,6 +45,7 @@ RANKINGS = [
 ]
 PRICES = ["bankruptcy", "mark", "previous_mark", "bankruptcy_unless_far"]
 LIMITS = ["bankruptcy", "fillable"]
+SELF_TRADES = ["resting", "incoming", "both"]
 SHARINGS = ["queue", "pro_rata"]
 LOSSES = ["equity", "notional", "gains"]
 
@@ -61,7 +63,10 @@ REFUSALS = {  # code: phase, rule
     "not_your_order": ("validate", "BOOK-10"),
     "funding_rate_out_of_bounds": ("validate", "FUND-1"),
     "not_withdrawable": ("margin", "LED-6"),
+    "too_small": ("validate", "BOOK-15"),
     "taker_cannot_bear": ("margin", "BOOK-4"),
+    "self_trade": ("match", "BOOK-11"),
+    "not_filled": ("match", "BOOK-14"),
     "nothing_to_reduce": ("match", "BOOK-7"),
     "post_only_would_cross": ("match", "BOOK-8"),
     "pot_too_small": ("settle", "LED-7"),
@@ -224,6 +229,7 @@ class Market:
     tiers: tuple[tuple[int, int, int], ...] = ()
     scaled_from: int = 0
     scaled_to: int = 0
+    least_notional: int = 0
     orders: dict[int, Order] = field(default_factory=dict)
     halves: dict[int, Half] = field(default_factory=lambda: {1: Half(1), -1: Half(-1)})
     previous_mark: int = 0
@@ -254,6 +260,7 @@ class MarketTerms(NamedTuple):
     tiers: tuple[tuple[int, int, int], ...] = ()  # above, initial rate, maintenance rate
     scaled_from: int = 0
     scaled_to: int = 0
+    least_notional: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +292,7 @@ class Terms:
     samples: int = 0
     sharing: str = SHARINGS[0]
     loss_sharing: str = LOSSES[0]
+    self_trade: str = SELF_TRADES[0]
 
 
 class Standing(NamedTuple):
@@ -520,6 +528,8 @@ class Exchange:
         check(1 <= lots <= MAX_LOTS, "lots_out_of_bounds")
         check(order <= MAX_ID, "id_out_of_bounds")
         check(order > self.last_order, "order_id_not_new")
+        worth = lots * (there.mark if kind == "market" else price)
+        check(reduce_only or worth >= there.least_notional, "too_small")  # BOOK-15
         new = Order(order, account, side, price, lots, reduce_only)
         check(self.fillable(new, there) > 0, "nothing_to_reduce")
         if kind == "post_only":  # BOOK-8
@@ -528,9 +538,13 @@ class Exchange:
             if self.fault == "post-only-crosses-own" and best is not None:
                 crosses = crosses and best.account != account
             check(not crosses, "post_only_would_cross")
+        before = copy.deepcopy((self.accounts, self.markets)) if kind == "fok" else None
         stopped_by = self.match(new, taker, there)
         if stopped_by and not self.events:  # nothing has changed yet
             raise Refused(stopped_by)
+        if before is not None and new.lots:  # BOOK-14: as if it had never come
+            self.accounts, self.markets = before
+            raise Refused("not_filled")
         self.last_order = order
         if new.lots and (stopped_by or kind in ("ioc", "market")):
             self.cancelled(new, there, "BOOK-6")
@@ -545,7 +559,11 @@ class Exchange:
             if resting is None or not new.meets(resting.price):
                 return ""
             if resting.account == new.account and self.fault != "self-trade-fills":  # BOOK-11
+                if self.terms.self_trade == "incoming":
+                    return "self_trade"
                 self.take_off(resting, market, "BOOK-11")
+                if self.terms.self_trade == "both":
+                    return "self_trade"
                 continue
             offered = self.fillable(resting, market)
             if self.fault == "reduce-only-at-arrival":
@@ -1035,7 +1053,7 @@ def check(condition: bool, code: str) -> None:
 
 NUMBER = re.compile(r"0|-?[1-9][0-9]{0,39}")
 SIDES = {"buy": 1, "sell": -1}
-KINDS = {"limit": "limit", "post_only": "post_only", "ioc": "ioc", "market": "market"}
+KINDS = {kind: kind for kind in ("limit", "post_only", "ioc", "market", "fok")}
 
 
 def number(value: object) -> int:
@@ -1140,6 +1158,7 @@ def read_terms(terms: Json) -> Terms:
             tiers=tuple(read_tier(tier) for tier in market.get("tiers", [])),
             scaled_from=between(market.get("scaled_from", "0"), 0, MAX_CASH, "a notional"),
             scaled_to=between(market.get("scaled_to", "0"), 0, MAX_CASH, "a notional"),
+            least_notional=between(market.get("least_notional", "0"), 0, MAX_CASH, "a notional"),
         )
     return Terms(
         maker_fee=between(book["maker_fee"], 0, MILLION, "the maker fee"),
@@ -1166,6 +1185,7 @@ def read_terms(terms: Json) -> Terms:
         samples=between(book.get("funding_samples", "0"), 0, MAX_LOTS, "a number of samples"),
         sharing=known(book.get("deleverage_sharing", SHARINGS[0]), SHARINGS),
         loss_sharing=known(book.get("loss_sharing", LOSSES[0]), LOSSES),
+        self_trade=known(book.get("self_trade", SELF_TRADES[0]), SELF_TRADES),
         markets=markets,
     )
 

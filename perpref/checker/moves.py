@@ -53,7 +53,8 @@ def place(world: World, dice: Dice) -> None:
     """An order of any kind, aimed at the book, a position or a threshold."""
     account, market = world.anybody(dice), world.market(dice)
     side = dice.pick((Side.BUY, Side.SELL))
-    kind = dice.pick((Kind.LIMIT, Kind.LIMIT, Kind.LIMIT, Kind.IOC, Kind.MARKET, Kind.POST_ONLY))
+    rare = (Kind.IOC, Kind.MARKET, Kind.POST_ONLY, Kind.FOK)
+    kind = dice.pick((Kind.LIMIT, Kind.LIMIT, Kind.LIMIT, *rare))
     lots = _lots(world, dice, account, market, side)
     price = 1 if kind is Kind.MARKET else _price(world, dice, market, side)
     world.place(account, market, side, lots, price, kind, reduce_only=dice.one_in(5))

@@ -23,6 +23,7 @@ from perpref.state import (
     LiquidationLimit,
     LossSharing,
     Ranking,
+    SelfTrade,
     Sharing,
     Stage,
     Tier,
@@ -48,6 +49,9 @@ IN_WORDS: Mapping[Enum, str] = {
     ForcedPrice.BANKRUPTCY_UNLESS_FAR: "the bankruptcy price, or the mark when they are far apart",
     LiquidationLimit.BANKRUPTCY: "the bankruptcy price",
     LiquidationLimit.FILLABLE: "a price that walks away from the mark; the vault pays the rest",
+    SelfTrade.RESTING: "the resting order",
+    SelfTrade.INCOMING: "the incoming order",
+    SelfTrade.BOTH: "both orders",
     Sharing.QUEUE: "one after the other",
     Sharing.PRO_RATA: "everybody in proportion to its lots, then the queue for the rest",
     LossSharing.EQUITY: "by equity",
@@ -74,6 +78,7 @@ TERMS = (
     Term("taker_fee", "fee of the taker", "FEE-3", "fee"),
     Term("liquidation_fee", "liquidation fee, out of what the book gave", "FEE-4", "fee"),
     Term("price", "price of a fill within both limits chosen by", "BOOK-3", "book"),
+    Term("self_trade", "who would meet itself loses", "BOOK-11", "book"),
     Term("funding_cap", "cap of the funding rate", "FUND-1", "funding"),
     Term("funding_interest", "funding: what the rate is drawn to", "FUND-6", "funding"),
     Term("funding_damper", "funding: by how much at most", "FUND-6", "funding"),
@@ -110,6 +115,7 @@ MARKET_POLICY_TERMS = (
     Term("tiers", "higher rates above, in quanta", "MRG-6", "margin"),
     Term("scaled_from", "initial margin grows from, in quanta", "MRG-7", "margin"),
     Term("scaled_to", "up to, in quanta", "MRG-7", "margin"),
+    Term("least_notional", "smallest order, in quanta", "BOOK-15", "book"),
 )
 """Every term of a market that may be left out; shown where it is not."""
 

@@ -29,6 +29,7 @@ from perpref.state import (
     LossSharing,
     Ranking,
     Rulebook,
+    SelfTrade,
     Sharing,
     Stage,
     Tier,
@@ -111,6 +112,7 @@ POLICIES: dict[str, Reader] = {
     "funding_samples": _integer(0, MAX_LOTS, "FUND-5"),
     "deleverage_sharing": _one_of(Sharing, "a way to share", "ADL-8"),
     "loss_sharing": _one_of(LossSharing, "a way to share", "LOSS-10"),
+    "self_trade": _one_of(SelfTrade, "an order", "BOOK-11"),
 }
 """The keys that may be left out; the textbook's choice then stands."""
 
@@ -146,6 +148,7 @@ MARKET_POLICIES: Mapping[str, Reader] = {
     "tiers": _tiers,
     "scaled_from": _integer(0, MAX_CASH, "MRG-7"),
     "scaled_to": _integer(0, MAX_CASH, "MRG-7"),
+    "least_notional": _integer(0, MAX_CASH, "BOOK-15"),
 }
 """The keys of a market that may be left out; margins are then the same for every size."""
 

@@ -110,7 +110,11 @@ class _Teller:
     def order(self, placed: machine.Place) -> str:
         verb = "buy" if placed.side is Side.BUY else "sell"
         price = "at any price" if placed.kind is Kind.MARKET else f"at {placed.price:,}"
-        words = {Kind.POST_ONLY: ["post-only"], Kind.IOC: ["immediate or cancel"]}
+        words = {
+            Kind.POST_ONLY: ["post-only"],
+            Kind.IOC: ["immediate or cancel"],
+            Kind.FOK: ["fill or kill"],
+        }
         extras = words.get(placed.kind, []) + (["reduce-only"] if placed.reduce_only else [])
         extra = "".join(f", {word}" for word in extras)
         lots = self.lots(placed.lots, placed.market)

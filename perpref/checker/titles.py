@@ -68,6 +68,8 @@ TITLES = {
     "BOOK-11": "No account trades with itself",
     "BOOK-12": "A tick that grows with the price",
     "BOOK-13": "What may rest below initial margin",
+    "BOOK-14": "Fill or kill",
+    "BOOK-15": "The smallest order",
     "FUND-1": "The rate",
     "FUND-2": "What one position pays",
     "FUND-3": "Settling",

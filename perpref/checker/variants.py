@@ -14,6 +14,7 @@ from perpref.state import (
     LossSharing,
     Ranking,
     Rulebook,
+    SelfTrade,
     Sharing,
     Tier,
 )
@@ -73,6 +74,7 @@ def varied(base: Terms, dice: Dice) -> Terms:
         rulebook = _liquidating(rulebook, dice)
     if dice.one_in(4):
         rulebook = _funding(rulebook, dice)
+    rulebook = evolve(rulebook, self_trade=dice.pick((rulebook.self_trade, *SelfTrade)))
     given = sorted(base.markets)
     spare = [MarketId(given[-1] + 1 + index) for index in range(MOST_MARKETS)]
     listed = [*given, *spare][: dice.pick((1, 2, 2, MOST_MARKETS))]
@@ -141,4 +143,6 @@ def _market(plain: MarketTerms, dice: Dice) -> MarketTerms:
     above = (initial, maintenance)
     rise = tuple(tier for tier in tiers if (tier.initial_rate, tier.maintenance_rate) >= above)
     rising = all(tier.maintenance_rate >= maintenance for tier in rise)
-    return MarketTerms(initial, maintenance, cap, mark, rise if rising else (), low, high)
+    least = dice.pick((plain.least_notional, 0, 0, mark, 3 * mark + 1))
+    tiers = rise if rising else ()
+    return MarketTerms(initial, maintenance, cap, mark, tiers, low, high, least)

@@ -32,6 +32,7 @@ from perpref.state import (
     Position,
     Ranking,
     Rulebook,
+    SelfTrade,
     Sharing,
     Side,
     Stage,
@@ -1385,3 +1386,48 @@ def a_loss_is_shared_by_gains(story: Story) -> None:
 def a_loss_is_shared_by_notional(story: Story) -> None:
     """Whoever holds more pays more, on both sides, and nobody more than it has."""
     others_are_open(story)
+
+
+# Other orders.
+
+
+@about("book", "BOOK-14")
+def an_order_that_must_fill_as_a_whole(story: Story) -> None:
+    """Of 5 lots 3 are offered at 100: refused, and nothing happened; at 101 there are 5."""
+    story.deposit(ANN, 1_000)
+    story.deposit(BOB, 1_000)
+    story.sells(BOB, 3, 100)
+    story.sells(BOB, 2, 101)
+    story.buys(ANN, 5, 100, Kind.FOK, code="not_filled")
+    story.buys(ANN, 5, 101, Kind.FOK)
+
+
+@about("book", "BOOK-11", under=choosing(self_trade=SelfTrade.INCOMING))
+def an_incoming_order_that_meets_its_own_account_stops(story: Story) -> None:
+    """Refused while it has changed nothing; after a fill what is left of it is cancelled."""
+    story.deposit(ANN, 1_000)
+    story.deposit(BOB, 1_000)
+    story.sells(ANN, 2, 100)
+    story.buys(ANN, 2, 100, code="self_trade")
+    story.sells(BOB, 1, 99)
+    story.buys(ANN, 2, 100)
+
+
+@about("book", "BOOK-11", under=choosing(self_trade=SelfTrade.BOTH))
+def both_orders_of_an_account_that_meets_itself_go(story: Story) -> None:
+    """The resting order is cancelled, and the incoming one does not rest."""
+    story.deposit(ANN, 1_000)
+    story.sells(ANN, 2, 100)
+    story.buys(ANN, 2, 100)
+
+
+@about("book", "BOOK-15", under=terms(evolve(PLAIN, least_notional=500)))
+def an_order_is_worth_at_least_so_much(story: Story) -> None:
+    """5 lots at 100 are worth 500, at 99 less; to reduce, any number will do."""
+    story.deposit(ANN, 1_000)
+    story.deposit(BOB, 1_000)
+    story.sells(BOB, 5, 99, code="too_small")
+    story.sells(BOB, 6, 100)
+    story.buys(ANN, 4, 100, code="too_small")
+    story.buys(ANN, 5, 100)
+    story.buys(BOB, 1, 100, only=True)

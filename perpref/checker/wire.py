@@ -203,6 +203,7 @@ class MarketTerms:
     tiers: tuple[Tier, ...] = ()
     scaled_from: int = 0
     scaled_to: int = 0
+    least_notional: int = 0
 
     def opened(self) -> Market:
         """The market before anything has happened in it."""
@@ -214,6 +215,7 @@ class MarketTerms:
             tiers=self.tiers,
             scaled_from=self.scaled_from,
             scaled_to=self.scaled_to,
+            least_notional=self.least_notional,
         )
 
 

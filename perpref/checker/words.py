@@ -23,6 +23,7 @@ ADVERBS = {
     Kind.POST_ONLY: ", post-only",
     Kind.IOC: ", immediate or cancel",
     Kind.MARKET: "",
+    Kind.FOK: ", fill or kill",
 }
 
 

@@ -59,6 +59,13 @@ NOT_YOUR_ORDER = refusal(
     "BOOK-10", "not_your_order", Phase.VALIDATE, "The order belongs to account {limit}"
 )
 
+NOT_FILLED = refusal(
+    "BOOK-14", "not_filled", Phase.MATCH, "{value} of {limit} lots would be left unfilled"
+)
+TOO_SMALL = refusal(
+    "BOOK-15", "too_small", Phase.VALIDATE, "The order is worth {value}, less than {limit}"
+)
+
 UNPRICED = {Side.BUY: MAX_PRICE, Side.SELL: 1}
 """The limit of a market order: any price will do (BOOK-6)."""
 
@@ -76,6 +83,13 @@ def accept(exchange: Exchange, market: MarketId, order: Order) -> Outcome:
     require(order.id <= MAX_ID, ID_OUT_OF_BOUNDS, order.id, MAX_ID)
     require(order.id > exchange.last_order, ORDER_ID_NOT_NEW, order.id, exchange.last_order)
     return Outcome(evolve(exchange, last_order=order.id))
+
+
+@rule("BOOK-15")
+def require_worth(exchange: Exchange, market: MarketId, order: Order, price: int) -> None:
+    """Refuse an order that may open something and is worth too little at a price."""
+    least, worth = exchange.markets[market].least_notional, order.lots * price
+    require(order.reduce_only or worth >= least, TOO_SMALL, worth, least)
 
 
 @rule("BOOK-2")

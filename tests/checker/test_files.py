@@ -156,7 +156,7 @@ WRONG_SCENARIOS = [
     ("price = 6_000", "price = 0", "13: step[2].place.price: out of bounds (0); <price> [UNIT-2]"),
     (
         "price = 6_000",
-        'price = 6_000, kind = "fok"',
+        'price = 6_000, kind = "gtd"',
         (
             '13: step[2].place.kind: no such kind ("fok"); one of limit, post_only, ioc, market '
             "[BOOK-6]"
@@ -500,7 +500,8 @@ WRONG_RULEBOOKS = [
         "vaultcap",
         (
             "20: market.GOLD.vaultcap: unknown key; did you mean vault_cap? one of id, "
-            "initial_rate, maintenance_rate, vault_cap, mark, tiers, scaled_from, scaled_to"
+            "initial_rate, maintenance_rate, vault_cap, mark, tiers, scaled_from, scaled_to, "
+            "least_notional"
         ),
     ),
     (

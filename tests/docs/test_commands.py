@@ -27,7 +27,7 @@ from perpref.machine import (
 )
 from perpref.outcome import Refused
 from perpref.rule_registry import refusals
-from perpref.state import VAULT, Exchange, ForcedPrice, Kind, Ranking, Rulebook, Side
+from perpref.state import VAULT, Exchange, ForcedPrice, Kind, Ranking, Rulebook, SelfTrade, Side
 from perpref.units import MAX_ID, MAX_LOTS, PARTS, AccountId, MarketId, OrderId
 from tests.exchanges import ANN, BOB, CY, GOLD, buys, exchange, holds, market, rules, sells
 
@@ -50,6 +50,10 @@ PLAIN = exchange(
     last_order=2,
 )
 ENDED = evolve(PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD], settling=True)))
+COSTLY = evolve(
+    PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD], least_notional=901))
+)
+KEPT = evolve(PLAIN, rulebook=evolve(PLAIN.rulebook, self_trade=SelfTrade.INCOMING))
 DRAINED = exchange({ANN: holds(50), BOB: holds(-20)})
 """The pot has less than Ann alone could withdraw."""
 
@@ -101,16 +105,23 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
     Place: [
         (PLAIN, bid(MAX_ID + 1, NOBODY, NOWHERE, Kind.POST_ONLY, 0, 0)),
         (ENDED, bid(MAX_ID + 1, NOBODY, GOLD, Kind.POST_ONLY, 0, 0)),
-        (PLAIN, bid(MAX_ID + 1, NOBODY, GOLD, Kind.POST_ONLY, 0, 0)),
         *bids(
+            bid(MAX_ID + 1, NOBODY, GOLD, Kind.POST_ONLY, 0, 0),
             bid(MAX_ID + 1, ANN, GOLD, Kind.POST_ONLY, 0, 0),
             bid(MAX_ID + 1, ANN, GOLD, Kind.POST_ONLY, 0, 100),
             bid(MAX_ID + 1, ANN, GOLD, Kind.POST_ONLY, 9, 100),
             bid(2, ANN, GOLD, Kind.POST_ONLY, 9, 100),
+        ),
+        (COSTLY, bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 100, only=False)),
+        *bids(
             bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 100),
             bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 100, only=False),
             bid(3, ANN, GOLD, Kind.LIMIT, 9, 100, only=False),
-            bid(3, ANN, GOLD, Kind.LIMIT, 5, 100, only=False),
+        ),
+        (KEPT, bid(3, BOB, GOLD, Kind.FOK, 10, 100, only=False)),
+        *bids(
+            bid(3, ANN, GOLD, Kind.FOK, 5, 99, only=False),
+            bid(3, ANN, GOLD, Kind.FOK, 5, 100, only=False),
         ),
     ],
     Cancel: [
@@ -178,7 +189,7 @@ def opened_with(term: str, value: int) -> Exchange:
 def bounds() -> list[tuple[str, int, int, str]]:
     """The terms of the page that have bounds: the least, the most, and the rule."""
     found = BOUND.findall(PAGE)
-    assert len(found) == 18
+    assert len(found) == 19
     return [
         (term.replace(" ", "_"), int(least) if least.isdigit() else 50_000, 10 ** int(most), rule)
         for terms, least, most, rule in found
