@@ -100,8 +100,8 @@ def test_a_fault_is_found_and_blamed_without_events(rule: str) -> None:
     fault = next(fault for fault in FAULTS if fault.rule == rule)
     shows = tuple(part for part in Observable if part is not Observable.EVENTS)
     manners = Manners(Fault(fault.original, fault.instead), Comparison(observe=shows))
-    # States alone do not always tell: with seed 1 a vault over its cap looks like LIQ-3.
-    result = checked(InProcess(lambda: ReferenceEngine(manners)), Budget(1_000), seed=3)
+    # States alone do not always tell: with seed 4 a vault over its cap looks like VLT-3.
+    result = checked(InProcess(lambda: ReferenceEngine(manners)), Budget(1_000), seed=1)
     assert result.found is not None
     assert result.found[1].rule == rule
 
