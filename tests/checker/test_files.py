@@ -158,8 +158,8 @@ WRONG_SCENARIOS = [
         "price = 6_000",
         'price = 6_000, kind = "gtd"',
         (
-            '13: step[2].place.kind: no such kind ("gtd"); one of limit, post_only, ioc, market, fok '
-            "[BOOK-6]"
+            '13: step[2].place.kind: no such kind ("gtd"); one of limit, post_only, ioc, market, '
+            "fok [BOOK-6]"
         ),
     ),
     (
