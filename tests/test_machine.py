@@ -109,7 +109,7 @@ def test_a_refusal_is_a_value_and_changes_nothing() -> None:
         "not_withdrawable",
         "margin",
         "LED-6",
-        "6 cannot leave: initial margin leaves 5 free, unrealised profit not counted (LED-6)",
+        "6 cannot leave: initial margin leaves 5 free (LED-6)",
     )
     assert before == kept
 

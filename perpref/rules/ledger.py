@@ -29,7 +29,7 @@ NOT_WITHDRAWABLE = refusal(
     "LED-6",
     "not_withdrawable",
     Phase.MARGIN,
-    "{value} cannot leave: initial margin leaves {limit} free, unrealised profit not counted",
+    "{value} cannot leave: initial margin leaves {limit} free",
 )
 POT_TOO_SMALL = refusal(
     "LED-7", "pot_too_small", Phase.SETTLE, "{value} cannot leave: the pot holds {limit}"

@@ -275,7 +275,7 @@ def test_a_refusal_that_nobody_expects_is_a_miss(tmp_path: Path) -> None:
     assert play(scenario).missed == (
         (
             f"{scenario.file}:{line}: step[4]: refused: 99 cannot leave: initial margin leaves "
-            "45 free, unrealised profit not counted (LED-6)"
+            "45 free (LED-6)"
         ),
     )
 
