@@ -105,6 +105,8 @@ def a_premium_has_the_sign_of_where_the_market_stands() -> None:
     claim("above", implies(bid >= index, found >= 0))
     claim("below", implies(ask <= index, found <= 0))
     claim("between", implies(all_of(bid <= index, index <= ask), found == 0))
+    claim("far above", implies((bid - index) * PARTS >= index, found > 0))
+    claim("far below", implies((index - ask) * PARTS >= index, found < 0))
 
 
 @theorem("T-FUND", "FUND-4", subject="impact_notional")

@@ -228,6 +228,18 @@ def a_fill_beyond_the_bankruptcy_price_is_the_vaults_loss(step: Step) -> None:
     claim("keeps its boundary", implies(all_of(bystander, paid > 0), kept))
 
 
+@theorem("T-BP", "LIQ-6", "LIQ-11", subject="liquidate", assumes=ALL_CONTRACTS)
+def a_liquidation_fills_at_its_limit_or_better() -> None:
+    """Whatever the limit is, no maker is met beyond it."""
+    exchange, account, market = any_target()
+    maker = any_order("maker", Side.BUY)
+    assume(position_of(exchange, account, market).size > 0)
+    assume(maker.account != account)
+    liquidation.liquidate(exchange, account, market, maker, fresh_int("most"))
+    limit = liquidation.liquidation_limit(exchange, account, market)
+    claim("at the limit or better", maker.price >= limit)
+
+
 @theorem("T-LIQ", "LIQ-6", subject="fillable_lots")
 def a_fill_closes_as_many_lots_as_there_are_on_all_sides() -> None:
     """At least one and no more than ordered, held or offered, and one of the three is used up."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import pytest
+from attrs import evolve
 
 from perpref import machine
 from perpref.outcome import Outcome, Refused
@@ -90,7 +91,15 @@ def exchange(
         open_lots = ((m, Position(n, n * markets[m].mark)) for m, n in others.items() if n != 0)
         everybody = everybody.put(REST, Account(10**9, Table(open_lots)))
     custody = everybody.total(lambda a: a.collateral - a.positions.total(lambda p: p.cost))
+    for m, listed in markets.items():
+        markets = markets.put(m, evolve(listed, open_interest=held_long(everybody, m)))
     return Exchange(rulebook or rules(), markets, everybody, custody, OrderId(last_order))
+
+
+def held_long(accounts: Table[AccountId, Account], market: MarketId) -> int:
+    """The sum of all long sizes in a market: its open interest."""
+    sizes = (a.positions.get(market, Position(0, 0)).size for _, a in accounts.items())
+    return sum(size for size in sizes if size > 0)
 
 
 def order(
@@ -161,6 +170,7 @@ def require_lawful(exchange: Exchange) -> None:
     for listed in exchange.markets:
         sizes = (a.positions.get(listed, Position(0, 0)).size for _, a in exchange.accounts.items())
         assert sum(sizes) == 0
+        assert exchange.markets[listed].open_interest == held_long(exchange.accounts, listed)
     for _, account in exchange.accounts.items():
         assert all(p.size != 0 for _, p in account.positions.items())
     for _, listed_market in exchange.markets.items():

@@ -10,7 +10,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from perpref import machine
-from perpref.machine import Place, SetMark, SettleFunding, Unwind
+from perpref.machine import (
+    Place,
+    SamplePremium,
+    SetMark,
+    SettleFunding,
+    SettleMarket,
+    SettlePremium,
+    Unwind,
+)
 from perpref.outcome import Cancelled, Event, Filled, Marked, Outcome, Paid, Refused, Rested
 from perpref.rules import liquidation
 from perpref.rules.adl import is_price_safe
@@ -37,10 +45,15 @@ from perpref.state import (
     Exchange,
     ForcedPrice,
     Kind,
+    LiquidationLimit,
+    LossSharing,
     Order,
     Ranking,
+    Rulebook,
+    Sharing,
     Side,
     Stage,
+    Tier,
 )
 from perpref.units import MAX_PRICE, AccountId, MarketId, OrderId
 from tests.exchanges import (
@@ -670,6 +683,148 @@ def test_funding_is_checked_before_anybody_pays() -> None:
     assert done(before, SettleFunding(GOLD, 10)).events == ()
 
 
+# The end of a market.
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 500), st.integers(-9, 9)), min_size=1, max_size=7),
+    st.integers(90, 110),
+)
+def test_a_settled_market_holds_no_position_and_no_order(
+    holders: list[tuple[int, int]], price: int
+) -> None:
+    accounts = {
+        AccountId(10 + i): holds(cash + 200, (size, size * price), (1, 100))
+        for i, (cash, size) in enumerate(holders)
+    }
+    before = exchange(
+        accounts, market(100, buys(1, ANN, 2, 90), sells(2, BOB, 3, 120)), market(100)
+    )
+    outcome = done(before, SettleMarket(GOLD))
+    after = outcome.exchange
+    assert all(position(after, account) == (0, 0) for account in after.accounts)
+    assert len(after.markets[GOLD].orders) == 0
+    assert after.markets[GOLD].open_interest == 0
+    for account in before.accounts:
+        assert equity(after, account) == equity(before, account)
+        assert position(after, account, OIL) == position(before, account, OIL)
+    gone = [(e.order, e.rule) for e in outcome.events if isinstance(e, Cancelled)]
+    assert gone == [(1, "SET-3"), (2, "SET-3")]
+    fills = [event for event in outcome.events if isinstance(event, Filled)]
+    assert all((fill.price, fill.rule) == (100, "SET-2") for fill in fills)
+    sellers = [fill.seller for fill in fills]
+    assert sellers == sorted(sellers), "the first long first"
+    assert refused(after, SettleMarket(GOLD)).code == "settling"
+
+
+# A liquidation in parts, and the vault behind each fill.
+
+
+def closing(**choices: Any) -> Rulebook:
+    return evolve(rules(), **choices)
+
+
+@pytest.mark.parametrize(
+    ("share", "whole", "sold"),
+    [
+        (1_000_000, 0, [10]),
+        (200_000, 0, [2, 8]),
+        (200_001, 0, [3, 7]),  # a share is rounded up
+        (1, 0, [1, 9]),
+        (1, 920, [10]),  # 10 lots at 92 are worth just so much
+        (1, 919, [1, 9]),
+    ],
+)
+def test_a_share_is_sold_first_and_then_the_rest(share: int, whole: int, sold: list[int]) -> None:
+    """At 92 Ann is due, and 90 is what she can just pay: one order stays due after any part."""
+    before = exchange(
+        {ANN: holds(100, (10, 1_000)), BOB: holds(5_000)},
+        market(92, buys(1, BOB, 50, 90)),
+        rulebook=closing(liquidation_share=share, liquidation_whole=whole),
+    )
+    run = Run(before)
+    liquidate_account(run, ANN)
+    assert [event.lots for event in run.events if isinstance(event, Filled)] == sold
+
+
+def test_after_the_first_part_an_account_that_is_no_longer_due_keeps_the_rest() -> None:
+    before = exchange(
+        {ANN: holds(100, (10, 1_000)), BOB: holds(5_000)},
+        market(94, buys(1, BOB, 50, 94)),
+        rulebook=closing(liquidation_share=200_000),
+    )
+    run = Run(before)
+    liquidate_account(run, ANN)
+    assert position(run.exchange, ANN) == (8, 800)  # 40 against 37.6
+
+
+@pytest.mark.parametrize(("vault", "paid"), [(60, 60), (59, 0)])
+def test_the_vault_stands_behind_a_fill_as_far_as_it_has_cash(vault: int, paid: int) -> None:
+    """At 88 Ann owes 20: bankrupt at 90, limit at 88 - 4; ten lots at 84 lack 60."""
+    before = exchange(
+        {VAULT: holds(vault), ANN: holds(100, (10, 1_000)), BOB: holds(5_000)},
+        market(88, buys(1, BOB, 50, 84), cap=0),
+        rulebook=closing(
+            liquidation_limit=LiquidationLimit.FILLABLE,
+            liquidation_adjustment=1_000_000,
+            liquidation_spread=1_000_000,
+        ),
+    )
+    run = Run(before)
+    liquidate_account(run, ANN)
+    made_good = [e.amount for e in run.events if isinstance(e, Paid) and e.rule == "VLT-8"]
+    assert made_good == ([paid] if paid else [])
+    assert equity(run.exchange, VAULT) == vault - paid
+    fills = {e.rule for e in run.events if isinstance(e, Filled)}
+    assert fills == ({"LIQ-6"} if paid else {"ADL-3"})
+
+
+def test_a_vault_that_is_liquidated_is_offered_at_its_bankruptcy_price() -> None:
+    before = exchange(
+        {VAULT: holds(100, (10, 1_000)), BOB: holds(5_000)},
+        market(92, buys(1, BOB, 5, 89), buys(2, BOB, 5, 90)),
+        rulebook=closing(
+            liquidation_limit=LiquidationLimit.FILLABLE,
+            liquidation_adjustment=9_000_000,
+            liquidation_spread=1_000_000,
+        ),
+    )
+    run = Run(before)
+    liquidate_account(run, VAULT)
+    book_fills = [e for e in run.events if isinstance(e, Filled) and e.rule == "LIQ-6"]
+    assert [(fill.price, fill.lots) for fill in book_fills] == [(90, 5)]
+
+
+# Funding by premium.
+
+
+@pytest.mark.parametrize(
+    ("premiums", "expected", "rate"),
+    [
+        ([], 0, 100),  # no premium: drawn to the interest
+        ([1_000], 0, 500),  # 1,000 less a damper of 500
+        ([1_000, 1_001], 0, 500),  # the mean 1,000.5 is rounded towards zero
+        ([-1_000, -1_001], 0, -500),
+        ([1_000], 2, 100),  # one is missing: 500, within 500 of the interest
+        ([100_000], 0, 7_500),  # the cap
+        ([-100_000], 0, -7_500),
+    ],
+)
+def test_premiums_make_a_rate(premiums: list[int], expected: int, rate: int) -> None:
+    book = closing(
+        funding_cap=7_500, funding_interest=100, funding_damper=500, funding_samples=expected
+    )
+    held = {ANN: holds(10**6, (1_000, 100_000)), BOB: holds(10**6, (-1_000, -100_000))}
+    before = exchange(held, market(100), rulebook=book)
+    for premium in premiums:
+        before = done(before, SamplePremium(GOLD, premium)).exchange
+    assert before.markets[GOLD].samples == len(premiums)
+    settled = done(before, SettlePremium(GOLD))
+    at_once = done(exchange(held, market(100), rulebook=book), SettleFunding(GOLD, rate))
+    assert settled.events == at_once.events
+    assert settled.exchange.markets == at_once.exchange.markets, "a new period begins"
+
+
 # From anywhere.
 
 ENTRIES = st.integers(60, 140)
@@ -684,6 +839,21 @@ DELEVERAGING: st.SearchStrategy[dict[str, Any]] = st.builds(
 )
 """Any way to deleverage, safe or not."""
 
+LIQUIDATING: st.SearchStrategy[dict[str, Any]] = st.builds(
+    dict,
+    vault_trigger=st.sampled_from([1, 300_000, 666_667, 1_000_000]),
+    liquidation_share=st.sampled_from([1, 200_000, 1_000_000]),
+    liquidation_whole=st.sampled_from([0, 300]),
+    liquidation_limit=st.sampled_from(LiquidationLimit),
+    liquidation_adjustment=st.sampled_from([1, 1_000_000, 5_000_000]),
+    liquidation_spread=st.sampled_from([1, 100_000, 1_000_000]),
+    deleverage_sharing=st.sampled_from(Sharing),
+    loss_sharing=st.sampled_from(LossSharing),
+)
+"""Any way to liquidate, and to share what is left."""
+
+TIERS = ((), (Tier(300, 500_000, 250_000),), (Tier(100, 200_000, 60_000), Tier(500, 10**6, 10**6)))
+
 
 @given(
     cash=st.lists(st.integers(-150, 200), min_size=4, max_size=4),
@@ -696,6 +866,8 @@ DELEVERAGING: st.SearchStrategy[dict[str, Any]] = st.builds(
     ask=st.integers(90, 120),
     before_last=st.integers(50, 150),
     way=st.one_of(st.just({}), DELEVERAGING),
+    closing=st.one_of(st.just({}), LIQUIDATING),
+    tiers=st.sampled_from(TIERS),
 )
 def test_the_waterfall_leaves_everybody_solvent_and_nobody_due(
     cash: list[int],
@@ -708,9 +880,11 @@ def test_the_waterfall_leaves_everybody_solvent_and_nobody_due(
     ask: int,
     before_last: int,
     way: dict[str, Any],
+    closing: dict[str, Any],
+    tiers: tuple[Tier, ...],
 ) -> None:
-    """From any lawful state, however bad, however deleveraged, over two markets with a book."""
-    rulebook = evolve(rules(maker=200, liquidation=10_000), **way)
+    """From any lawful state, however bad, however closed, over two markets with a book."""
+    rulebook = evolve(rules(maker=200, liquidation=10_000), **way, **closing)
     assume(is_price_safe(rulebook))
     sizes = zip([*gold, -sum(gold)], [*oil, -sum(oil)], strict=True)
     held = {VAULT: holds(vault)}
@@ -721,7 +895,7 @@ def test_the_waterfall_leaves_everybody_solvent_and_nobody_due(
     gold_market = market(100, buys(1, BOB, 5, bid), sells(2, CY, 5, max(ask, bid + 1)), cap=cap)
     before = exchange(
         held,
-        evolve(gold_market, previous_mark=before_last),
+        evolve(gold_market, previous_mark=before_last, tiers=tiers),
         market(77, initial=150_000, maintenance=66_667, cap=cap),
         rulebook=rulebook,
     )

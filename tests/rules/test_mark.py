@@ -21,7 +21,7 @@ def test_a_mark_moves_value_and_no_cash() -> None:
     assert (equity(after, ANN), equity(after, BOB)) == (59, 41)
     assert after.accounts == before.accounts
     assert after.custody == before.custody
-    assert after.markets[GOLD] == evolve(market(103, resting), previous_mark=100)
+    assert after.markets[GOLD] == evolve(before.markets[GOLD], mark=103, previous_mark=100)
     assert after.markets[OIL] == before.markets[OIL]
     assert outcome.events == (Marked(GOLD, 103, "MARK-1"),)
 
