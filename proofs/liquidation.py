@@ -31,7 +31,7 @@ from proofs.executor import (
     ite,
     negation,
 )
-from proofs.laws import SOLVENCY, Step, action, of, take
+from proofs.laws import SOLVENCY, Step, action, attempt, of, take
 from proofs.ledger import any_account
 from proofs.registry import tested, theorem
 from proofs.world import any_exchange, any_order, between
@@ -228,16 +228,17 @@ def a_fill_beyond_the_bankruptcy_price_is_the_vaults_loss(step: Step) -> None:
     claim("keeps its boundary", implies(all_of(bystander, paid > 0), kept))
 
 
-@theorem("T-BP", "LIQ-6", "LIQ-11", subject="liquidate", assumes=ALL_CONTRACTS)
-def a_liquidation_fills_at_its_limit_or_better() -> None:
+@of(liquidate_long, "T-BP", "LIQ-6", "LIQ-11", assumes=ALL_CONTRACTS)
+@of(liquidate_short, "T-BP", "LIQ-6", "LIQ-11", assumes=ALL_CONTRACTS)
+def a_liquidation_fills_at_its_limit_or_better(step: Step) -> None:
     """Whatever the limit is, no maker is met beyond it."""
-    exchange, account, market = any_target()
-    maker = any_order("maker", Side.BUY)
-    assume(position_of(exchange, account, market).size > 0)
-    assume(maker.account != account)
-    liquidation.liquidate(exchange, account, market, maker, fresh_int("most"))
-    limit = liquidation.liquidation_limit(exchange, account, market)
-    claim("at the limit or better", maker.price >= limit)
+    tried = attempt()
+    assert tried is not None
+    account, market, maker, _ = tried.args
+    limit = liquidation.liquidation_limit(step.before, account, market)
+    sells = position_of(step.before, account, market).size > 0
+    claim("a seller", implies(sells, maker.price >= limit))
+    claim("a buyer", implies(negation(sells), maker.price <= limit))
 
 
 @theorem("T-LIQ", "LIQ-6", subject="fillable_lots")

@@ -357,7 +357,7 @@ FAULTS = (
         "crosses(side, limit, maker.price)",
         "maker.price >= 1",
         "liquidation",
-        "liquidate",
+        "liquidate_long",
     ),
     fault(
         "the vault's cap is looked at before",
