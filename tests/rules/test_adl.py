@@ -465,3 +465,21 @@ def test_bystanders_are_left_alone() -> None:
     after = deleverage(before, ANN, BOB, GOLD, 6).exchange
     assert after.accounts[CY] == before.accounts[CY]
     assert after.accounts[REST] == before.accounts[REST]
+
+
+@pytest.mark.parametrize(("ahead", "lamps"), [(1, 1), (20, 1), (21, 2), (80, 4), (81, 5), (100, 5)])
+def test_the_lamps_of_a_queue(ahead: int, lamps: int) -> None:
+    assert adl.queue_indicator(ahead, 100) == lamps
+
+
+@given(st.lists(st.integers(1, 50), min_size=1, max_size=9), st.data())
+def test_parts_in_proportion_are_the_lots_exactly(sizes: list[int], data: st.DataObject) -> None:
+    lots, total = data.draw(st.integers(0, sum(sizes))), sum(sizes)
+    parts = [
+        adl.part_in_proportion(lots, sum(sizes[:place]), size, total)
+        for place, size in enumerate(sizes)
+    ]
+    assert sum(parts) == lots
+    for part, size in zip(parts, sizes, strict=True):
+        assert 0 <= part <= size
+        assert abs(part - Fraction(lots * size, total)) < 1

@@ -380,3 +380,29 @@ def test_what_may_not_be_cancelled() -> None:
         cancel(before, OIL, OrderId(1), ANN, "BOOK-10")
     with refuses(book.NOT_YOUR_ORDER, CY, ANN):
         cancel(before, GOLD, OrderId(1), CY, "BOOK-10")
+
+
+@pytest.mark.parametrize(
+    ("price", "tick"),
+    [(1, 1), (99_999, 1), (100_000, 10), (999_999, 10), (1_000_000, 100), (10**9, 1_000)],
+)
+def test_a_tick_leaves_five_figures(price: int, tick: int) -> None:
+    assert book.tick_at(price, 5, 1, 1_000) == tick
+    assert book.is_on_tick(price - price % tick, 5, 1, 1_000)
+
+
+def test_a_whole_unit_is_always_on_its_tick() -> None:
+    assert book.is_on_tick(123_456_000, 5, 1, 1_000)
+    assert not book.is_on_tick(123_456_500, 5, 1, 1_000)
+    assert book.is_on_tick(123_450, 5, 1, 1_000)
+    assert not book.is_on_tick(123_456, 5, 1, 1_000)
+
+
+def test_below_initial_margin_only_what_reduces_may_rest() -> None:
+    """A short of 5: the bids nearest to being filled, as long as they fit."""
+    far, near, same = buys(1, ANN, 3, 90), buys(2, ANN, 2, 95), buys(3, ANN, 2, 95)
+    offer = sells(4, ANN, 1, 110)
+    assert book.kept(-5, (far, near, same, offer)) == (near, same)
+    assert book.kept(-7, (far, near, same, offer)) == (far, near, same)
+    assert book.kept(-3, (far, near, same, offer)) == (near,)
+    assert book.kept(1, (far, near, same, offer)) == (offer,)

@@ -149,3 +149,27 @@ def test_accounts_settle_in_account_order_and_the_vault_with_nobody() -> None:
 def test_what_the_vault_keeps_is_dust(sizes: list[int], mark: int, rate: int) -> None:
     dues = [funding_due(size, mark, rate) for size in (*sizes, -sum(sizes))]
     assert 0 <= sum(dues) < len(dues)
+
+
+@pytest.mark.parametrize(
+    ("bid", "ask", "premium"),
+    [(1_010, 1_011, 10_000), (999, 1_001, 0), (980, 990, -10_000), (1_000, 1_000, 0)],
+)
+def test_a_premium_is_what_the_book_is_beyond_the_index(bid: int, ask: int, premium: int) -> None:
+    assert funding.premium(1_000, bid, ask) == premium
+
+
+def test_a_premium_is_rounded_towards_zero_on_both_sides() -> None:
+    assert funding.premium(3, 4, 4) == 333_333
+    assert funding.premium(3, 2, 2) == -333_333
+    assert funding.average_premium(-7, 2, 3) == -2
+    assert funding.average_premium(7, 2, 3) == 2
+
+
+@given(st.integers(-(10**6), 10**6), st.lists(st.integers(-(10**4), 10**4), max_size=6))
+def test_the_index_saves_at_most_a_quantum_for_each_settlement(size: int, rates: list[int]) -> None:
+    """Settled each time at a mark of 997, or once for all by the index."""
+    eagerly = sum(funding_due(size, 997, rate) for rate in rates)
+    index = sum(funding.index_step(997, rate, 8, 8) for rate in rates)
+    lazily = funding.funding_by_index(size, 0, index)
+    assert lazily <= eagerly <= lazily + len(rates)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
+from attrs import evolve
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -18,7 +21,8 @@ from perpref.rules.liquidation import (
     share_of_equity,
 )
 from perpref.rules.margin import equity
-from perpref.state import TREASURY, VAULT, Account, Exchange, Order, Side
+from perpref.state import TREASURY, VAULT, Account, Exchange, Order, Side, Tier
+from perpref.units import PARTS
 from tests.exchanges import (
     ANN,
     BOB,
@@ -323,3 +327,54 @@ def test_what_is_left_is_measured_after_the_fill() -> None:
     outcome = liquidate(victim(45, maker, fee=100_000), ANN, GOLD, maker)
     assert outcome.events[-1] == Paid(ANN, VAULT, 10, "FEE-5")
     assert collateral(outcome.exchange, ANN) == 5
+
+
+@pytest.mark.parametrize(
+    ("step", "up", "down"), [(0, 100, 100), (1, 102, 98), (2, 105, 95), (3, 107, 93), (4, 110, 90)]
+)
+def test_an_auction_walks_to_the_bankruptcy_price(step: int, up: int, down: int) -> None:
+    """Ten ticks in four steps, each 2.5, rounded towards the mark."""
+    assert liquidation.offered_limit(100, 110, step, 4) == up
+    assert liquidation.offered_limit(100, 90, step, 4) == down
+    assert liquidation.offered_limit(100, 90, step + 4, 4) == 90
+
+
+@pytest.mark.parametrize(("size", "due_side"), [(10, -1), (-10, 1)])
+def test_an_account_is_due_just_beyond_its_liquidation_price(size: int, due_side: int) -> None:
+    """With another position, and in a tier of its own."""
+    tiers = (Tier(500, 200_000, 100_000),)
+    listed = evolve(market(1_000), tiers=tiers)
+    before = exchange(
+        {ANN: holds(3_000, (size, size * 1_000), (3, 300))}, listed, market(100, maintenance=70_000)
+    )
+    found = liquidation.liquidation_price(before, ANN, GOLD)
+    assert found is not None
+    at = Fraction(*found)
+    assert at.denominator != 1
+    for price in (int(at), int(at) + 1):
+        there = evolve(before, markets=before.markets.put(GOLD, evolve(listed, mark=price)))
+        beyond = (price - at) * due_side > 0
+        assert liquidation.is_due(there, ANN) is beyond
+
+
+def test_a_long_that_needs_all_its_notional_has_no_liquidation_price() -> None:
+    assert liquidation.due_price(5, PARTS, 0, -100) is None
+    assert liquidation.due_price(-5, PARTS, 0, 100) == (100 * PARTS, 10 * PARTS)
+
+
+@pytest.mark.parametrize(
+    ("equity", "price"), [(50, 1_000), (60, 1_000), (49, 1_000), (40, 999), (0, 995), (-30, 995)]
+)
+def test_a_fillable_price_walks_with_what_is_lacking(equity: int, price: int) -> None:
+    """10 lots at 1,000, a margin of 50 that may be given away whole: 5 on each lot at the end."""
+    assert liquidation.fillable_price(1_000, 10, 50, equity, 50, PARTS, PARTS) == price
+    short = liquidation.fillable_price(1_000, -10, 50, equity, 50, PARTS, PARTS)
+    assert short == 2_000 - price
+
+
+@pytest.mark.parametrize(
+    ("equity", "share"), [(1_000, 200_000), (556, 200_000), (89, 400_000), (40, PARTS), (-5, PARTS)]
+)
+def test_the_smallest_share_that_makes_safe(equity: int, share: int) -> None:
+    """A margin of 100, a fee of a half, safe below 90 per cent."""
+    assert liquidation.smallest_share(equity, 100, 200_000, 500_000, 900_000) == share

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from perpref.outcome import Filled, Paid
@@ -13,7 +14,7 @@ from perpref.rules import adl, liquidation, loss, vault
 from perpref.rules.loss import close_out, lots_open, share_of_loss, socialise
 from perpref.rules.margin import equity
 from perpref.scheduler import Run, socialise_deficit
-from perpref.state import VAULT, Account, Position
+from perpref.state import VAULT, Account, LossSharing, Position
 from perpref.units import AccountId
 from tests.exchanges import (
     ANN,
@@ -208,3 +209,84 @@ def test_a_debtor_ends_at_nothing_and_nobody_pays_more_than_it_has(
         else:
             assert now == holder.collateral
     require_lawful(run.exchange)
+
+
+@pytest.mark.parametrize(
+    ("fall", "active", "drawn"),
+    [
+        (299, False, False), (300, False, True), (301, False, True),
+        (300, True, True), (250, True, True), (249, True, False), (-5, False, False),
+    ],
+)  # fmt: skip
+def test_a_drawdown_begins_deep_and_ends_shallow(fall: int, active: bool, drawn: bool) -> None:
+    assert loss.is_drawn_down(fall, 1_000, 300_000, 250_000, active) is drawn
+
+
+@pytest.mark.parametrize(("fall", "borne"), [(0, 0), (300, 0), (301, 1), (1_000, 700)])
+def test_winners_bear_what_is_beyond_the_limit(fall: int, borne: int) -> None:
+    assert loss.borne_by_winners(fall, 1_000, 300_000) == borne
+    assert loss.borne_by_winners(fall, 1_001, 300_000) == max(fall - 300, 0), "300.3 is 300"
+
+
+def test_a_fund_may_fall_by_the_larger_of_a_part_and_an_amount() -> None:
+    assert loss.fund_floor(1_000, 300_000, 50) == 700
+    assert loss.fund_floor(1_000, 300_000, 301) == 699
+    assert loss.fund_floor(999, 300_000, 0) == 999 - 299
+
+
+def test_what_is_exactly_the_part_of_a_pool_does_not_exceed_it() -> None:
+    assert not loss.exceeds_pool(100, 1_000, 100_000)
+    assert loss.exceeds_pool(101, 1_000, 100_000)
+    assert not loss.exceeds_pool(-1, 0, 0)
+    assert loss.is_exhausted(0)
+    assert not loss.is_exhausted(1)
+
+
+@given(st.integers(0, 10**6), st.integers(1, 500))
+def test_a_charge_covers_the_loss_and_less_than_a_quantum_a_lot_more(owed: int, lots: int) -> None:
+    charged = loss.charge_per_lot(owed, lots)
+    assert owed <= charged * lots < owed + lots
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=1, max_size=6), st.data())
+def test_what_a_pot_lacks_is_missing_from_every_claim_alike(
+    claims: list[int], data: st.DataObject
+) -> None:
+    assume(sum(claims) > 0)
+    pot = data.draw(st.integers(1, sum(claims)))
+    lack = sum(claims) - pot
+    paid = [loss.paid_out(claim, pot, lack) for claim in claims]
+    assert sum(paid) <= pot
+    for claim, part in zip(claims, paid, strict=True):
+        assert 0 <= Fraction(claim * pot, pot + lack) - part < 1
+
+
+@pytest.mark.parametrize(
+    ("gain", "backed", "paid"), [(60, 100, 60), (60, 50, 30), (60, 51, 30), (60, -1, 0), (0, 50, 0)]
+)
+def test_a_gain_pays_the_part_that_is_backed(gain: int, backed: int, paid: int) -> None:
+    """All gains together are 100."""
+    assert loss.paid_gain(gain, backed, 100) == paid
+
+
+@pytest.mark.parametrize(
+    ("sharing", "weight"),
+    [(LossSharing.EQUITY, 0), (LossSharing.NOTIONAL, 900), (LossSharing.GAINS, 40)],
+)
+def test_what_counts_in_a_loss(sharing: LossSharing, weight: int) -> None:
+    assert loss.weight_of_loss(sharing, -5, 900, 40) == weight
+    assert loss.weight_of_loss(LossSharing.GAINS, 7, 900, -40) == 0
+    assert loss.weight_of_loss(LossSharing.EQUITY, 7, 900, -40) == 7
+
+
+def test_a_charge_is_within_what_is_owed_and_what_there_is() -> None:
+    before = exchange({ANN: holds(-50), BOB: holds(30)})
+    after = loss.charge(before, ANN, BOB, 30).exchange
+    assert (equity(after, ANN), equity(after, BOB)) == (-20, 0)
+    with refuses(loss.CANNOT_SHARE, 31, 30):
+        loss.charge(before, ANN, BOB, 31)
+    for amount in (0, 51):
+        with refuses(loss.MORE_THAN_THE_POT, amount, 50):
+            loss.charge(before, ANN, BOB, amount)
+    with refuses(loss.NO_DEFICIT, 30):
+        loss.charge(before, BOB, ANN, 1)

@@ -13,6 +13,7 @@ from perpref.rules.margin import (
     Health,
     bears_fill,
     equity,
+    exposed,
     health,
     initial_margin,
     maintenance_margin,
@@ -20,9 +21,12 @@ from perpref.rules.margin import (
     position_of,
     position_value,
     reduces,
+    scaled_rate,
+    tiered,
     unrealised_profit,
 )
 from perpref.state import FLAT, Position
+from perpref.units import PARTS
 from tests.exchanges import ANN, BOB, GOLD, OIL, exchange, holds, market
 
 
@@ -140,3 +144,44 @@ def test_covering_no_worse_is_a_comparison_of_ratios(before: Health, after: Heal
     expected = after.equity >= 0 and Fraction(after.equity, after.maintenance) >= ratio
     assert bears_fill(before, after, reducing=True) is expected
     assert bears_fill(before, after, reducing=False) is False
+
+
+TIERS = ((1_000, 100_000), (3_000, 250_000))
+
+
+@pytest.mark.parametrize(
+    ("worth", "millions"), [(0, 0), (1_000, 50), (1_001, 50.1), (3_000, 250), (3_004, 251)]
+)
+def test_each_part_of_a_notional_has_its_tiers_rate(worth: int, millions: float) -> None:
+    """5 per cent, 10 from 1,000 on, 25 from 3,000 on."""
+    assert tiered(worth, 50_000, TIERS) == Fraction(str(millions)) * PARTS
+
+
+@given(st.integers(0, 10**6))
+def test_a_tier_is_its_rate_less_a_deduction(worth: int) -> None:
+    rate, deduction = 50_000, 0
+    for above, higher in TIERS:
+        if worth > above:
+            deduction += above * (higher - rate)
+            rate = higher
+    assert tiered(worth, 50_000, TIERS) == rate * worth - deduction
+
+
+@pytest.mark.parametrize(
+    ("interest", "rate"),
+    [(0, 200_000), (100, 200_000), (101, 204_000), (150, 400_000), (299, 996_000), (300, PARTS)],
+)
+def test_an_initial_rate_grows_with_open_interest(interest: int, rate: int) -> None:
+    assert scaled_rate(200_000, interest, 100, 300) == rate
+    assert scaled_rate(200_000, interest, 300, 300) == 200_000
+    assert scaled_rate(200_000, interest, 100, 100 + 300 * 7) <= rate
+
+
+@given(st.integers(-20, 20), st.integers(0, 20), st.integers(0, 20), st.data())
+def test_orders_expose_to_the_worst_that_may_fill(
+    size: int, buys: int, sells: int, data: st.DataObject
+) -> None:
+    bought, sold = data.draw(st.integers(0, buys)), data.draw(st.integers(0, sells))
+    most = exposed(size, buys, sells)
+    assert abs(size + bought - sold) <= most
+    assert most in (abs(size), abs(size + buys), abs(size - sells))

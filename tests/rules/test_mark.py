@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from itertools import permutations
+
 import pytest
 from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
 
 from perpref.outcome import Marked
 from perpref.rules import mark
 from perpref.rules.margin import equity
 from perpref.rules.mark import require_market, require_price, set_mark
-from perpref.units import MAX_PRICE, MarketId
+from perpref.units import MAX_PRICE, PARTS, MarketId
 from tests.exchanges import ANN, BOB, GOLD, OIL, buys, exchange, holds, market, refuses
 
 
@@ -42,3 +47,43 @@ def test_a_market_that_is_not_listed_is_refused() -> None:
     with refuses(mark.UNKNOWN_MARKET, 3):
         set_mark(exchange({}), MarketId(3), 100)
     require_market(exchange({}), OIL)
+
+
+@pytest.mark.parametrize(
+    ("price", "index", "band", "clamped"),
+    [
+        (103, 100, 50_000, 103),
+        (106, 100, 50_000, 105),
+        (94, 100, 50_000, 95),
+        (106, 119, 50_000, 114),  # 5.95 is a distance of 5
+        (200, 119, 50_000, 124),
+        (1, 1, 1_000_000, 1),
+        (5, 1, 1_000_000, 2),
+        (1, 2, 1_000_000, 1),  # the distance would reach 0
+    ],
+)
+def test_a_price_is_brought_near_its_index(price: int, index: int, band: int, clamped: int) -> None:
+    assert mark.clamped(price, index, band) == clamped
+
+
+@pytest.mark.parametrize("prices", list(permutations((95, 100, 300))))
+def test_the_median_is_the_one_between(prices: tuple[int, int, int]) -> None:
+    assert mark.median(*prices) == 100
+
+
+@given(st.integers(-1_000, 1_000), st.integers(-1_000, 1_000), st.integers(0, PARTS))
+def test_an_average_moves_by_its_part_and_keeps_no_fraction(
+    average: int, sample: int, weight: int
+) -> None:
+    exact = Fraction((sample - average) * weight, PARTS)
+    moved = mark.averaged(average, sample, weight) - average
+    assert moved == int(exact), "towards zero"
+
+
+def test_a_market_that_is_settled_keeps_its_mark() -> None:
+    before = exchange({ANN: holds(50)})
+    ended = evolve(before.markets[GOLD], settling=True)
+    before = evolve(before, markets=before.markets.put(GOLD, ended))
+    with refuses(mark.SETTLING, GOLD):
+        set_mark(before, GOLD, 101)
+    assert set_mark(before, OIL, 101).exchange.markets[OIL].mark == 101

@@ -13,6 +13,7 @@ from perpref.rules.margin import health
 from perpref.rules.vault import take_over, transfer_position
 from perpref.scheduler import largest_takeover, may_take_over
 from perpref.state import VAULT, Account, Exchange
+from perpref.units import PARTS
 from tests.exchanges import (
     ANN,
     BOB,
@@ -196,3 +197,27 @@ def test_bisection_finds_what_trying_all_sizes_finds(
 )
 def test_the_largest_takeover(safe: Account, cap: int, lots: int) -> None:
     assert largest_takeover(victim(safe, cap=cap), ANN, GOLD) == lots
+
+
+@pytest.mark.parametrize(
+    ("equity", "steps"), [(-1, True), (65, True), (66, True), (67, False), (99, False)]
+)
+def test_a_vault_that_waits_for_two_thirds(equity: int, steps: bool) -> None:
+    assert vault.steps_in(equity, 100, 666_667) is steps
+    assert vault.steps_in(equity, 100, PARTS)
+
+
+@pytest.mark.parametrize(
+    ("value", "delta"), [(1_000, 0), (1_004, 4), (1_005, 5), (1_006, 5), (997, -3), (0, -1_000)]
+)
+def test_a_fund_gets_what_is_more_up_to_its_rate(value: int, delta: int) -> None:
+    """At bankruptcy 1,000; half a per cent of the fill at most."""
+    assert vault.fund_delta(value, 1_000, 5_000) == delta
+
+
+def test_liquidators_and_volunteers_are_paid_from_the_accounts_side_of_the_mark() -> None:
+    assert vault.liquidator_price(1_050, 7, 10_000) == 1_040
+    assert vault.liquidator_price(1_050, -7, 10_000) == 1_060
+    assert vault.liquidator_price(1, 7, PARTS) == 1
+    assert vault.assignment_window(10_000, 1, 7_500, 25_000) == (9_750, 9_925)
+    assert vault.assignment_window(10_000, -1, 7_500, 25_000) == (10_075, 10_250)
