@@ -219,7 +219,7 @@ def more_profit_more_leverage_more_size_come_first() -> None:
         claim("size", ahead())
 
 
-def of_two_shorts_the_one_with_more_profit_comes_first(ranking: Ranking) -> None:
+def _of_two_shorts_the_one_with_more_profit_comes_first(ranking: Ranking) -> None:
     """Two shorts of one size and one equity, sold at different prices."""
     first, second = any_standing("first"), any_standing("second")
     for short in (first, second):
@@ -234,13 +234,13 @@ def of_two_shorts_the_one_with_more_profit_comes_first(ranking: Ranking) -> None
 @theorem("T-ADL", "ADL-2", subject="outranks")
 def by_mark_to_entry_the_short_with_more_profit_comes_first() -> None:
     """Of two shorts that differ only in what they were sold for, the better sold one is first."""
-    of_two_shorts_the_one_with_more_profit_comes_first(Ranking.MARK_TO_ENTRY)
+    _of_two_shorts_the_one_with_more_profit_comes_first(Ranking.MARK_TO_ENTRY)
 
 
 @theorem("T-ADL", "ADL-2", subject="outranks", strength=Strength.REFUTED, assumes=())
 def by_mark_to_entry_read_literally_the_short_with_more_profit_comes_first() -> None:
     """Mark over entry puts the *less* profitable short first: the formula is meant for longs."""
-    of_two_shorts_the_one_with_more_profit_comes_first(Ranking.MARK_TO_ENTRY_LITERAL)
+    _of_two_shorts_the_one_with_more_profit_comes_first(Ranking.MARK_TO_ENTRY_LITERAL)
 
 
 @theorem("T-ADL", "ADL-4", subject="deleverage", strength=Strength.REFUTED, assumes=MARGINS)

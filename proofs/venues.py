@@ -15,7 +15,7 @@ from perpref.rules import adl, ledger, liquidation, vault
 from perpref.rules.margin import maintenance_margin
 from perpref.state import Market, Position, Rulebook, Stage
 from perpref.units import MAX_PRICE
-from proofs.adl import any_standing, of_two_shorts_the_one_with_more_profit_comes_first
+from proofs.adl import any_standing
 from proofs.executor import all_of, any_of, assume, claim, fresh_bool, fresh_int, implies
 from proofs.margin import any_health
 from proofs.prover import prove_group
@@ -103,9 +103,19 @@ def a_winner_is_closed_before_a_loser(rulebook: Rulebook) -> None:
     claim("before", adl.outranks(winner, loser, rulebook.deleverage_ranking))
 
 
-def of_two_shorts_the_better_sold_one_is_closed_first(rulebook: Rulebook) -> None:
-    """Of two shorts that differ in their profit alone, the one with more is first (ADL-2)."""
-    of_two_shorts_the_one_with_more_profit_comes_first(rulebook.deleverage_ranking)
+def of_two_winning_shorts_the_better_sold_one_is_closed_first(rulebook: Rulebook) -> None:
+    """Of two shorts that gained and differ in that alone, the one with more is first (ADL-2)."""
+    first, second = any_standing("first"), any_standing("second")
+    for short in (first, second):
+        assume(all_of(short.size < 0, short.equity >= 1, short.notional >= -short.size))
+        assume(short.profit == short.cost - short.notional)
+        assume(
+            all_of(short.margin == short.equity, short.collateral == short.equity - short.profit)
+        )
+    assume(all_of(first.size == second.size, first.notional == second.notional))
+    assume(all_of(first.equity == second.equity, first.maintenance == second.maintenance))
+    assume(all_of(first.profit > second.profit, second.profit > 0))
+    claim("first", adl.outranks(first, second, rulebook.deleverage_ranking))
 
 
 def no_counterparty_is_left_riskier(rulebook: Rulebook) -> None:
@@ -125,7 +135,7 @@ QUESTIONS: tuple[Question, ...] = (
     who_is_closed_by_adl_loses_what_it_has_and_no_less,
     an_adl_closes_at_a_price_of_today,
     a_winner_is_closed_before_a_loser,
-    of_two_shorts_the_better_sold_one_is_closed_first,
+    of_two_winning_shorts_the_better_sold_one_is_closed_first,
     no_counterparty_is_left_riskier,
 )
 """What is asked of every rulebook."""
@@ -147,7 +157,7 @@ OF_ADL = (
     who_is_closed_by_adl_loses_what_it_has_and_no_less,
     an_adl_closes_at_a_price_of_today,
     a_winner_is_closed_before_a_loser,
-    of_two_shorts_the_better_sold_one_is_closed_first,
+    of_two_winning_shorts_the_better_sold_one_is_closed_first,
     no_counterparty_is_left_riskier,
 )
 """What has no meaning where nobody is deleveraged."""

@@ -11,7 +11,15 @@ from math import gcd
 from attrs import evolve, frozen
 
 from perpref.checker.rulebook_file import Venue, load_venue
-from perpref.checker.worked_examples import Example, Kind, NotExpressible, exact, quanta, rate
+from perpref.checker.worked_examples import (
+    Example,
+    Kind,
+    NotExpressible,
+    exact,
+    power_of_ten,
+    quanta,
+    rate,
+)
 from perpref.machine import require_valid
 from perpref.outcome import Filled
 from perpref.rule_registry import Refusal
@@ -226,6 +234,8 @@ def zero_price(example: Example) -> Mapping[str, object]:
     mark, worth, needs = (example.number(k) for k in (mark_key, "account_value", "total_mmr"))
     size = example.number("size") if "size" in example.inputs else Fraction(1)
     notional = mark * size
+    if needs <= 0:
+        raise NotExpressible("an account with a position needs a margin")
     unit = quanta(notional, worth, needs)
     at, equity = int(notional * unit), int(worth * unit)
     market = listed(at, rate(example.number("mmf"), "the maintenance rate"))
@@ -259,7 +269,7 @@ def _dydx_markets(example: Example, lot: int) -> dict[str, Market]:
     initial, maintenance = (int(percent) * 10_000 for percent in margins.groups())
     markets = {}
     for name, price, resolution in SETUP.findall(said):
-        per_lot = Fraction(int(price) * QUOTE_QUANTA * lot) * Fraction(10) ** int(resolution)
+        per_lot = Fraction(int(price) * QUOTE_QUANTA * lot) * power_of_ten(int(resolution))
         markets[name] = listed(whole(per_lot, "a price"), maintenance, initial)
     return markets
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from attrs import evolve
 
 from perpref.checker.example_kinds import kind, number_of, rules_of, whole
-from perpref.checker.worked_examples import Example, Kind, quanta, rate
+from perpref.checker.worked_examples import Example, Kind, power_of_ten, quanta, rate
 from perpref.rules import funding
 from perpref.rules.funding import FundingTerms
 from perpref.units import PARTS, floor_div, trunc_div
@@ -17,7 +17,7 @@ from perpref.units import PARTS, floor_div, trunc_div
 def _quote_per_base(example: Example) -> Fraction:
     """dYdX: quote quanta that a base quantum is worth."""
     ten = int(example.inputs["price_exponent"]) + int(example.inputs["atomic_resolution"]) + 6
-    return int(example.inputs["price"]) * Fraction(10) ** ten
+    return int(example.inputs["price"]) * power_of_ten(ten)
 
 
 def _index_delta(example: Example, per_period: int, elapsed: int) -> int:

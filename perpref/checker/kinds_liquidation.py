@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from math import gcd
 
 from perpref.checker.example_kinds import (
     FIRST,
@@ -43,22 +44,22 @@ def fillable_price(example: Example) -> Mapping[str, object]:
         entry["market"]: int(entry["base_quantums"]) for entry in example.inputs["positions"]
     }
     name = str(example.inputs["liquidated_market"])
-    lot = abs(positions[name])
-    if any(size % lot for size in positions.values()):
-        raise NotExpressible("the positions are no multiples of the one that is liquidated")
+    lot = gcd(*positions.values())
     state = dydx_account(example, positions, lot, cash(example.inputs["usdc_balance"]))
     market = ONE if name == "BTC" else OTHER
     position, now = margin.position_of(state, FIRST, market), margin.health(state, FIRST)
+    weight = margin.maintenance_margin(position, state.markets[market])
+    finer = now.maintenance * PARTS * PARTS * abs(position.size)  # then nothing is rounded
     price = liquidation.fillable_price(
-        state.markets[market].mark,
+        state.markets[market].mark * finer,
         position.size,
-        margin.maintenance_margin(position, state.markets[market]),
-        now.equity,
-        now.maintenance,
+        weight * finer,
+        now.equity * finer,
+        now.maintenance * finer,
         int(example.inputs["bankruptcy_adjustment_ppm"]),
         int(example.inputs["spread_to_mmr_ratio_ppm"]),
     )
-    return {"price_quote_quantums_per_base_quantum": Fraction(price, lot)}
+    return {"price_quote_quantums_per_base_quantum": Fraction(price, lot * finer)}
 
 
 def fund_delta(example: Example) -> Mapping[str, object]:

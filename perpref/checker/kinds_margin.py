@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from math import lcm
 
 from attrs import evolve
 
@@ -27,6 +28,7 @@ from perpref.checker.worked_examples import (
     Nearest,
     NotExpressible,
     exact,
+    power_of_ten,
     quanta,
     rate,
 )
@@ -73,7 +75,7 @@ def initial_margin(example: Example) -> Mapping[str, object]:
 
 def net_notional(example: Example) -> Mapping[str, object]:
     """dYdX: a value that is no whole number of quanta is rounded towards zero."""
-    ten = Fraction(10) ** (
+    ten = power_of_ten(
         int(example.inputs["atomic_resolution"]) + int(example.inputs["price_exponent"]) + 6
     )
     value = int(example.inputs["base_quantums"]) * int(example.inputs["price"]) * ten
@@ -204,15 +206,17 @@ def _leverages(example: Example) -> tuple[Fraction, ...]:
 
 
 def tier_margin(example: Example) -> Mapping[str, object]:
-    """Hyperliquid: two tiers by the highest leverage; maintenance margin is half of it."""
-    low, high = (rate(part, "a maintenance rate") for part in _leverages(example))
+    """Hyperliquid: two tiers by the highest leverage; maintenance margin is half of it.
+
+    A half of a third is no whole number of millionths; MRG-6 is exact in any parts, so the parts
+    are such that both rates are whole.
+    """
+    low, high = _leverages(example)
     bound, worth = example.number("tier_bound"), example.number("notional")
-    unit = quanta(bound, worth)
-    tier = Tier(int(bound * unit), high, high)
-    market = evolve(listed(1, low), tiers=(tier,))
-    lots = int(worth * unit)
-    needed = Fraction(margin.maintenance_margin(Position(lots, lots), market), unit)
-    ratio = Fraction(high if worth > bound else low, PARTS)
+    unit, parts = quanta(bound, worth), lcm(low.denominator, high.denominator)
+    tiers = ((int(bound * unit), int(high * parts)),)
+    needed = Fraction(margin.tiered(int(worth * unit), int(low * parts), tiers), parts * unit)
+    ratio = high if worth > bound else low
     return {"rate": ratio, "maintenance": needed, "deduction": ratio * worth - needed}
 
 
@@ -294,14 +298,15 @@ def price_tick(example: Example) -> Mapping[str, object]:
     figures, most = (number_of(example.venue, key) for key in ("price_figures", "price_decimals"))
     decimals = most - int(example.inputs["szDecimals"])
     price = example.number("price")
-    finer = max(quanta(price), 10**decimals)
-    finest = finer // 10**decimals
+    step = power_of_ten(-decimals)
+    finer = max(quanta(price), step.denominator)
+    finest = int(min(finer * step, Fraction(finer)))
     return {"valid": book.is_on_tick(int(price * finer), figures, finest, finer)}
 
 
 def size_lot(example: Example) -> Mapping[str, object]:
     """Hyperliquid: a size is a whole number of lots, or there is no such order."""
-    lots = example.number("size") * 10 ** int(example.inputs["szDecimals"])
+    lots = example.number("size") * power_of_ten(int(example.inputs["szDecimals"]))
     state = exchange(rules_of(example.venue), {ONE: listed(1, 1)}, {FIRST: holding(1)})
     if lots.denominator != 1:
         return {"valid": False}

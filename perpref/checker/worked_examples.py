@@ -102,6 +102,13 @@ def quanta(*numbers: Fraction) -> int:
     return unit
 
 
+def power_of_ten(exponent: int) -> Fraction:
+    """Ten to a power, if that is a number that anybody means."""
+    if abs(exponent) > 100:
+        raise NotExpressible(f"ten to the power of {exponent} is beyond any amount")
+    return Fraction(10) ** exponent
+
+
 def rate(number: Fraction, what: str) -> int:
     """A rate in parts per million, exactly."""
     parts = number * PARTS
@@ -148,6 +155,10 @@ def _example(name: str, place: int, entry: object) -> Example:
     return Example(**entry)
 
 
+UNLIKE = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
+"""What a kind raises when inputs have its names and are not what it is about."""
+
+
 def attempt(example: Example, kinds: Mapping[tuple[str, frozenset[str]], Kind]) -> Tried:
     """What the rules make of an example."""
     kind = next(
@@ -164,7 +175,9 @@ def attempt(example: Example, kinds: Mapping[tuple[str, frozenset[str]], Kind]) 
         found = kind(example)
     except NotExpressible as reason:
         return Tried(example, Outcome.NOT_EXPRESSIBLE, str(reason), {})
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+    except Refusal as refusal:
+        found = {"error": refusal}
+    except UNLIKE as error:
         why = f"its inputs are not as in others of this kind: {type(error).__name__}: {error}"
         return Tried(example, Outcome.NOT_EXPRESSIBLE, why, {})
     got = {key: shown(value) for key, value in found.items() if key in example.expected}

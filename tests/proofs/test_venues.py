@@ -49,7 +49,7 @@ def test_the_textbook_closes_the_solvent_and_spares_nobody_risk() -> None:
         ({"deleverage_ranking": Ranking.MARK_TO_ENTRY}, "a_winner_is_closed_before_a_loser"),
         (
             {"deleverage_ranking": Ranking.MARK_TO_ENTRY_LITERAL},
-            "of_two_shorts_the_better_sold_one_is_closed_first",
+            "of_two_winning_shorts_the_better_sold_one_is_closed_first",
         ),
     ],
 )
