@@ -7,7 +7,7 @@ from functools import partial
 from attrs import evolve
 
 from perpref.rule_registry import Refusal
-from perpref.rules import adl
+from perpref.rules import adl, loss
 from perpref.rules.adl import Standing
 from perpref.rules.liquidation import bankruptcy_price
 from perpref.rules.margin import equity, position_of
@@ -288,6 +288,63 @@ def two_parts_in_proportion_are_one_part_of_both() -> None:
     other = adl.part_in_proportion(lots, before + first, second, total)
     claim("both", one + other == adl.part_in_proportion(lots, before, first + second, total))
     claim("all", adl.part_in_proportion(lots, 0, total, total) == lots)
+
+
+@theorem("T-ADL", "ADL-8", subject="part_in_proportion")
+def in_proportion_a_larger_position_is_closed_by_no_less() -> None:
+    """But for a lot of rounding: who holds more gives more."""
+    lots, total = fresh_int("lots"), fresh_int("total")
+    before, small, after, large = (
+        fresh_int(name) for name in ("before", "small", "after", "large")
+    )
+    assume(all_of(0 <= lots, lots <= total, before >= 0, after >= 0, 1 <= small, small <= large))
+    assume(all_of(before + small <= total, after + large <= total))
+    less = adl.part_in_proportion(lots, before, small, total)
+    more = adl.part_in_proportion(lots, after, large, total)
+    claim("no less, but for a lot", more >= less - 1)
+
+
+@theorem("T-ADL", "ADL-8", subject="part_in_proportion", strength=Strength.REFUTED, assumes=())
+def in_proportion_at_most_one_position_is_closed_in_part() -> None:
+    """That is the queue's: in proportion nearly everybody keeps something."""
+    lots, one, other = fresh_int("lots"), fresh_int("one"), fresh_int("other")
+    assume(all_of(1 <= lots, lots <= one + other, 1 <= one, 1 <= other))
+    first = adl.part_in_proportion(lots, 0, one, one + other)
+    second = adl.part_in_proportion(lots, one, other, one + other)
+    whole = any_of(first == one, second == other, first == 0, second == 0)
+    claim("one is closed or spared", whole)
+
+
+@theorem("T-ADL", "ADL-8", subject="share_of_loss", strength=Strength.REFUTED, assumes=())
+def rounding_up_what_is_left_each_time_stays_within_a_lot() -> None:
+    """Two who are asked first are rounded up, and the third is left more than a lot short."""
+    lots, one, two, three = (fresh_int(name) for name in ("lots", "one", "two", "three"))
+    assume(all_of(1 <= one, one <= 9, 1 <= two, two <= 9, 1 <= three, three <= 9))
+    total = one + two + three
+    assume(all_of(0 <= lots, lots <= total))
+    first = loss.share_of_loss(lots, one, total)
+    second = loss.share_of_loss(lots - first, two, two + three)
+    claim("within a lot", (lots - first - second) * total > lots * three - total)
+
+
+@theorem("T-ADL", "ADL-2", subject="outranks", strength=Strength.REFUTED, assumes=())
+def half_a_position_stands_where_the_whole_one_stood() -> None:
+    """Whoever splits a position stands behind a rival with the same score, and may be spared."""
+    whole, rival = any_standing("whole"), any_standing("rival")
+    half = evolve(
+        whole,
+        profit=fresh_int("half.profit"),
+        cost=fresh_int("half.cost"),
+        notional=fresh_int("half.notional"),
+        equity=fresh_int("half.equity"),
+        size=fresh_int("half.size"),
+    )
+    for part in ("profit", "cost", "notional", "equity", "size"):
+        assume(getattr(whole, part) == 2 * getattr(half, part))
+    assume(all_of(half.equity >= 1, half.profit >= 1, whole.account != rival.account))
+    assume(all_of(half.size > 0, half.cost >= 1, half.notional >= 1))
+    assume(adl.outranks(whole, rival, Ranking.LEVERAGED_RETURN))
+    claim("still before", adl.outranks(half, rival, Ranking.LEVERAGED_RETURN))
 
 
 @theorem("T-ADL", "ADL-7", subject="queue_indicator")
