@@ -11,7 +11,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from perpref.checker.files import BadInput, shipped
+from perpref.checker.files import BadInput, own_models, shipped
+from perpref.checker.own_model import OwnModel
 from perpref.checker.rulebook_card import (
     UNPUBLISHED,
     Comparison,
@@ -40,6 +41,7 @@ def rulebook() -> None:
       perpref rulebook list                       the rulebooks that come with perpref
       perpref rulebook show hyperliquid           one of them as a card
       perpref rulebook diff hyperliquid binance   how two venues differ, in words
+      perpref rulebook guarantees hyperliquid     what its choices guarantee, and what not
       perpref rulebook validate my-rules.toml     whether a file of your own makes sense
 
     \b
@@ -65,6 +67,10 @@ def list_rulebooks() -> None:
             _counts(venue),
             venue.title,
         )
+    for name, path in own_models().items():
+        own = OwnModel.read(path)
+        counts = _counted(status for _, _, status, _ in own.values)
+        table.add_row(name, "a model of its own", "", counts, own.title)
     _console().print(table)
 
 
@@ -72,6 +78,8 @@ def list_rulebooks() -> None:
 @click.argument("name")
 def show(name: str) -> None:
     """Show one rulebook as a card, with a picture of its waterfall."""
+    if name in own_models():
+        return _show_own(OwnModel.read(own_models()[name]))
     venue = _loaded(name)
     _say([venue.title, "", *waterfall_picture(venue), ""])
     for heading, lines in card(venue):
@@ -80,6 +88,7 @@ def show(name: str) -> None:
         _say([""])
     _say(_beyond_lines("What else it does, which these rules cannot say yet", venue.beyond))
     _say([f"{status}: {meaning}" for status, meaning in STATUSES.items()])
+    return None
 
 
 @rulebook.command()
@@ -140,8 +149,32 @@ def _say(lines: Iterable[str]) -> None:
         click.echo(line)
 
 
+def _show_own(own: OwnModel) -> None:
+    """What an engine with rules of its own is set up with, and how it stands to the textbook's."""
+    _say(
+        [
+            own.title,
+            "",
+            "Its rules are a model of their own; `perpref check` holds the engine to it.",
+        ]
+    )
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    for ratio in (30, 12, 12, 46):
+        table.add_column(overflow="fold", ratio=ratio)
+    for row in own.values:
+        table.add_row(*row)
+    _console().print(table)
+    _say(["", "How it stands to the textbook's rules"])
+    for rules, stands, says in own.standings:
+        _say(_wrapped(f"{rules}: {stands}. {says}", "  "))
+
+
 def _counts(venue: Venue) -> str:
-    statuses = [source.status for source in venue.sources.values()]
+    return _counted(source.status for source in venue.sources.values())
+
+
+def _counted(found: Iterable[str]) -> str:
+    statuses = list(found)
     counts = ((statuses.count(status), status) for status in STATUSES)
     return ", ".join(f"{count} {status}" for count, status in counts if count)
 

@@ -100,7 +100,16 @@ def test_the_list_names_every_rulebook() -> None:
     listed = run("list")
     assert listed.exit_code == 0
     names = [line.split()[0] for line in listed.output.splitlines() if line[:1].strip()]
-    assert names == ["rulebook", *shipped("rulebooks")]
+    assert names == ["rulebook", *shipped("rulebooks"), "bluefin"]
+    assert len(names) == 19
+
+
+def test_a_rulebook_of_a_model_of_its_own_is_shown() -> None:
+    shown = run("show", "bluefin")
+    assert shown.exit_code == 0
+    assert "market.initial_margin" in shown.output
+    assert "ADL-1, ADL-3: keeps. The counterparty is of the other side" in shown.output
+    assert run("validate", "bluefin").exit_code == 2
 
 
 @pytest.mark.parametrize("name", shipped("rulebooks"))

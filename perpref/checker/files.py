@@ -278,12 +278,22 @@ def shipped(kind: str) -> dict[str, Path]:
 
     In a checkout they are where people read them; a wheel installs them as data.
     """
-    home = Path(__file__).parents[2].joinpath(*HOMES[kind])
-    found = home.glob("*.toml") if home.is_dir() else _installed(kind)
-    names = {path.stem: path for path in sorted(found)}
+    names = _files(kind)
     if kind == "rulebooks":
         return {name: path for name, path in names.items() if _is_rulebook(path)}
     return names
+
+
+def own_models() -> dict[str, Path]:
+    """The shipped rulebooks of engines with a model of their own: the reference cannot play them."""
+    playable = shipped("rulebooks")
+    return {name: path for name, path in _files("rulebooks").items() if name not in playable}
+
+
+def _files(kind: str) -> dict[str, Path]:
+    home = Path(__file__).parents[2].joinpath(*HOMES[kind])
+    found = home.glob("*.toml") if home.is_dir() else _installed(kind)
+    return {path.stem: path for path in sorted(found)}
 
 
 def _is_rulebook(path: Path) -> bool:

@@ -100,10 +100,13 @@ def test_a_fault_is_found_and_blamed_without_events(rule: str) -> None:
     fault = next(fault for fault in FAULTS if fault.rule == rule)
     shows = tuple(part for part in Observable if part is not Observable.EVENTS)
     manners = Manners(Fault(fault.original, fault.instead), Comparison(observe=shows))
-    # States alone do not always tell: with seed 4 a vault over its cap looks like VLT-3.
-    result = checked(InProcess(lambda: ReferenceEngine(manners)), Budget(1_000), seed=1)
-    assert result.found is not None
-    assert result.found[1].rule == rule
+    # States alone do not always tell: a vault over its cap may look like one with too little.
+    blamed = []
+    for seed in (1, 2, 3):
+        result = checked(InProcess(lambda: ReferenceEngine(manners)), Budget(1_000), seed=seed)
+        assert result.found is not None
+        blamed.append(result.found[1].rule)
+    assert blamed.count(rule) >= 2, blamed
 
 
 def test_a_counterparty_that_is_bankrupted_is_found() -> None:
