@@ -285,7 +285,7 @@ def shipped(kind: str) -> dict[str, Path]:
 
 
 def own_models() -> dict[str, Path]:
-    """The shipped rulebooks of engines with a model of their own: the reference cannot play them."""
+    """The shipped rulebooks of engines whose models are their own: no reference plays them."""
     playable = shipped("rulebooks")
     return {name: path for name, path in _files("rulebooks").items() if name not in playable}
 

@@ -120,11 +120,15 @@ def test_a_counterparty_that_is_bankrupted_is_found() -> None:
                 return super().apply(commands)
 
     # The fault closes at the bankruptcy price, which under another price of ADL is ADL-3's matter.
-    result = checked(InProcess(Ruthless), Budget(1_000), seed=4)
-    assert result.found is not None
-    case, finding = result.found
-    assert finding.rule == "ADL-4"
-    assert len(case.commands) <= 10
+    blamed = set()
+    for seed in (4, 8, 1):
+        result = checked(InProcess(Ruthless), Budget(1_000), seed=seed)
+        assert result.found is not None
+        case, finding = result.found
+        blamed.add(finding.rule)
+        assert len(case.commands) <= 10
+    assert "ADL-4" in blamed
+    assert blamed <= {"ADL-3", "ADL-4"}
 
 
 def test_a_seed_gives_the_same_search_again() -> None:
