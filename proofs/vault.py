@@ -5,13 +5,13 @@ from __future__ import annotations
 from perpref.rules import vault
 from perpref.rules.margin import health, position_of
 from perpref.state import VAULT
-from perpref.units import MAX_PRICE, PARTS, MarketId
+from perpref.units import MAX_CASH, MAX_PRICE, PARTS, MarketId
 from proofs.contracts import CLOSING
 from proofs.executor import all_of, any_of, assume, claim, fresh_int, implies, ite
 from proofs.laws import SOLVENCY, Step, action, take
 from proofs.ledger import any_account
 from proofs.liquidation import any_due, any_target
-from proofs.registry import tested, theorem
+from proofs.registry import Strength, tested, theorem
 from proofs.world import any_exchange, between
 
 
@@ -55,6 +55,27 @@ def the_vault_takes_only_what_is_due_and_never_its_own() -> None:
     claim("lots", all_of(lots >= 1, abs(before) - abs(now) == lots))
     gained = position_of(after, VAULT, market).size - position_of(exchange, VAULT, market).size
     claim("gained", gained == before - now)
+
+
+@theorem("T-VAULT", "VLT-11", subject="pool_on_the_way")
+def insurance_before_the_pool_is_never_short_on_the_way() -> None:
+    """If all is there at the end no step before is short; and the end is the same either way."""
+    pool, insured = between("pool", 0, MAX_CASH), between("insured", 0, MAX_CASH)
+    returned = between("returned", 0, MAX_CASH)
+    first, last = vault.pool_on_the_way(pool, insured, returned)
+    claim("never short", implies(last >= 0, first >= 0))
+    claim("the same end", last == pool - returned + insured)
+
+
+@theorem("T-VAULT", "VLT-11", subject="pool_on_the_way", strength=Strength.REFUTED, assumes=())
+def the_pool_before_insurance_is_never_short_on_the_way() -> None:
+    """With collateral given back first the pool goes below nothing, although the fund covers."""
+    pool, insured = between("pool", 0, MAX_CASH), between("insured", 0, MAX_CASH)
+    returned = between("returned", 0, MAX_CASH)
+    _, last = vault.pool_on_the_way(pool, insured, returned)
+    assume(last >= 0)
+    too_early, _ = vault.pool_on_the_way(pool, -returned, -insured)
+    claim("never short", too_early >= 0)
 
 
 tested(

@@ -104,6 +104,7 @@ TITLES = {
     "VLT-8": "A vault behind each fill",
     "VLT-9": "An outside liquidator",
     "VLT-10": "Volunteers",
+    "VLT-11": "Insurance before the pool",
     "ADL-1": "Who can be deleveraged",
     "ADL-2": "Rank",
     "ADL-3": "The price",

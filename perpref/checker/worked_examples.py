@@ -164,8 +164,8 @@ def attempt(example: Example, kinds: Mapping[tuple[str, frozenset[str]], Kind]) 
     kind = next(
         (
             kind
-            for (venue, needs), kind in kinds.items()
-            if venue == example.venue and needs <= set(example.inputs)
+            for (of, needs), kind in kinds.items()
+            if of == example.venue and needs <= set(example.inputs)
         ),
         None,
     )

@@ -132,3 +132,17 @@ def assignment_window(mark: int, size: int, least: int, most: int) -> tuple[int,
     """
     near, far = (mark - sign(size) * floor_div(mark * edge, PARTS) for edge in (least, most))
     return min(near, far), max(near, far)
+
+
+@formula("VLT-11")
+def pool_on_the_way(pool: int, insured: int, returned: int) -> tuple[int, int]:
+    """What a market's pool of collateral holds after the fund has paid in, and at the end.
+
+    The fund pays first what an account lacks; only then does the pool give back the collateral of
+    whoever leaves. The other way round it could be short on the way although nothing is missing.
+
+    Args:
+        insured: what the fund pays in, in quanta, and `returned` what leaves the pool.
+    """
+    after_the_fund = pool + insured
+    return after_the_fund, after_the_fund - returned

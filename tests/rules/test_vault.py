@@ -221,3 +221,9 @@ def test_liquidators_and_volunteers_are_paid_from_the_accounts_side_of_the_mark(
     assert vault.liquidator_price(1, 7, PARTS) == 1
     assert vault.assignment_window(10_000, 1, 7_500, 25_000) == (9_750, 9_925)
     assert vault.assignment_window(10_000, -1, 7_500, 25_000) == (10_075, 10_250)
+
+
+def test_a_pool_is_not_short_on_the_way_when_the_fund_pays_first() -> None:
+    """20 are there, 30 are given back, and the fund pays 10."""
+    assert vault.pool_on_the_way(20, 10, 30) == (30, 0)
+    assert vault.pool_on_the_way(20, 9, 30)[1] == -1
