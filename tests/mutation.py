@@ -40,6 +40,7 @@ CHAPTERS = (
     "vault",
     "adl",
     "loss",
+    "settlement",
 )
 EXTRA = {"scheduler": "scheduler.py"}
 """Not rules, but mutated on request."""

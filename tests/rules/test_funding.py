@@ -6,14 +6,17 @@ from fractions import Fraction
 from math import ceil
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from perpref.machine import SettleFunding
 from perpref.outcome import Outcome, Paid
+from perpref.rule_registry import Refusal
 from perpref.rules import funding
 from perpref.rules.funding import funding_due, require_funding_rate, settle_funding
 from perpref.state import VAULT
+from perpref.units import PARTS
 from tests.exchanges import (
     ANN,
     BOB,
@@ -173,3 +176,40 @@ def test_the_index_saves_at_most_a_quantum_for_each_settlement(size: int, rates:
     index = sum(funding.index_step(997, rate, 8, 8) for rate in rates)
     lazily = funding.funding_by_index(size, 0, index)
     assert lazily <= eagerly <= lazily + len(rates)
+
+
+def test_a_premium_is_sampled_within_its_bounds() -> None:
+    before = exchange({ANN: holds(1)})
+    for premium in (-PARTS, PARTS):
+        sampled = funding.sample_premium(before, GOLD, premium).exchange.markets[GOLD]
+        assert (sampled.premiums, sampled.samples) == (premium, 1)
+    for premium in (-PARTS - 1, PARTS + 1):
+        with refuses(funding.PREMIUM_OUT_OF_BOUNDS, premium, PARTS):
+            funding.sample_premium(before, GOLD, premium)
+    ended = evolve(before.markets[GOLD], settling=True)
+    with pytest.raises(Refusal):
+        funding.sample_premium(evolve(before, markets=before.markets.put(GOLD, ended)), GOLD, 1)
+
+
+@pytest.mark.parametrize(
+    ("premium", "rate"),
+    [(0, 107), (600, 107), (601, 108), (-400, 107), (-401, 106), (9_999, 1_000), (-9_999, -1_000)],
+)
+def test_an_offset_is_added_to_what_the_damper_leaves(premium: int, rate: int) -> None:
+    """An interest of 100, a damper of 500, an offset of 7, a cap of 1,000."""
+    assert funding.funding_rate(premium, funding.FundingTerms(100, 500, 7, 1_000)) == rate
+
+
+def test_caps_and_impacts_are_rounded_down() -> None:
+    assert funding.margin_cap(6_000_000, 50_000, 30_000) == 120_000
+    assert funding.margin_cap(1_500_000, 50_001, 50_000) == 1
+    assert funding.impact_notional(500, 30_000) == 16_666
+    assert funding.impact_notional(501, 30_000) == 16_700
+
+
+def test_an_index_of_smaller_units_moves_by_their_part() -> None:
+    assert funding.index_step(1_000, 7, 3_600, 28_800) == 875
+    assert funding.index_step(1_000, 7, 3_600, 28_800, 100) == 8
+    assert funding.index_step(1_000, -7, 3_600, 28_800, 100) == -8
+    assert funding.funding_by_index(3, 100_000, 600_001) == 2, "1.500003 is 2"
+    assert funding.funding_by_index(-3, 100_000, 600_001) == -1

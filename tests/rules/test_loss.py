@@ -290,3 +290,20 @@ def test_a_charge_is_within_what_is_owed_and_what_there_is() -> None:
             loss.charge(before, ANN, BOB, amount)
     with refuses(loss.NO_DEFICIT, 30):
         loss.charge(before, BOB, ANN, 1)
+
+
+def test_a_charge_needs_a_debtor_that_is_flat_and_owes() -> None:
+    flat = exchange({ANN: holds(-1), BOB: holds(30)})
+    after = loss.charge(flat, ANN, BOB, 1).exchange
+    assert equity(after, ANN) == 0
+    with refuses(loss.NO_DEFICIT, 0):
+        loss.charge(after, ANN, BOB, 1)
+    open_still = exchange({ANN: holds(-1, (2, 200)), BOB: holds(30)})
+    with refuses(loss.NOT_FLAT, 2):
+        loss.charge(open_still, ANN, BOB, 1)
+    owing = exchange({ANN: holds(-5), BOB: holds(30)})
+    assert equity(loss.charge(owing, ANN, BOB, 5).exchange, BOB) == 25
+
+
+def test_nothing_backed_pays_nothing() -> None:
+    assert loss.paid_gain(100, 0, 100) == 0

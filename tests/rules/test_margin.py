@@ -6,6 +6,7 @@ from fractions import Fraction
 from math import ceil
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,7 +26,7 @@ from perpref.rules.margin import (
     tiered,
     unrealised_profit,
 )
-from perpref.state import FLAT, Position
+from perpref.state import FLAT, Position, Tier
 from perpref.units import PARTS
 from tests.exchanges import ANN, BOB, GOLD, OIL, exchange, holds, market
 
@@ -185,3 +186,25 @@ def test_orders_expose_to_the_worst_that_may_fill(
     most = exposed(size, buys, sells)
     assert abs(size + bought - sold) <= most
     assert most in (abs(size), abs(size + buys), abs(size - sells))
+
+
+def test_a_tier_with_the_same_or_a_lower_rate_changes_nothing() -> None:
+    assert tiered(5_000, 50_000, ((1_000, 50_000),)) == 5_000 * 50_000
+    tiers = ((1_000, 40_000), (2_000, 60_000))
+    assert tiered(5_000, 50_000, tiers) == 5_000 * 50_000 + 3_000 * 10_000
+
+
+def test_both_margins_of_a_position_know_its_tiers_and_its_open_interest() -> None:
+    """20 lots at 100: 1,000 at 10 and 5 per cent, 1,000 at 40 and 20; 500 lots are open."""
+    listed = evolve(market(100), tiers=(Tier(1_000, 400_000, 200_000),), open_interest=500)
+    held = Position(20, 2_000)
+    assert initial_margin(held, listed) == 500
+    assert maintenance_margin(held, listed) == 250
+    scaled = evolve(listed, scaled_from=40_000, scaled_to=60_000)  # 50,000 are open: half way
+    assert initial_margin(held, scaled) == 1_100, "55 per cent of all of it"
+    assert maintenance_margin(held, scaled) == 250
+    assert scaled_rate(1, 50_001, 40_000, 60_000) == 500_050, "rounded down: 500,050.5"
+
+
+def test_a_position_without_orders_is_exposed_on_its_own_side() -> None:
+    assert (exposed(-7, 3, 0), exposed(7, 0, 3), exposed(-7, 0, 0)) == (7, 7, 7)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -227,3 +228,28 @@ def test_a_pool_is_not_short_on_the_way_when_the_fund_pays_first() -> None:
     """20 are there, 30 are given back, and the fund pays 10."""
     assert vault.pool_on_the_way(20, 10, 30) == (30, 0)
     assert vault.pool_on_the_way(20, 9, 30)[1] == -1
+
+
+def test_a_vault_that_waits_says_what_it_waits_for() -> None:
+    """A maintenance margin of 50, an initial one of 100; a half of the first is 25."""
+    rulebook = evolve(rules(), vault_trigger=500_000)
+    for equity_left, waits in ((25, True), (24, False)):
+        before = exchange(
+            {VAULT: holds(5_000), ANN: holds(equity_left, (10, 1_000))}, rulebook=rulebook
+        )
+        if waits:
+            with refuses(vault.VAULT_WAITS, equity_left, 50):
+                vault.take_over(before, ANN, GOLD, 1)
+        else:
+            vault.take_over(before, ANN, GOLD, 1)
+
+
+def test_a_fund_takes_a_single_quantum_and_a_rate_of_what_is_paid_too() -> None:
+    assert vault.fund_delta(1_001, 1_000, 5_000) == 1
+    assert vault.fund_delta(-1_000, -1_010, 5_000) == 5, "a buyer's fill is as large as a seller's"
+    assert vault.fund_delta(0, 0, 5_000) == 0
+
+
+def test_an_edge_is_rounded_towards_the_mark() -> None:
+    assert vault.assignment_window(10_001, 1, 7_500, 25_000) == (9_751, 9_926)
+    assert vault.assignment_window(10_001, 1, 25_000, 25_000) == (9_751, 9_751)
