@@ -84,7 +84,7 @@ def initial_margin(position: Position, market: Market) -> int:
 @formula("MRG-8")
 def exposed(size: int, buys: int, sells: int) -> int:
     """The largest size, in lots, that a position and its orders could become, on either side."""
-    return max(abs(size), size + buys, sells - size)
+    return max(size + buys, sells - size)
 
 
 @frozen

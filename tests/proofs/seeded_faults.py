@@ -619,8 +619,8 @@ FAULTS = (
     fault(
         "sells do not count",
         margin.exposed,
-        "max(abs(size), size + buys, sells - size)",
-        "max(abs(size), size + buys)",
+        "max(size + buys, sells - size)",
+        "size + buys",
         "margin",
         "exposed",
     ),

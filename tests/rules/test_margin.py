@@ -170,7 +170,15 @@ def test_a_tier_is_its_rate_less_a_deduction(worth: int) -> None:
 
 @pytest.mark.parametrize(
     ("interest", "rate"),
-    [(0, 200_000), (100, 200_000), (101, 204_000), (150, 400_000), (299, 996_000), (300, PARTS)],
+    [
+        (0, 200_000),
+        (100, 200_000),
+        (101, 204_000),
+        (150, 400_000),
+        (299, 996_000),
+        (300, PARTS),
+        (900, PARTS),
+    ],
 )
 def test_an_initial_rate_grows_with_open_interest(interest: int, rate: int) -> None:
     assert scaled_rate(200_000, interest, 100, 300) == rate
