@@ -90,3 +90,33 @@ def test_the_liquidated_pays_out_of_what_the_book_gave() -> None:
     before = exchange({ANN: holds(50)}, rulebook=FEES)
     assert collateral(charge_liquidated(before, ANN, 10, 101, 3, 20).exchange, VAULT) == 3
     assert collateral(charge_liquidated(before, ANN, 10, 101, 20, 3).exchange, VAULT) == 3
+
+
+@pytest.mark.parametrize(
+    ("shortage", "notional", "most", "rate"),
+    [
+        (1_000, 1_000_000, 50_000, 37_050),  # 95 % of 50,000 - 10,000 - 1,000
+        (1_000, 1_000_000, 37_049, 37_049),
+        (1, 3, 10**6, 0),  # the shortage is more than there is
+        (1, 30, 10**6, 6_332),  # 33,333.3 is 33,334; 95 % of 6,666 is 6,332.7
+        (40_000, 1_000_000, 50_000, 0),
+        (0, 1, 50_000, 38_000),
+        (0, 0, 50_000, 0),
+        (5, 0, 50_000, 0),
+        (10**9, 1_000, 50_000, 0),
+    ],
+)
+def test_an_insurer_takes_its_part_of_what_is_left(
+    shortage: int, notional: int, most: int, rate: int
+) -> None:
+    assert fee.insurance_fee_rate(shortage, notional, 50_000, 10_000, 950_000, most) == rate
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "rate"),
+    [(0, 20_000), (1_500, 20_000), (1_501, 21_501), (30_000, 50_000), (30_001, 50_000)],
+)
+def test_a_liquidators_fee_grows_after_its_grace(elapsed: int, rate: int) -> None:
+    assert fee.liquidator_fee(20_000, 50_000, elapsed, 1_500, 1) == rate
+    assert fee.liquidator_fee(60_000, 50_000, elapsed, 1_500, 1) == 50_000
+    assert fee.liquidator_fee(20_000, 50_000, 2_000, 1_500, 3) == 26_000

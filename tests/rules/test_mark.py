@@ -87,3 +87,8 @@ def test_a_market_that_is_settled_keeps_its_mark() -> None:
     with refuses(mark.SETTLING, GOLD):
         set_mark(before, GOLD, 101)
     assert set_mark(before, OIL, 101).exchange.markets[OIL].mark == 101
+
+
+def test_a_clamped_price_is_never_below_the_lowest_price() -> None:
+    assert mark.clamped(0, 3, PARTS) == 1
+    assert mark.clamped(2, 3, PARTS) == 2
