@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perpref.outcome import Paid
+from perpref.rules import fee
 from perpref.rules.fee import (
     charge_liquidated,
     charge_maker,
