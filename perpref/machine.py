@@ -126,6 +126,13 @@ class SettleMarket:
 
 
 @frozen
+class AdvanceClock:
+    """The clock shows a later time (CLK-1); whoever is due is liquidated (LIQ-8)."""
+
+    now: int
+
+
+@frozen
 class Unwind:
     """The vault offers what it took over (VLT-6)."""
 
@@ -145,6 +152,7 @@ Command = (
     | SamplePremium
     | SettlePremium
     | SettleMarket
+    | AdvanceClock
 )
 
 
@@ -281,3 +289,5 @@ def take(run: Run, command: Command) -> None:
             scheduler.fund_by_premium(run, market)
         case SettleMarket(market):
             scheduler.settle_market(run, market)
+        case AdvanceClock(now):
+            scheduler.advance_clock(run, now)

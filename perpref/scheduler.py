@@ -17,6 +17,7 @@ from perpref.rule_registry import Refusal, require, rule
 from perpref.rules import (
     adl,
     book,
+    clock,
     funding,
     liquidation,
     loss,
@@ -235,6 +236,12 @@ def settle_market(run: Run, market: MarketId) -> None:
         sizes[shorts[0]] += lots
         longs = longs if sizes[longs[0]] else longs[1:]
         shorts = shorts if sizes[shorts[0]] else shorts[1:]
+
+
+def advance_clock(run: Run, now: int) -> None:
+    """Move the clock, let happen what waited for the time, then liquidate whoever is due."""
+    run.do(clock.advance, now)
+    liquidate_all_due(run)
 
 
 # The waterfall: an explicit state machine over the stages of the rulebook.

@@ -236,10 +236,14 @@ class Rulebook:
 
 @frozen
 class Exchange:
-    """The whole state. `custody` is the pot: all cash that came in and has not left."""
+    """The whole state. `custody` is the pot: all cash that came in and has not left.
+
+    `now` is the time by the exchange's own clock (CLK-1).
+    """
 
     rulebook: Rulebook
     markets: Table[MarketId, Market]
     accounts: Table[AccountId, Account]
     custody: int
     last_order: OrderId
+    now: int = 0

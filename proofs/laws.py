@@ -39,7 +39,7 @@ class Step:
     """One action: what it made of an exchange, and what it was allowed to touch.
 
     `custody` is by how much the action says that the pot changes; `remarks` whether it may move
-    the mark of its market.
+    the mark of its market, and `ticks` whether it may move the clock.
     """
 
     before: Exchange
@@ -48,6 +48,7 @@ class Step:
     market: MarketId | None = None
     custody: int = 0
     remarks: bool = False
+    ticks: bool = False
 
 
 @frozen(eq=False)
@@ -134,6 +135,7 @@ def an_action_leaves_bystanders_alone(step: Step) -> None:
         claim("the terms stay", listed.before.vault_cap == listed.after.vault_cap)
         if not step.remarks:
             claim("the mark stays", listed.before.mark == listed.after.mark)
+    claim("the clock stays", step.ticks or step.before.now is step.after.now)
     claim("the rulebook stays", step.before.rulebook is step.after.rulebook)
 
 

@@ -27,6 +27,7 @@ CHAPTERS = (
     "adl",
     "loss",
     "settlement",
+    "clock",
 )
 
 

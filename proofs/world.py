@@ -32,6 +32,7 @@ from perpref.units import (
     MAX_CASH,
     MAX_LOTS,
     MAX_PRICE,
+    MAX_TIME,
     PARTS,
     AccountId,
     MarketId,
@@ -204,4 +205,5 @@ def _any_exchange(missing: bool) -> Exchange:
     accounts: SymTable[AccountId, Account] = SymTable("accounts", any_account, optional=missing)
     custody = fresh_int("custody")
     assume(custody >= 0)
-    return Exchange(any_rulebook(), markets, accounts, custody, OrderId(fresh_int("last_order")))
+    last_order, now = OrderId(fresh_int("last_order")), between("now", 0, MAX_TIME)
+    return Exchange(any_rulebook(), markets, accounts, custody, last_order, now)

@@ -41,6 +41,7 @@ CHAPTERS = (
     "adl",
     "loss",
     "settlement",
+    "clock",
 )
 EXTRA = {"scheduler": "scheduler.py"}
 """Not rules, but mutated on request."""

@@ -9,6 +9,7 @@ from attrs import evolve, frozen
 
 from perpref import machine
 from perpref.machine import (
+    AdvanceClock,
     Cancel,
     Command,
     Deposit,
@@ -98,6 +99,8 @@ BY_COMMAND: dict[str, tuple[Exchange, Command]] = {
         bid(3, 1, 100),
     ),
     "settling": (ENDED, SetMark(GOLD, 101)),
+    "time_out_of_bounds": (PLAIN, AdvanceClock(-1)),
+    "not_later": (PLAIN, AdvanceClock(0)),
 }
 
 LOSER = exchange(

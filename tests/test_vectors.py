@@ -32,7 +32,7 @@ USED = {vector.file: exercised(vector).rules for vector in PUBLISHED}
 CHAPTERS = {
     "ledger", "position", "margin", "mark", "fee", "book",
     "funding", "liquidation", "vault", "adl", "loss",
-    "settlement",
+    "settlement", "clock",
 }  # fmt: skip
 
 

@@ -31,6 +31,7 @@ MAX_CASH = 10**24
 MAX_PRICE = 10**12
 MAX_LOTS = 10**12
 MAX_ID = 10**18
+MAX_TIME = 10**18
 
 VAULT = 0
 TREASURY = 1
@@ -58,6 +59,8 @@ REFUSALS = {  # code: phase, rule
     "unknown_market": ("validate", "MARK-1"),
     "settling": ("validate", "SET-1"),
     "premium_out_of_bounds": ("validate", "FUND-10"),
+    "time_out_of_bounds": ("validate", "UNIT-2"),
+    "not_later": ("validate", "CLK-1"),
     "order_id_not_new": ("validate", "BOOK-1"),
     "unknown_order": ("validate", "BOOK-10"),
     "not_your_order": ("validate", "BOOK-10"),
@@ -317,6 +320,7 @@ class Exchange:
         self.fault = fault
         self.custody = 0
         self.last_order = 0
+        self.now = 0
         self.accounts = {number: Account(number) for number in (VAULT, TREASURY)}
         self.markets = {n: Market(n, *opening) for n, opening in sorted(terms.markets.items())}
         self.events: list[Json] = []
@@ -714,6 +718,13 @@ class Exchange:
             shorts[0][1] -= lots
             longs = [entry for entry in longs if entry[1]]
             shorts = [entry for entry in shorts if entry[1]]
+
+    def advance_clock(self, now: int) -> None:
+        """CLK-1."""
+        check(0 <= now <= MAX_TIME, "time_out_of_bounds")
+        check(now > self.now, "not_later")
+        self.now = now
+        self.liquidate_all()
 
     def sorted_accounts(self) -> list[tuple[int, Account]]:
         return sorted(self.accounts.items())
@@ -1114,6 +1125,7 @@ COMMANDS: dict[str, Fields] = {
     "sample_premium": {"market": number, "premium": number},
     "settle_premium": {"market": number},
     "settle_market": {"market": number},
+    "advance_clock": {"now": number},
 }
 DEFAULTS: dict[str, Json] = {"place": {"price": "1", "reduce_only": False}}
 
@@ -1296,6 +1308,8 @@ class Engine:
             "markets": markets,
             "last_order": str(exchange.last_order),
         }
+        if exchange.now:
+            state["now"] = str(exchange.now)
         return {"seq": request["seq"], "state": state}
 
     def load(self, request: Json) -> Json:

@@ -878,6 +878,7 @@ COMMAND_RULES: dict[type[machine.Command], str] = {
     machine.SamplePremium: "FUND-10",
     machine.SettlePremium: "FUND-10",
     machine.SettleMarket: "SET-3",
+    machine.AdvanceClock: "CLK-1",
 }
 
 

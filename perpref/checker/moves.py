@@ -12,6 +12,7 @@ from perpref.units import (
     MAX_ID,
     MAX_LOTS,
     MAX_PRICE,
+    MAX_TIME,
     PARTS,
     AccountId,
     MarketId,
@@ -140,6 +141,12 @@ def settle_market(world: World, dice: Dice) -> None:
     return dice.pick((place, move_mark, settle_funding))(world, dice)
 
 
+def advance_clock(world: World, dice: Dice) -> None:
+    """A little later, much later, at once, or back."""
+    now = world.exchange.now
+    world.do(machine.AdvanceClock(now + dice.pick((1, 1, 5, 60, 1_000, 0, -1))))
+
+
 def unwind(world: World, dice: Dice) -> None:
     """The vault offers what it holds."""
     markets = [market for account, market in world.holders() if account == VAULT]
@@ -178,6 +185,7 @@ def wrong(world: World, dice: Dice) -> None:
         machine.SettlePremium(NOWHERE),
         machine.SettleMarket(NOWHERE),
         machine.Unwind(where, old),
+        machine.AdvanceClock(MAX_TIME + 1),
     )
     known = [command for command in commands if world.supports(command)]
     if known:

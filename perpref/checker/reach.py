@@ -15,7 +15,7 @@ from typing import Any
 from attrs import frozen
 
 from perpref import machine
-from perpref.checker.titles import TITLES
+from perpref.checker.titles import PAGES, TITLES
 from perpref.outcome import Filled, Outcome, Paid, Refused
 from perpref.rule_registry import Refusal, formulas, functions, refusals
 from perpref.rules.margin import position_of
@@ -104,6 +104,7 @@ NEEDS: dict[str, tuple[frozenset[str], ...]] = {
     "FUND-5": _BY_PREMIUM,
     "FUND-6": _BY_PREMIUM,
     "FUND-10": _BY_PREMIUM,
+    "CLK": (frozenset({"advance_clock"}),),
     "SET": (frozenset({"deposit", "place", "settle_market"}),),
     "LIQ": _FORCED,
     "VLT": _FORCED,
@@ -238,10 +239,7 @@ def in_play(rule_id: str, waterfall: tuple[Stage, ...]) -> bool:
 
 _REFUSAL: CodeType = Refusal.__init__.__code__
 
-CHAPTERS = (
-    *("UNIT", "LED", "POS", "MRG", "MARK", "FEE"),
-    *("BOOK", "FUND", "LIQ", "VLT", "ADL", "LOSS", "SET"),
-)
+CHAPTERS = tuple(PAGES)
 """In reading order."""
 
 

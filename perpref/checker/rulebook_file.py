@@ -196,6 +196,7 @@ CHAPTERS = (
     "adl",
     "loss",
     "settlement",
+    "clock",
 )
 """The chapters in which a venue may do what the rules cannot say."""
 

@@ -62,6 +62,7 @@ from perpref.units import (
     MAX_CASH,
     MAX_LOTS,
     MAX_PRICE,
+    MAX_TIME,
     PARTS,
     AccountId,
     MarketId,
@@ -420,6 +421,10 @@ class _Reading:
         value.allow("market")
         return machine.SettleMarket(self._market_of(value))
 
+    def _advance_clock(self, value: Value) -> Command:
+        value.allow("now")
+        return machine.AdvanceClock(value.need("now").integer(0, MAX_TIME, "UNIT-2"))
+
     def _order(self, name: Value | None, market: MarketId) -> OrderId:
         """The next identifier, under a name if it has one."""
         self.last_order = OrderId(self.last_order + 1)
@@ -543,6 +548,7 @@ COMMANDS: Mapping[str, Callable[[_Reading, Value], Command]] = {
     "sample_premium": _Reading._sample_premium,
     "settle_premium": _Reading._settle_premium,
     "settle_market": _Reading._settle_market,
+    "advance_clock": _Reading._advance_clock,
 }
 """What a step can do."""
 

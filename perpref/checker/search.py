@@ -170,6 +170,7 @@ ACTS = (
     moves.unwind,
     moves.settle_premium,
     moves.settle_market,
+    moves.advance_clock,
     moves.wrong,
 )
 """Rules that add one command."""

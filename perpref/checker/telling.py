@@ -102,6 +102,8 @@ class _Teller:
             case machine.SettleMarket(market):
                 where = self.scenario.where(market)
                 return f"{where} is settled: all that is open closes at its mark (SET-3)"
+            case machine.AdvanceClock(now):
+                return f"The clock shows {now:,} (CLK-1)"
 
     def verb(self, verb: str) -> str:
         """What somebody does, or would have liked to do."""

@@ -16,6 +16,7 @@ PAGES = {
     "ADL": "adl",
     "LOSS": "loss",
     "SET": "settlement",
+    "CLK": "clock",
 }
 """By chapter: its page, `spec/<page>.md`."""
 
@@ -126,6 +127,7 @@ TITLES = {
     "SET-1": "A market that ends",
     "SET-2": "Two sides are closed",
     "SET-3": "The whole market",
+    "CLK-1": "Time moves forward",
 }
 """By rule: the title that stands there, which a test compares."""
 

@@ -187,6 +187,9 @@ class Story:
         """An order that its market no longer takes."""
         self.buys(account, 1, code=code)
 
+    def clock(self, now: int, code: str = "") -> None:
+        self.do(machine.AdvanceClock(now), code)
+
     def settle(self, market: MarketId = GOLD, code: str = "") -> None:
         self.do(machine.SettleMarket(market), code)
 
@@ -1340,6 +1343,16 @@ def a_market_ends(story: Story) -> None:
     story.settle(code="settling")
     story.trade_refused(ANN, "settling")
     story.withdraw(ANN, 1_067)
+
+
+@about("clock", "CLK-1")
+def time_moves_forward(story: Story) -> None:
+    """To 5, and not back to 3, nor to where it is, nor beyond its bounds."""
+    story.clock(5)
+    story.clock(3, code="not_later")
+    story.clock(5, code="not_later")
+    story.clock(10**18 + 1, code="time_out_of_bounds")
+    story.clock(10**18)
 
 
 def many_shorts(story: Story) -> None:

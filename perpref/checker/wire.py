@@ -190,6 +190,7 @@ class View:
     accounts: dict[AccountId, AccountView]
     markets: dict[MarketId, MarketView]
     last_order: OrderId = OrderId(0)
+    now: int = 0
 
 
 @frozen
@@ -253,6 +254,7 @@ def view(exchange: Exchange) -> View:
             for market, listed in exchange.markets.items()
         },
         exchange.last_order,
+        exchange.now,
     )
 
 
@@ -283,7 +285,7 @@ def exchange_of(terms: Terms, seen: View) -> Exchange:
                 open_interest=sum(size for size in held if size > 0),
             ),
         )
-    return Exchange(start.rulebook, markets, accounts, seen.custody, seen.last_order)
+    return Exchange(start.rulebook, markets, accounts, seen.custody, seen.last_order, seen.now)
 
 
 # Conversion.
@@ -300,6 +302,7 @@ COMMANDS: dict[str, type[machine.Command]] = {
     "sample_premium": machine.SamplePremium,
     "settle_premium": machine.SettlePremium,
     "settle_market": machine.SettleMarket,
+    "advance_clock": machine.AdvanceClock,
 }
 
 EVENTS: dict[str, type[outcome.Event]] = {
@@ -457,6 +460,7 @@ LEFT_OUT: dict[type[Any], str] = {
     Rulebook: "vault_trigger",
     MarketTerms: "tiers",
     MarketView: "settling",
+    View: "now",
 }
 """From which field on a value is not written where it is the textbook's."""
 

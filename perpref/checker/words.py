@@ -63,6 +63,8 @@ def command(done: machine.Command) -> str:
             return f"funding of market {market} at the rate of its premiums"
         case machine.SettleMarket(market):
             return f"market {market} is settled"
+        case machine.AdvanceClock(now):
+            return f"the clock shows {now}"
 
 
 REASONS = {

@@ -72,7 +72,7 @@ SHORTHAND = {
     "<sum>": "an integer from -1_000_000_000_000_000_000_000_000_000_000 "
     "to 1_000_000_000_000_000_000_000_000_000_000",
     "<commands>": "one of deposit, withdraw, transfer, place, cancel, set_mark, settle_funding, "
-    "unwind, sample_premium, settle_premium, settle_market",
+    "unwind, sample_premium, settle_premium, settle_market, advance_clock",
     "<waterfall>": "some of book, vault, deleverage, residual, in this order, residual last",
     "<stages>": "one of book, vault, deleverage, residual",
     "<accounts>": "one of vault, treasury, ann, ben",
@@ -192,7 +192,7 @@ WRONG_SCENARIOS = [
         (
             "16: step[3].cancle: unknown key; did you mean cancel? one of say, expect, deposit, "
             "withdraw, transfer, place, cancel, set_mark, settle_funding, unwind, "
-            "sample_premium, settle_premium, settle_market"
+            "sample_premium, settle_premium, settle_market, advance_clock"
         ),
     ),
     (CANCEL, 'say = "nothing"', "15: step[3]: no command; <commands>"),

@@ -12,6 +12,7 @@ from attrs import evolve
 
 from perpref import machine
 from perpref.machine import (
+    AdvanceClock,
     Cancel,
     Command,
     Deposit,
@@ -161,6 +162,11 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
         (PLAIN, SettleMarket(NOWHERE)),
         (ENDED, SettleMarket(GOLD)),
         (PLAIN, SettleMarket(GOLD)),
+    ],
+    AdvanceClock: [
+        (PLAIN, AdvanceClock(-1)),
+        (PLAIN, AdvanceClock(0)),
+        (PLAIN, AdvanceClock(1)),
     ],
 }
 """Of each command one in which everything is wrong that can be; then it is mended, one fault after

@@ -645,6 +645,19 @@ def test_settlement() -> None:
         assert equity(after, who) == equity(before, who) == cash(after, who)
 
 
+def test_clock() -> None:
+    later, _ = played(exchange({}), machine.AdvanceClock(5))
+    assert later.now == 5
+    for early in (3, later.now):
+        refused = machine.apply(later, machine.AdvanceClock(early))
+        assert isinstance(refused, Refused) and refused.code == "not_later"
+    says(
+        "clock",
+        f"At time {exchange({}).now} the clock is set to {later.now}, then to 3: the second is "
+        f"refused, since 3 is not after {later.now}. Setting it to {later.now} again is refused",
+    )
+
+
 def test_book() -> None:
     brought = {ANN: 5_000, BOB: 50, CY: 5_000, DAN: 5_000}
     offers = [

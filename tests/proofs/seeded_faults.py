@@ -18,6 +18,7 @@ from perpref import units
 from perpref.rules import (
     adl,
     book,
+    clock,
     fee,
     funding,
     ledger,
@@ -943,6 +944,14 @@ FAULTS = (
         "True, NOT_SETTLING",
         "settlement",
         "settle",
+    ),
+    fault(
+        "time stands still",
+        clock.advance,
+        "now > exchange.now",
+        "now >= exchange.now",
+        "clock",
+        "advance",
     ),
 )
 

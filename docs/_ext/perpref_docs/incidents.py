@@ -30,6 +30,7 @@ from perpref.checker.scenario_run import (
     stages_of,
 )
 from perpref.checker.telling import who_paid
+from perpref.checker.titles import PAGES
 from perpref.outcome import CashMoved, Refused
 from perpref.rules.margin import equity
 from perpref.state import TREASURY, VAULT, Stage
@@ -38,10 +39,6 @@ from perpref_docs.rules import reference
 from perpref_docs.tables import Cell, table
 
 RULE = re.compile(r"\b([A-Z]+-[1-9][0-9]*)\b")
-CHAPTERS = (
-    *("ADL", "BOOK", "FEE", "FUND", "LED", "LIQ", "LOSS", "MARK", "MRG", "POS", "SET", "UNIT"),
-    "VLT",
-)
 
 
 @frozen
@@ -315,7 +312,7 @@ def _linked(text: str) -> list[nodes.Node]:
     """Text in which the id of a rule is a link to it."""
     made: list[nodes.Node] = []
     for at, part in enumerate(RULE.split(text)):
-        if at % 2 and part.split("-")[0] in CHAPTERS:
+        if at % 2 and part.split("-")[0] in PAGES:
             made.append(reference("rule", part))
         elif part:
             made.append(nodes.Text(part))
