@@ -9,7 +9,7 @@ from attrs import frozen
 from perpref import scheduler
 from perpref.outcome import Outcome, Refused
 from perpref.rule_registry import Refusal
-from perpref.rules import book, funding, ledger
+from perpref.rules import book, funding, ledger, settlement
 from perpref.rules.adl import is_price_safe
 from perpref.rules.ledger import EMPTY
 from perpref.scheduler import BY_RULEBOOK, Choices, Run
@@ -32,6 +32,7 @@ from perpref.units import (
     MAX_ID,
     MAX_LOTS,
     MAX_PRICE,
+    MAX_TIME,
     PARTS,
     AccountId,
     MarketId,
@@ -126,6 +127,29 @@ class SettleMarket:
 
 
 @frozen
+class SetIndex:
+    """An index price, and what the market itself trades at (MARK-5); the mark may follow."""
+
+    market: MarketId
+    index: int
+    price: int
+
+
+@frozen
+class PauseMarket:
+    """A market takes no orders for a while, and its mark stands still (SET-4)."""
+
+    market: MarketId
+
+
+@frozen
+class ResumeMarket:
+    """A market goes on, at a fresh mark (SET-5); whoever is due is liquidated (LIQ-8)."""
+
+    market: MarketId
+
+
+@frozen
 class AdvanceClock:
     """The clock shows a later time (CLK-1); whoever is due is liquidated (LIQ-8)."""
 
@@ -153,6 +177,9 @@ Command = (
     | SettlePremium
     | SettleMarket
     | AdvanceClock
+    | SetIndex
+    | PauseMarket
+    | ResumeMarket
 )
 
 
@@ -173,6 +200,8 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
         ("funding_cap", rulebook.funding_cap, "FUND-1"),
         ("deleverage_gap", rulebook.deleverage_gap, "ADL-3"),
         ("liquidation_spread", rulebook.liquidation_spread, "LIQ-11"),
+        ("mark_band", rulebook.mark_band, "MARK-2"),
+        ("mark_weight", rulebook.mark_weight, "MARK-4"),
     ):
         _require_between(name, rate, 0, PARTS, rule_id)
     _require_between("liquidation_share", rulebook.liquidation_share, 1, PARTS, "LIQ-10")
@@ -186,6 +215,7 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
         _require_between(name, rate, -PARTS, PARTS, "FUND-6")
     _require_between("funding_damper", rulebook.funding_damper, 0, PARTS, "FUND-6")
     _require_between("funding_samples", rulebook.funding_samples, 0, MAX_LOTS, "FUND-5")
+    _require_between("mark_age", rulebook.mark_age, 0, MAX_TIME, "MARK-7")
     _require_between("vault_trigger", rulebook.vault_trigger, 1, PARTS, "VLT-7")
     if not is_price_safe(rulebook):
         raise InvalidTerms(
@@ -291,3 +321,9 @@ def take(run: Run, command: Command) -> None:
             scheduler.settle_market(run, market)
         case AdvanceClock(now):
             scheduler.advance_clock(run, now)
+        case SetIndex(market, index, price):
+            scheduler.move_index(run, market, index, price)
+        case PauseMarket(market):
+            run.do(settlement.pause, market)
+        case ResumeMarket(market):
+            scheduler.resume_market(run, market)

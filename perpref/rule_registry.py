@@ -26,6 +26,7 @@ class Phase(Enum):
     MARGIN = "margin"
     MATCH = "match"
     SETTLE = "settle"
+    PAUSE = "pause"
 
 
 @frozen

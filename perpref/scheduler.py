@@ -26,7 +26,17 @@ from perpref.rules import (
     settlement,
     vault,
 )
-from perpref.state import VAULT, Exchange, Kind, LossSharing, Order, SelfTrade, Sharing, Stage
+from perpref.state import (
+    VAULT,
+    Exchange,
+    Kind,
+    LossSharing,
+    MarkPolicy,
+    Order,
+    SelfTrade,
+    Sharing,
+    Stage,
+)
 from perpref.units import MAX_LOTS, AccountId, MarketId, OrderId
 
 P = ParamSpec("P")
@@ -191,8 +201,19 @@ def open_lots(exchange: Exchange, market: MarketId, order: OrderId) -> int:
 
 def move_mark(run: Run, market: MarketId, price: int) -> None:
     """Set the mark, then liquidate whoever is due."""
+    mark.require_oracle(run.exchange, market)
     run.do(mark.set_mark, market, price)
     liquidate_all_due(run)
+
+
+@rule("MARK-5")
+def move_index(run: Run, market: MarketId, index: int, price: int) -> None:
+    """Set the index; where the mark follows from it, set that too and liquidate whoever is due."""
+    run.do(mark.set_index, market, index, price)
+    listed, rulebook = run.exchange.markets[market], run.exchange.rulebook
+    if rulebook.mark_policy is not MarkPolicy.ORACLE:
+        run.do(mark.set_mark, market, mark.computed_mark(rulebook, listed, price))
+        liquidate_all_due(run)
 
 
 def fund(run: Run, market: MarketId, rate: int) -> None:
@@ -201,6 +222,7 @@ def fund(run: Run, market: MarketId, rate: int) -> None:
     The vault settles with itself: what it would pay, it would receive.
     """
     mark.require_market(run.exchange, market)
+    mark.require_open(run.exchange, market)
     funding.require_funding_rate(run.exchange, rate)
     for account in run.exchange.accounts:
         if account != VAULT and margin.position_of(run.exchange, account, market).size != 0:
@@ -212,9 +234,16 @@ def fund(run: Run, market: MarketId, rate: int) -> None:
 def fund_by_premium(run: Run, market: MarketId) -> None:
     """Settle funding at the rate that the period's premiums make, and begin the next period."""
     mark.require_trading(run.exchange, market)
+    mark.require_open(run.exchange, market)
     rate = funding.rate_of_period(run.exchange, market)
     run.do(funding.close_period, market)
     fund(run, market, rate)
+
+
+def resume_market(run: Run, market: MarketId) -> None:
+    """Let a market go on, then liquidate whoever is due by what its mark has become (SET-5)."""
+    run.do(settlement.resume, market)
+    liquidate_all_due(run)
 
 
 @rule("SET-3")

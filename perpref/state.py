@@ -93,6 +93,16 @@ class ForcedPrice(Enum):
     BANKRUPTCY_UNLESS_FAR = "bankruptcy_unless_far"
 
 
+class MarkPolicy(Enum):
+    """Where a mark comes from: the oracle itself, or the index and the market's price (MARK-6)."""
+
+    ORACLE = "oracle"
+    INDEX = "index"
+    CLAMPED = "clamped"
+    BASIS = "basis"
+    MEDIAN = "median"
+
+
 class LiquidationLimit(Enum):
     """The limit of the order that liquidates (LIQ-11)."""
 
@@ -166,6 +176,9 @@ class Market:
     `settling` is true from when the market is on its way to its end (SET-1). `premiums` is the
     sum of the `samples` premiums of this funding period, in parts per million (FUND-10).
     An order that may open something is worth at least `least_notional` quanta (BOOK-15).
+    `index` is the last index price, 0 before the first, and `basis` the average of how far the
+    market was above it, in ticks (MARK-5). The mark dates from `marked_at` by the clock (MARK-7).
+    While `paused` the next mark waits as `next_mark`, 0 when there is none (SET-4).
     """
 
     initial_rate: int
@@ -182,6 +195,11 @@ class Market:
     premiums: int = 0
     samples: int = 0
     least_notional: int = 0
+    index: int = 0
+    basis: int = 0
+    marked_at: int = 0
+    paused: bool = False
+    next_mark: int = 0
 
 
 @frozen
@@ -201,7 +219,10 @@ class Rulebook:
     leave (LED-6). What begins with `funding` says how the premiums of a period, of which
     `funding_samples` are expected, become its rate (FUND-5, FUND-6). `deleverage_sharing` says how
     many are closed at a time (ADL-8), and `loss_sharing` by what a deficit is shared (LOSS-10).
-    `self_trade` says which order goes when an account would meet itself (BOOK-11).
+    `self_trade` says which order goes when an account would meet itself (BOOK-11). What begins with
+    `mark` says how a mark follows from the index (MARK-5, MARK-6): the band and the weight of a new
+    sample of the basis, in parts per million; nothing is opened at a mark older than `mark_age`,
+    unless that is 0 (MARK-7).
     """
 
     name: str
@@ -232,6 +253,10 @@ class Rulebook:
     deleverage_sharing: Sharing = Sharing.QUEUE
     loss_sharing: LossSharing = LossSharing.EQUITY
     self_trade: SelfTrade = SelfTrade.RESTING
+    mark_policy: MarkPolicy = MarkPolicy.ORACLE
+    mark_band: int = 0
+    mark_weight: int = 0
+    mark_age: int = 0
 
 
 @frozen

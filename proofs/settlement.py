@@ -6,8 +6,8 @@ from perpref.rules import settlement
 from perpref.rules.margin import equity, position_of
 from perpref.units import MarketId
 from proofs.contracts import CLOSING, MARGINS
-from proofs.executor import claim, fresh_int
-from proofs.laws import QUIET, SOLVENCY, Step, action, of, take
+from proofs.executor import claim, fresh_int, implies, ite, negation
+from proofs.laws import CONSERVATION, QUIET, SOLVENCY, Step, action, of, take
 from proofs.ledger import any_account
 from proofs.liquidation import any_target
 from proofs.registry import tested
@@ -19,6 +19,33 @@ def begin_settlement() -> Step:
     exchange, market = any_exchange(missing=True), MarketId(fresh_int("market"))
     after = take(settlement.begin_settlement, exchange, market)
     return Step(exchange, after, (), market)
+
+
+@action("SET-4", keeps=QUIET, assumes=MARGINS)
+def pause() -> Step:
+    exchange, market = any_exchange(missing=True), MarketId(fresh_int("market"))
+    after = take(settlement.pause, exchange, market)
+    return Step(exchange, after, (), market)
+
+
+@action("SET-5", keeps=CONSERVATION, assumes=MARGINS)
+def resume() -> Step:
+    exchange, market = any_exchange(missing=True), MarketId(fresh_int("market"))
+    after = take(settlement.resume, exchange, market)
+    return Step(exchange, after, (), market, remarks=True)
+
+
+@of(resume, "T-SET", "SET-5", assumes=MARGINS)
+def a_market_goes_on_at_the_last_word_of_the_oracle(step: Step) -> None:
+    """It is fresh, and what waited is the mark; with nothing waiting the mark is what it was."""
+    assert step.market is not None
+    was, now = step.before.markets[step.market], step.after.markets[step.market]
+    most = step.before.rulebook.mark_age
+    claim("paused before", was.paused)
+    claim("goes on", negation(now.paused))
+    claim("fresh", implies(most > 0, step.before.now - was.marked_at <= most))
+    claim("the last word", now.mark == ite(was.next_mark != 0, was.next_mark, was.mark))
+    claim("nothing waits", now.next_mark == 0)
 
 
 @action("SET-2", keeps=SOLVENCY, assumes=CLOSING)

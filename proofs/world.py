@@ -21,6 +21,7 @@ from perpref.state import (
     LiquidationLimit,
     LossSharing,
     Market,
+    MarkPolicy,
     Order,
     Position,
     Ranking,
@@ -97,6 +98,10 @@ def any_rulebook() -> Rulebook:
         funding_offset=between("funding_offset", -PARTS, PARTS),
         funding_samples=between("funding_samples", 0, MAX_LOTS),
         loss_sharing=any_choice("loss_sharing", LossSharing.EQUITY),
+        mark_policy=any_choice("mark_policy", MarkPolicy.ORACLE),
+        mark_band=between("mark_band", 0, PARTS),
+        mark_weight=between("mark_weight", 0, PARTS),
+        mark_age=between("mark_age", 0, MAX_TIME),
     )
 
 
@@ -186,6 +191,11 @@ def _any_exchange(missing: bool) -> Exchange:
             premiums=fresh_int(f"{name}.premiums"),
             samples=between(f"{name}.samples", 0, MAX_CASH),
             least_notional=between(f"{name}.least_notional", 0, MAX_CASH),
+            index=between(f"{name}.index", 0, MAX_PRICE),
+            basis=between(f"{name}.basis", -MAX_PRICE, MAX_PRICE),
+            marked_at=between(f"{name}.marked_at", 0, MAX_TIME),
+            paused=fresh_bool(f"{name}.paused"),
+            next_mark=between(f"{name}.next_mark", 0, MAX_PRICE),
         )
 
     ordered = margins_ordered(margin.maintenance_margin, margin.initial_margin)

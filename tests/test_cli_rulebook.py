@@ -35,6 +35,7 @@ from perpref.state import (
     ForcedPrice,
     LiquidationLimit,
     LossSharing,
+    MarkPolicy,
     Ranking,
     SelfTrade,
     Sharing,
@@ -78,6 +79,7 @@ def test_every_choice_is_on_the_card_and_has_words() -> None:
         *SelfTrade,
         *Sharing,
         *LossSharing,
+        *MarkPolicy,
         *Chooser,
     }
     assert set(STAGES) == set(Stage)

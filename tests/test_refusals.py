@@ -13,7 +13,9 @@ from perpref.machine import (
     Cancel,
     Command,
     Deposit,
+    PauseMarket,
     Place,
+    ResumeMarket,
     SamplePremium,
     SetMark,
     SettleFunding,
@@ -24,7 +26,7 @@ from perpref.machine import (
 from perpref.outcome import Outcome, Refused
 from perpref.rule_registry import Refusal, functions, refusals
 from perpref.rules import adl, book, ledger, liquidation, loss, settlement, vault
-from perpref.state import VAULT, Exchange, Kind, LiquidationLimit, SelfTrade, Side
+from perpref.state import VAULT, Exchange, Kind, LiquidationLimit, MarkPolicy, SelfTrade, Side
 from perpref.units import MAX_CASH, PARTS, AccountId, MarketId, OrderId
 from tests.exchanges import (
     ANN,
@@ -67,6 +69,8 @@ LENIENT = evolve(
 )
 """The limit of Ann's order is worse than her bankruptcy price, and the vault has little."""
 
+HELD_UP = evolve(PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD], paused=True)))
+
 BY_COMMAND: dict[str, tuple[Exchange, Command]] = {
     "amount_out_of_bounds": (PLAIN, Deposit(ANN, MAX_CASH + 1)),
     "id_out_of_bounds": (PLAIN, Transfer(ANN, AccountId(-1), 1)),
@@ -101,6 +105,16 @@ BY_COMMAND: dict[str, tuple[Exchange, Command]] = {
     "settling": (ENDED, SetMark(GOLD, 101)),
     "time_out_of_bounds": (PLAIN, AdvanceClock(-1)),
     "not_later": (PLAIN, AdvanceClock(0)),
+    "paused": (HELD_UP, PauseMarket(GOLD)),
+    "not_paused": (PLAIN, ResumeMarket(GOLD)),
+    "stale": (
+        evolve(HELD_UP, rulebook=evolve(PLAIN.rulebook, mark_age=5), now=6),
+        ResumeMarket(GOLD),
+    ),
+    "mark_is_computed": (
+        evolve(PLAIN, rulebook=evolve(PLAIN.rulebook, mark_policy=MarkPolicy.INDEX)),
+        SetMark(GOLD, 100),
+    ),
 }
 
 LOSER = exchange(

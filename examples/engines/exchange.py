@@ -49,6 +49,7 @@ LIMITS = ["bankruptcy", "fillable"]
 SELF_TRADES = ["resting", "incoming", "both"]
 SHARINGS = ["queue", "pro_rata"]
 LOSSES = ["equity", "notional", "gains"]
+MARK_POLICIES = ["oracle", "index", "clamped", "basis", "median"]
 
 REFUSALS = {  # code: phase, rule
     "id_out_of_bounds": ("validate", "UNIT-4"),
@@ -61,6 +62,10 @@ REFUSALS = {  # code: phase, rule
     "premium_out_of_bounds": ("validate", "FUND-10"),
     "time_out_of_bounds": ("validate", "UNIT-2"),
     "not_later": ("validate", "CLK-1"),
+    "paused": ("pause", "SET-4"),
+    "not_paused": ("validate", "SET-5"),
+    "stale": ("pause", "MARK-7"),
+    "mark_is_computed": ("validate", "MARK-6"),
     "order_id_not_new": ("validate", "BOOK-1"),
     "unknown_order": ("validate", "BOOK-10"),
     "not_your_order": ("validate", "BOOK-10"),
@@ -240,6 +245,11 @@ class Market:
     premiums: int = 0
     samples: int = 0
     open_interest: int = 0
+    index: int = 0
+    basis: int = 0
+    marked_at: int = 0
+    paused: bool = False
+    next_mark: int = 0
 
     def __post_init__(self) -> None:
         self.previous_mark = self.previous_mark or self.mark
@@ -296,6 +306,10 @@ class Terms:
     sharing: str = SHARINGS[0]
     loss_sharing: str = LOSSES[0]
     self_trade: str = SELF_TRADES[0]
+    mark_policy: str = MARK_POLICIES[0]
+    mark_band: int = 0
+    mark_weight: int = 0
+    mark_age: int = 0
 
 
 class Standing(NamedTuple):
@@ -489,6 +503,18 @@ class Exchange:
         check(not there.settling, "settling")
         return there
 
+    def open_market(self, number: int) -> Market:
+        """SET-4, MARK-7: a market that goes on."""
+        there = self.trading(number)
+        check(not there.paused, "paused")
+        self.check_fresh(there)
+        return there
+
+    def check_fresh(self, there: Market) -> None:
+        """MARK-7."""
+        oldest = self.terms.mark_age
+        check(not oldest or self.now - there.marked_at <= oldest, "stale")
+
     def deposit(self, account: int, amount: int) -> None:
         """LED-5."""
         check(0 <= account <= MAX_ID, "id_out_of_bounds")
@@ -525,7 +551,7 @@ class Exchange:
         reduce_only: bool = False,
     ) -> None:
         """BOOK-6."""
-        there, taker = self.trading(market), self.account(account)
+        there, taker = self.open_market(market), self.account(account)
         if kind == "market":
             price = MAX_PRICE if side > 0 else 1
         check(1 <= price <= MAX_PRICE, "price_out_of_bounds")
@@ -660,14 +686,60 @@ class Exchange:
     def set_mark(self, market: int, price: int) -> None:
         """MARK-1."""
         there = self.trading(market)
+        check(self.terms.mark_policy == "oracle", "mark_is_computed")
         check(1 <= price <= MAX_PRICE, "price_out_of_bounds")
-        there.previous_mark, there.mark = there.mark, price
-        self.record("marked", "MARK-1", market=market, price=price)
+        self.mark(there, price)
+
+    def mark(self, there: Market, price: int) -> None:
+        """MARK-1; SET-4 keeps the price for later."""
+        there.marked_at = self.now
+        if there.paused:
+            there.next_mark = price
+        else:
+            there.previous_mark, there.mark = there.mark, price
+            self.record("marked", "MARK-1", market=there.number, price=price)
+        self.liquidate_all()
+
+    def set_index(self, market: int, index: int, price: int) -> None:
+        """MARK-5 and MARK-6."""
+        there, terms = self.trading(market), self.terms
+        check(1 <= index <= MAX_PRICE and 1 <= price <= MAX_PRICE, "price_out_of_bounds")
+        step = (price - index - there.basis) * terms.mark_weight
+        there.index = index
+        there.basis += abs(step) // MILLION * sign(step)  # MARK-4
+        based = max(1, min(index + there.basis, MAX_PRICE))
+        reach = index * terms.mark_band // MILLION  # MARK-2
+        marks = {
+            "index": index,
+            "clamped": max(1, index - reach, min(price, index + reach)),
+            "basis": based,
+            "median": sorted([price, index, based])[1],  # MARK-3
+        }
+        if terms.mark_policy in marks:
+            self.mark(there, marks[terms.mark_policy])
+
+    def pause_market(self, market: int) -> None:
+        """SET-4."""
+        there = self.trading(market)
+        check(not there.paused, "paused")
+        there.paused = True
+
+    def resume_market(self, market: int) -> None:
+        """SET-5."""
+        there = self.trading(market)
+        check(there.paused, "not_paused")
+        self.check_fresh(there)
+        price, there.paused, there.next_mark = there.next_mark, False, 0
+        if price:
+            there.previous_mark, there.mark = there.mark, price
+            self.record("marked", "SET-5", market=market, price=price)
         self.liquidate_all()
 
     def settle_funding(self, market: int, rate: int) -> None:
         """FUND-3."""
         there = self.market(market)
+        check(not there.paused, "paused")
+        self.check_fresh(there)
         check(abs(rate) <= self.terms.funding_cap, "funding_rate_out_of_bounds")
         vault = self.accounts[VAULT]
         for _, account in sorted(self.accounts.items()):
@@ -687,14 +759,14 @@ class Exchange:
 
     def sample_premium(self, market: int, premium: int) -> None:
         """FUND-10."""
-        there = self.trading(market)
+        there = self.open_market(market)
         check(abs(premium) <= MILLION, "premium_out_of_bounds")
         there.premiums += premium
         there.samples += 1
 
     def settle_premium(self, market: int) -> None:
         """FUND-10: the mean (FUND-5) becomes the rate (FUND-6)."""
-        there, terms = self.trading(market), self.terms
+        there, terms = self.open_market(market), self.terms
         mean = abs(there.premiums) // max(there.samples, terms.samples, 1) * sign(there.premiums)
         drawn = max(-terms.damper, min(terms.interest - mean, terms.damper))
         rate = max(-terms.funding_cap, min(mean + drawn + terms.offset, terms.funding_cap))
@@ -1126,6 +1198,9 @@ COMMANDS: dict[str, Fields] = {
     "settle_premium": {"market": number},
     "settle_market": {"market": number},
     "advance_clock": {"now": number},
+    "set_index": {"market": number, "index": number, "price": number},
+    "pause_market": {"market": number},
+    "resume_market": {"market": number},
 }
 DEFAULTS: dict[str, Json] = {"place": {"price": "1", "reduce_only": False}}
 
@@ -1198,6 +1273,10 @@ def read_terms(terms: Json) -> Terms:
         sharing=known(book.get("deleverage_sharing", SHARINGS[0]), SHARINGS),
         loss_sharing=known(book.get("loss_sharing", LOSSES[0]), LOSSES),
         self_trade=known(book.get("self_trade", SELF_TRADES[0]), SELF_TRADES),
+        mark_policy=known(book.get("mark_policy", MARK_POLICIES[0]), MARK_POLICIES),
+        mark_band=between(book.get("mark_band", "0"), 0, MILLION, "a band"),
+        mark_weight=between(book.get("mark_weight", "0"), 0, MILLION, "a weight"),
+        mark_age=between(book.get("mark_age", "0"), 0, MAX_TIME, "an age"),
         markets=markets,
     )
 
@@ -1299,6 +1378,11 @@ class Engine:
             }
             if market.settling:
                 shown["settling"] = True
+            for name in ("index", "basis", "marked_at", "next_mark"):
+                if getattr(market, name):
+                    shown[name] = str(getattr(market, name))
+            if market.paused:
+                shown["paused"] = True
             if market.samples:
                 shown |= {"premiums": str(market.premiums), "samples": str(market.samples)}
             markets[str(key)] = shown

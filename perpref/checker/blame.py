@@ -879,6 +879,9 @@ COMMAND_RULES: dict[type[machine.Command], str] = {
     machine.SettlePremium: "FUND-10",
     machine.SettleMarket: "SET-3",
     machine.AdvanceClock: "CLK-1",
+    machine.SetIndex: "MARK-5",
+    machine.PauseMarket: "SET-4",
+    machine.ResumeMarket: "SET-5",
 }
 
 

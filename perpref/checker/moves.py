@@ -147,6 +147,27 @@ def advance_clock(world: World, dice: Dice) -> None:
     world.do(machine.AdvanceClock(now + dice.pick((1, 1, 5, 60, 1_000, 0, -1))))
 
 
+def set_index(world: World, dice: Dice) -> None:
+    """An index around the mark, and a market that is above or below it."""
+    market = world.market(dice)
+    mark = world.mark(market)
+    index = max(dice.near(mark) + dice.pick((0, 0, mark // 20, -mark // 20)), 1)
+    price = max(index + dice.pick((0, 1, -1, mark // 9, -mark // 9)), 1)
+    world.do(machine.SetIndex(market, min(index, MAX_PRICE), min(price, MAX_PRICE)))
+
+
+def pause_market(world: World, dice: Dice) -> None:
+    """A pause, in which the oracle goes on and time may pass; then the market resumes, or not."""
+    market = world.market(dice)
+    world.do(machine.PauseMarket(market))
+    for _ in range(dice.pick((0, 1, 2))):
+        dice.pick((place, move_mark, settle_funding, settle_premium, set_index))(world, dice)
+    if dice.one_in(3):
+        advance_clock(world, dice)
+    if not dice.one_in(4):
+        world.do(machine.ResumeMarket(market))
+
+
 def unwind(world: World, dice: Dice) -> None:
     """The vault offers what it holds."""
     markets = [market for account, market in world.holders() if account == VAULT]
@@ -186,6 +207,12 @@ def wrong(world: World, dice: Dice) -> None:
         machine.SettleMarket(NOWHERE),
         machine.Unwind(where, old),
         machine.AdvanceClock(MAX_TIME + 1),
+        machine.SetIndex(NOWHERE, mark, mark),
+        machine.SetIndex(where, mark, price),
+        machine.SetIndex(where, price, mark),
+        machine.PauseMarket(NOWHERE),
+        machine.ResumeMarket(where),
+        machine.ResumeMarket(NOWHERE),
     )
     known = [command for command in commands if world.supports(command)]
     if known:

@@ -27,6 +27,7 @@ from perpref.state import (
     ForcedPrice,
     LiquidationLimit,
     LossSharing,
+    MarkPolicy,
     Ranking,
     Rulebook,
     SelfTrade,
@@ -34,7 +35,7 @@ from perpref.state import (
     Stage,
     Tier,
 )
-from perpref.units import MAX_CASH, MAX_ID, MAX_LOTS, MAX_PRICE, PARTS, MarketId
+from perpref.units import MAX_CASH, MAX_ID, MAX_LOTS, MAX_PRICE, MAX_TIME, PARTS, MarketId
 
 STATUSES = {
     "published": "the venue says so",
@@ -113,6 +114,10 @@ POLICIES: dict[str, Reader] = {
     "deleverage_sharing": _one_of(Sharing, "a way to share", "ADL-8"),
     "loss_sharing": _one_of(LossSharing, "a way to share", "LOSS-10"),
     "self_trade": _one_of(SelfTrade, "an order", "BOOK-11"),
+    "mark_policy": _one_of(MarkPolicy, "a way to a mark", "MARK-6"),
+    "mark_band": _integer(0, PARTS, "MARK-2"),
+    "mark_weight": _integer(0, PARTS, "MARK-4"),
+    "mark_age": _integer(0, MAX_TIME, "MARK-7"),
 }
 """The keys that may be left out; the textbook's choice then stands."""
 

@@ -425,6 +425,19 @@ class _Reading:
         value.allow("now")
         return machine.AdvanceClock(value.need("now").integer(0, MAX_TIME, "UNIT-2"))
 
+    def _set_index(self, value: Value) -> Command:
+        value.allow("market", "index", "price")
+        index = _price(value.need("index"))
+        return machine.SetIndex(self._market_of(value), index, _price(value.need("price")))
+
+    def _pause_market(self, value: Value) -> Command:
+        value.allow("market")
+        return machine.PauseMarket(self._market_of(value))
+
+    def _resume_market(self, value: Value) -> Command:
+        value.allow("market")
+        return machine.ResumeMarket(self._market_of(value))
+
     def _order(self, name: Value | None, market: MarketId) -> OrderId:
         """The next identifier, under a name if it has one."""
         self.last_order = OrderId(self.last_order + 1)
@@ -549,6 +562,9 @@ COMMANDS: Mapping[str, Callable[[_Reading, Value], Command]] = {
     "settle_premium": _Reading._settle_premium,
     "settle_market": _Reading._settle_market,
     "advance_clock": _Reading._advance_clock,
+    "set_index": _Reading._set_index,
+    "pause_market": _Reading._pause_market,
+    "resume_market": _Reading._resume_market,
 }
 """What a step can do."""
 

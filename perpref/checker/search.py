@@ -171,6 +171,8 @@ ACTS = (
     moves.settle_premium,
     moves.settle_market,
     moves.advance_clock,
+    moves.set_index,
+    moves.pause_market,
     moves.wrong,
 )
 """Rules that add one command."""

@@ -104,6 +104,13 @@ class _Teller:
                 return f"{where} is settled: all that is open closes at its mark (SET-3)"
             case machine.AdvanceClock(now):
                 return f"The clock shows {now:,} (CLK-1)"
+            case machine.SetIndex(market, index, price):
+                where = self.scenario.where(market)
+                return f"The index of {where} is {index:,}, the market at {price:,} (MARK-5)"
+            case machine.PauseMarket(market):
+                return f"{self.scenario.where(market)} is paused (SET-4)"
+            case machine.ResumeMarket(market):
+                return f"{self.scenario.where(market)} resumes (SET-5)"
 
     def verb(self, verb: str) -> str:
         """What somebody does, or would have liked to do."""

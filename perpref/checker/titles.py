@@ -49,6 +49,9 @@ TITLES = {
     "MARK-2": "A price near the index",
     "MARK-3": "The median of three",
     "MARK-4": "A moving average in integers",
+    "MARK-5": "The index",
+    "MARK-6": "How the mark follows",
+    "MARK-7": "A mark that is too old",
     "FEE-1": "A trading fee",
     "FEE-2": "The maker's fee",
     "FEE-3": "The taker's fee",
@@ -127,6 +130,8 @@ TITLES = {
     "SET-1": "A market that ends",
     "SET-2": "Two sides are closed",
     "SET-3": "The whole market",
+    "SET-4": "A pause",
+    "SET-5": "Going on",
     "CLK-1": "Time moves forward",
 }
 """By rule: the title that stands there, which a test compares."""

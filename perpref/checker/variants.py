@@ -12,6 +12,7 @@ from perpref.state import (
     ForcedPrice,
     LiquidationLimit,
     LossSharing,
+    MarkPolicy,
     Ranking,
     Rulebook,
     SelfTrade,
@@ -74,6 +75,8 @@ def varied(base: Terms, dice: Dice) -> Terms:
         rulebook = _liquidating(rulebook, dice)
     if dice.one_in(4):
         rulebook = _funding(rulebook, dice)
+    if dice.one_in(6):
+        rulebook = _marking(rulebook, dice)
     rulebook = evolve(rulebook, self_trade=dice.pick((rulebook.self_trade, *SelfTrade)))
     given = sorted(base.markets)
     spare = [MarketId(given[-1] + 1 + index) for index in range(MOST_MARKETS)]
@@ -111,6 +114,17 @@ def _liquidating(rulebook: Rulebook, dice: Dice) -> Rulebook:
         liquidation_adjustment=dice.pick((PARTS, 1, 3 * PARTS)),
         liquidation_spread=dice.pick((100_000, PARTS, 1)),
         withdraw_profit=dice.one_in(4),
+    )
+
+
+def _marking(rulebook: Rulebook, dice: Dice) -> Rulebook:
+    """Another way to a mark, as some venue does it."""
+    return evolve(
+        rulebook,
+        mark_policy=dice.pick(tuple(MarkPolicy)),
+        mark_band=dice.pick((0, 5_000, 50_000, PARTS)),
+        mark_weight=dice.pick((0, 1, 100_000, 333_333, PARTS)),
+        mark_age=dice.pick((0, 1, 60)),
     )
 
 

@@ -29,6 +29,7 @@ from perpref.state import (
     Kind,
     LiquidationLimit,
     LossSharing,
+    MarkPolicy,
     Position,
     Ranking,
     Rulebook,
@@ -189,6 +190,15 @@ class Story:
 
     def clock(self, now: int, code: str = "") -> None:
         self.do(machine.AdvanceClock(now), code)
+
+    def index(self, index: int, price: int, market: MarketId = GOLD, code: str = "") -> None:
+        self.do(machine.SetIndex(market, index, price), code)
+
+    def pause(self, market: MarketId = GOLD, code: str = "") -> None:
+        self.do(machine.PauseMarket(market), code)
+
+    def resume(self, market: MarketId = GOLD, code: str = "") -> None:
+        self.do(machine.ResumeMarket(market), code)
 
     def settle(self, market: MarketId = GOLD, code: str = "") -> None:
         self.do(machine.SettleMarket(market), code)
@@ -1353,6 +1363,118 @@ def time_moves_forward(story: Story) -> None:
     story.clock(5, code="not_later")
     story.clock(10**18 + 1, code="time_out_of_bounds")
     story.clock(10**18)
+
+
+def two_sides(story: Story) -> None:
+    """Ann is long by 8 lots and Bob short, both with little."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 100)
+    story.trade(ANN, BOB, 8)
+
+
+@about("mark", "MARK-5")
+def an_index_alone_moves_no_mark(story: Story) -> None:
+    """Under the textbook's rulebook an index within bounds is kept; the oracle says the mark."""
+    two_sides(story)
+    story.index(120, 90)
+    story.index(0, 90, code="price_out_of_bounds")
+    story.index(120, 10**12 + 1, code="price_out_of_bounds")
+    story.mark(101)
+
+
+@about("mark", "MARK-6", under=choosing(mark_policy=MarkPolicy.INDEX))
+def the_index_is_the_mark(story: Story) -> None:
+    """At an index of 88 Ann is due; the oracle may not say a mark beside it."""
+    two_sides(story)
+    story.mark(101, code="mark_is_computed")
+    story.index(88, 140)
+
+
+@about("mark", "MARK-2", "MARK-6", under=choosing(mark_policy=MarkPolicy.CLAMPED, mark_band=50_000))
+def a_mark_near_its_index(story: Story) -> None:
+    """140 counts as 105, 96 as itself, and 10 as 114, which is 5 % of 119 below."""
+    two_sides(story)
+    story.index(100, 140)
+    story.index(100, 96)
+    story.index(119, 10)
+
+
+@about(
+    "mark", "MARK-4", "MARK-6", under=choosing(mark_policy=MarkPolicy.BASIS, mark_weight=333_333)
+)
+def a_mark_with_the_average_basis(story: Story) -> None:
+    """A basis of 10 counts for 3, then one of -20 moves it back by 7, rounded to zero."""
+    two_sides(story)
+    story.index(100, 110)
+    story.index(100, 80)
+    story.index(3, 1)
+    story.index(1, 1)
+
+
+@about(
+    "mark", "MARK-3", "MARK-6", under=choosing(mark_policy=MarkPolicy.MEDIAN, mark_weight=500_000)
+)
+def a_mark_between_three_prices(story: Story) -> None:
+    """The market at 140 draws the mark no further than to the index with half of the basis."""
+    two_sides(story)
+    story.index(100, 140)
+    story.index(100, 60)
+    story.index(100, 104)
+
+
+@about("mark", "MARK-7", under=choosing(mark_age=10))
+def nothing_opens_at_an_old_mark(story: Story) -> None:
+    """At the age of 10 the market trades, at 11 not; Ann may cancel, and a new mark is fresh."""
+    two_sides(story)
+    story.clock(10)
+    order = story.buys(ANN, 1, 90)
+    story.clock(11)
+    story.buys(ANN, 1, 90, code="stale")
+    story.premium(5, code="stale")
+    story.fund_by_premium(code="stale")
+    story.fund(10, code="stale")
+    story.cancel(ANN, order)
+    story.mark(100)
+    story.buys(ANN, 1, 90)
+
+
+@about("settlement", "SET-4", "SET-5", under=choosing(mark_age=10))
+def a_market_pauses_and_goes_on(story: Story) -> None:
+    """The mark of 60 is the last word of two, and stands for nothing until the market goes on."""
+    two_sides(story)
+    story.resume(code="not_paused")
+    story.pause()
+    story.pause(code="paused")
+    story.buys(ANN, 1, 90, code="paused")
+    story.premium(5, code="paused")
+    story.fund_by_premium(code="paused")
+    story.fund(10, code="paused")
+    story.mark(200)
+    story.mark(60)
+    story.withdraw(ANN, 20)
+    story.clock(11)
+    story.resume(code="stale")
+    story.mark(88)
+    story.resume()
+
+
+@about("settlement", "SET-5")
+def a_market_goes_on_as_it_was(story: Story) -> None:
+    """Nobody has said a price meanwhile: the mark is what it was. Time does no harm here."""
+    two_sides(story)
+    story.pause()
+    story.clock(10**9)
+    story.resume()
+    story.buys(ANN, 1, 90)
+
+
+@about("settlement", "SET-3", "SET-4")
+def a_paused_market_ends(story: Story) -> None:
+    """It is settled at the mark that stands; what the oracle said meanwhile is forgotten."""
+    two_sides(story)
+    story.pause()
+    story.mark(60)
+    story.settle()
 
 
 def many_shorts(story: Story) -> None:

@@ -174,6 +174,11 @@ class MarketView:
     settling: bool = False
     premiums: int = 0
     samples: int = 0
+    index: int = 0
+    basis: int = 0
+    marked_at: int = 0
+    paused: bool = False
+    next_mark: int = 0
 
 
 @frozen
@@ -250,6 +255,11 @@ def view(exchange: Exchange) -> View:
                 listed.settling,
                 listed.premiums,
                 listed.samples,
+                listed.index,
+                listed.basis,
+                listed.marked_at,
+                listed.paused,
+                listed.next_mark,
             )
             for market, listed in exchange.markets.items()
         },
@@ -282,6 +292,11 @@ def exchange_of(terms: Terms, seen: View) -> Exchange:
                 settling=listed.settling,
                 premiums=listed.premiums,
                 samples=listed.samples,
+                index=listed.index,
+                basis=listed.basis,
+                marked_at=listed.marked_at,
+                paused=listed.paused,
+                next_mark=listed.next_mark,
                 open_interest=sum(size for size in held if size > 0),
             ),
         )
@@ -303,6 +318,9 @@ COMMANDS: dict[str, type[machine.Command]] = {
     "settle_premium": machine.SettlePremium,
     "settle_market": machine.SettleMarket,
     "advance_clock": machine.AdvanceClock,
+    "set_index": machine.SetIndex,
+    "pause_market": machine.PauseMarket,
+    "resume_market": machine.ResumeMarket,
 }
 
 EVENTS: dict[str, type[outcome.Event]] = {

@@ -65,6 +65,12 @@ def command(done: machine.Command) -> str:
             return f"market {market} is settled"
         case machine.AdvanceClock(now):
             return f"the clock shows {now}"
+        case machine.SetIndex(market, index, price):
+            return f"the index of market {market} is {index}, the market at {price}"
+        case machine.PauseMarket(market):
+            return f"market {market} is paused"
+        case machine.ResumeMarket(market):
+            return f"market {market} resumes"
 
 
 REASONS = {

@@ -13,7 +13,7 @@ from perpref.outcome import Outcome
 from perpref.rules import liquidation, margin
 from perpref.rules.ledger import EMPTY, withdrawable
 from perpref.scheduler import BY_RULEBOOK
-from perpref.state import TREASURY, VAULT, Kind, Order, Position, Side
+from perpref.state import TREASURY, VAULT, Kind, MarkPolicy, Order, Position, Side
 from perpref.units import MAX_PRICE, PARTS, AccountId, MarketId, OrderId, ceil_div
 
 NAMES = {kind: name for name, kind in COMMANDS.items()}
@@ -89,8 +89,12 @@ class World:
         self.place(buyer, market, Side.BUY, lots, price, Kind.IOC)
 
     def set_mark(self, market: MarketId, price: int) -> None:
-        """Move the mark, within its bounds."""
-        self.do(machine.SetMark(market, min(max(price, 1), MAX_PRICE)))
+        """Move the mark, within its bounds; by the index where it follows from that."""
+        price = min(max(price, 1), MAX_PRICE)
+        if self.exchange.rulebook.mark_policy is MarkPolicy.ORACLE:
+            self.do(machine.SetMark(market, price))
+        else:
+            self.do(machine.SetIndex(market, price, price))
 
     # Seeing.
 

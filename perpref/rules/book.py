@@ -9,7 +9,7 @@ from perpref.rule_registry import Phase, formula, refusal, require, rule
 from perpref.rules.fee import charge_maker, charge_taker
 from perpref.rules.ledger import ID_OUT_OF_BOUNDS, fill, require_account
 from perpref.rules.margin import Health, bears_fill, health, position_of, reduces
-from perpref.rules.mark import require_market, require_price, require_trading
+from perpref.rules.mark import require_market, require_open, require_price, require_trading
 from perpref.state import Exchange, Market, Order, Position, Side
 from perpref.units import MAX_ID, MAX_LOTS, MAX_PRICE, AccountId, MarketId, OrderId, floor_div
 
@@ -77,6 +77,7 @@ def accept(exchange: Exchange, market: MarketId, order: Order) -> Outcome:
     Identifiers grow, so the identifier of an order is also its time.
     """
     require_trading(exchange, market)
+    require_open(exchange, market)
     require_account(exchange, order.account)
     require_price(order.price)
     require(1 <= order.lots <= MAX_LOTS, LOTS_OUT_OF_BOUNDS, order.lots, MAX_LOTS)

@@ -8,7 +8,7 @@ from perpref.outcome import Outcome
 from perpref.rule_registry import Phase, formula, refusal, require, rule
 from perpref.rules.ledger import pay
 from perpref.rules.margin import position_of
-from perpref.rules.mark import require_trading
+from perpref.rules.mark import require_open, require_trading
 from perpref.state import VAULT, Exchange, Rulebook
 from perpref.units import PARTS, AccountId, MarketId, ceil_div, clamp, floor_div, trunc_div
 
@@ -117,6 +117,7 @@ def terms_of(rulebook: Rulebook) -> FundingTerms:
 def sample_premium(exchange: Exchange, market: MarketId, premium: int) -> Outcome:
     """Take a premium into the mean of this funding period. No cash moves."""
     require_trading(exchange, market)
+    require_open(exchange, market)
     require(-PARTS <= premium <= PARTS, PREMIUM_OUT_OF_BOUNDS, premium, PARTS)
     listed = exchange.markets[market]
     sampled = evolve(listed, premiums=listed.premiums + premium, samples=listed.samples + 1)

@@ -72,7 +72,8 @@ SHORTHAND = {
     "<sum>": "an integer from -1_000_000_000_000_000_000_000_000_000_000 "
     "to 1_000_000_000_000_000_000_000_000_000_000",
     "<commands>": "one of deposit, withdraw, transfer, place, cancel, set_mark, settle_funding, "
-    "unwind, sample_premium, settle_premium, settle_market, advance_clock",
+    "unwind, sample_premium, settle_premium, settle_market, advance_clock, set_index, "
+    "pause_market, resume_market",
     "<waterfall>": "some of book, vault, deleverage, residual, in this order, residual last",
     "<stages>": "one of book, vault, deleverage, residual",
     "<accounts>": "one of vault, treasury, ann, ben",
@@ -192,7 +193,8 @@ WRONG_SCENARIOS = [
         (
             "16: step[3].cancle: unknown key; did you mean cancel? one of say, expect, deposit, "
             "withdraw, transfer, place, cancel, set_mark, settle_funding, unwind, "
-            "sample_premium, settle_premium, settle_market, advance_clock"
+            "sample_premium, settle_premium, settle_market, advance_clock, set_index, "
+            "pause_market, resume_market"
         ),
     ),
     (CANCEL, 'say = "nothing"', "15: step[3]: no command; <commands>"),

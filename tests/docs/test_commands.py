@@ -16,8 +16,11 @@ from perpref.machine import (
     Cancel,
     Command,
     Deposit,
+    PauseMarket,
     Place,
+    ResumeMarket,
     SamplePremium,
+    SetIndex,
     SetMark,
     SettleFunding,
     SettleMarket,
@@ -28,7 +31,17 @@ from perpref.machine import (
 )
 from perpref.outcome import Refused
 from perpref.rule_registry import refusals
-from perpref.state import VAULT, Exchange, ForcedPrice, Kind, Ranking, Rulebook, SelfTrade, Side
+from perpref.state import (
+    VAULT,
+    Exchange,
+    ForcedPrice,
+    Kind,
+    MarkPolicy,
+    Ranking,
+    Rulebook,
+    SelfTrade,
+    Side,
+)
 from perpref.units import MAX_ID, MAX_LOTS, PARTS, AccountId, MarketId, OrderId
 from tests.exchanges import ANN, BOB, CY, GOLD, buys, exchange, holds, market, rules, sells
 
@@ -55,6 +68,9 @@ COSTLY = evolve(
     PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD], least_notional=901))
 )
 KEPT = evolve(PLAIN, rulebook=evolve(PLAIN.rulebook, self_trade=SelfTrade.INCOMING))
+HELD_UP = evolve(PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD], paused=True)))
+OLD = evolve(PLAIN, rulebook=evolve(PLAIN.rulebook, mark_age=5), now=6)
+COMPUTED = evolve(PLAIN, rulebook=evolve(PLAIN.rulebook, mark_policy=MarkPolicy.INDEX))
 DRAINED = exchange({ANN: holds(50), BOB: holds(-20)})
 """The pot has less than Ann alone could withdraw."""
 
@@ -106,6 +122,8 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
     Place: [
         (PLAIN, bid(MAX_ID + 1, NOBODY, NOWHERE, Kind.POST_ONLY, 0, 0)),
         (ENDED, bid(MAX_ID + 1, NOBODY, GOLD, Kind.POST_ONLY, 0, 0)),
+        (HELD_UP, bid(MAX_ID + 1, NOBODY, GOLD, Kind.POST_ONLY, 0, 0)),
+        (OLD, bid(MAX_ID + 1, NOBODY, GOLD, Kind.POST_ONLY, 0, 0)),
         *bids(
             bid(MAX_ID + 1, NOBODY, GOLD, Kind.POST_ONLY, 0, 0),
             bid(MAX_ID + 1, ANN, GOLD, Kind.POST_ONLY, 0, 0),
@@ -134,11 +152,14 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
     SetMark: [
         (PLAIN, SetMark(NOWHERE, 0)),
         (ENDED, SetMark(GOLD, 0)),
+        (COMPUTED, SetMark(GOLD, 0)),
         (PLAIN, SetMark(GOLD, 0)),
         (PLAIN, SetMark(GOLD, 100)),
     ],
     SettleFunding: [
         (PLAIN, SettleFunding(NOWHERE, 11)),
+        (HELD_UP, SettleFunding(GOLD, 11)),
+        (OLD, SettleFunding(GOLD, 11)),
         (PLAIN, SettleFunding(GOLD, 11)),
         (PLAIN, SettleFunding(GOLD, 10)),
     ],
@@ -150,12 +171,16 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
     SamplePremium: [
         (PLAIN, SamplePremium(NOWHERE, PARTS + 1)),
         (ENDED, SamplePremium(GOLD, PARTS + 1)),
+        (HELD_UP, SamplePremium(GOLD, PARTS + 1)),
+        (OLD, SamplePremium(GOLD, PARTS + 1)),
         (PLAIN, SamplePremium(GOLD, -PARTS - 1)),
         (PLAIN, SamplePremium(GOLD, -PARTS)),
     ],
     SettlePremium: [
         (PLAIN, SettlePremium(NOWHERE)),
         (ENDED, SettlePremium(GOLD)),
+        (HELD_UP, SettlePremium(GOLD)),
+        (OLD, SettlePremium(GOLD)),
         (PLAIN, SettlePremium(GOLD)),
     ],
     SettleMarket: [
@@ -167,6 +192,25 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
         (PLAIN, AdvanceClock(-1)),
         (PLAIN, AdvanceClock(0)),
         (PLAIN, AdvanceClock(1)),
+    ],
+    SetIndex: [
+        (PLAIN, SetIndex(NOWHERE, 0, 0)),
+        (ENDED, SetIndex(GOLD, 0, 0)),
+        (PLAIN, SetIndex(GOLD, 100, 0)),
+        (PLAIN, SetIndex(GOLD, 100, 101)),
+    ],
+    PauseMarket: [
+        (PLAIN, PauseMarket(NOWHERE)),
+        (ENDED, PauseMarket(GOLD)),
+        (HELD_UP, PauseMarket(GOLD)),
+        (PLAIN, PauseMarket(GOLD)),
+    ],
+    ResumeMarket: [
+        (PLAIN, ResumeMarket(NOWHERE)),
+        (ENDED, ResumeMarket(GOLD)),
+        (PLAIN, ResumeMarket(GOLD)),
+        (evolve(HELD_UP, rulebook=OLD.rulebook, now=6), ResumeMarket(GOLD)),
+        (HELD_UP, ResumeMarket(GOLD)),
     ],
 }
 """Of each command one in which everything is wrong that can be; then it is mended, one fault after
@@ -195,7 +239,7 @@ def opened_with(term: str, value: int) -> Exchange:
 def bounds() -> list[tuple[str, int, int, str]]:
     """The terms of the page that have bounds: the least, the most, and the rule."""
     found = BOUND.findall(PAGE)
-    assert len(found) == 19
+    assert len(found) == 22
     return [
         (term.replace(" ", "_"), int(least) if least.isdigit() else 50_000, 10 ** int(most), rule)
         for terms, least, most, rule in found

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 
-from perpref.outcome import Filled
+from perpref.outcome import Filled, Marked
 from perpref.rule_registry import Refusal
 from perpref.rules import mark, settlement
 from perpref.rules.margin import equity
@@ -60,3 +61,44 @@ def test_a_winner_and_a_winner_do_not_close_each_other() -> None:
     before = ending(100, 100)
     with pytest.raises(Refusal):
         settlement.settle(before, BOB, CY, GOLD, 1)
+
+
+def test_a_pause_comes_once() -> None:
+    before = exchange({ANN: holds(50)})
+    paused = settlement.pause(before, GOLD).exchange
+    assert paused.markets[GOLD] == evolve(before.markets[GOLD], paused=True)
+    assert paused.markets[OIL] == before.markets[OIL]
+    with refuses(mark.PAUSED, GOLD):
+        settlement.pause(paused, GOLD)
+    with refuses(settlement.NOT_PAUSED, OIL):
+        settlement.resume(paused, OIL)
+    with refuses(mark.SETTLING, GOLD):
+        settlement.pause(ending(100, 100), GOLD)
+    with refuses(mark.SETTLING, GOLD):
+        settlement.resume(settlement.begin_settlement(paused, GOLD).exchange, GOLD)
+
+
+def test_a_market_goes_on_at_the_last_word() -> None:
+    before = settlement.pause(exchange({ANN: holds(50)}), GOLD).exchange
+    told = mark.set_mark(mark.set_mark(before, GOLD, 70).exchange, GOLD, 60).exchange
+    outcome = settlement.resume(told, GOLD)
+    listed = outcome.exchange.markets[GOLD]
+    assert (listed.mark, listed.previous_mark, listed.next_mark) == (60, 100, 0)
+    assert not listed.paused
+    assert outcome.events == (Marked(GOLD, 60, "SET-5"),)
+
+
+def test_without_a_word_it_goes_on_as_it_was() -> None:
+    start = exchange({ANN: holds(50)})
+    outcome = settlement.resume(settlement.pause(start, GOLD).exchange, GOLD)
+    assert outcome.exchange == start
+    assert outcome.events == ()
+
+
+def test_it_does_not_go_on_at_an_old_mark() -> None:
+    start = exchange({ANN: holds(50)})
+    start = evolve(start, rulebook=evolve(start.rulebook, mark_age=5))
+    paused = evolve(settlement.pause(start, GOLD).exchange, now=6)
+    with refuses(mark.STALE, 6, 5):
+        settlement.resume(paused, GOLD)
+    settlement.resume(mark.set_mark(paused, GOLD, 100).exchange, GOLD)
