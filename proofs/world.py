@@ -102,6 +102,7 @@ def any_rulebook() -> Rulebook:
         mark_band=between("mark_band", 0, PARTS),
         mark_weight=between("mark_weight", 0, PARTS),
         mark_age=between("mark_age", 0, MAX_TIME),
+        funding_on_touch=fresh_bool("funding_on_touch"),
     )
 
 
@@ -196,6 +197,7 @@ def _any_exchange(missing: bool) -> Exchange:
             marked_at=between(f"{name}.marked_at", 0, MAX_TIME),
             paused=fresh_bool(f"{name}.paused"),
             next_mark=between(f"{name}.next_mark", 0, MAX_PRICE),
+            funding_index=fresh_int(f"{name}.funding_index"),
         )
 
     ordered = margins_ordered(margin.maintenance_margin, margin.initial_margin)
@@ -210,7 +212,10 @@ def _any_exchange(missing: bool) -> Exchange:
             within=markets if missing else None,
             additive=(ordered,),
         )
-        return Account(fresh_int(f"{name}.collateral"), positions)
+        funded: SymTable[MarketId, int] = SymTable(
+            f"{name}.funded", lambda market: fresh_int(f"{name}.funded {market}"), absent=0
+        )
+        return Account(fresh_int(f"{name}.collateral"), positions, funded)
 
     accounts: SymTable[AccountId, Account] = SymTable("accounts", any_account, optional=missing)
     custody = fresh_int("custody")
