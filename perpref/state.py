@@ -41,6 +41,11 @@ class Kind(Enum):
     MARKET = "market"
     FOK = "fok"
 
+    @property
+    def rests(self) -> bool:
+        """Whether what is left of the order goes onto the book."""
+        return self in (Kind.LIMIT, Kind.POST_ONLY)
+
 
 class Stage(Enum):
     """A stage of the liquidation waterfall (LIQ-5)."""
@@ -219,10 +224,11 @@ class Rulebook:
     leave (LED-6). What begins with `funding` says how the premiums of a period, of which
     `funding_samples` are expected, become its rate (FUND-5, FUND-6). `deleverage_sharing` says how
     many are closed at a time (ADL-8), and `loss_sharing` by what a deficit is shared (LOSS-10).
-    `self_trade` says which order goes when an account would meet itself (BOOK-11). What begins with
-    `mark` says how a mark follows from the index (MARK-5, MARK-6): the band and the weight of a new
-    sample of the basis, in parts per million; nothing is opened at a mark older than `mark_age`,
-    unless that is 0 (MARK-7).
+    `self_trade` says which order goes when an account would meet itself (BOOK-11). With
+    `smaller_keeps_place` an order that only gets smaller is not placed anew (BOOK-17). What begins
+    with `mark` says how a mark follows from the index (MARK-5, MARK-6): the band and the weight of
+    a new sample of the basis, in parts per million; nothing is opened at a mark older than
+    `mark_age`, unless that is 0 (MARK-7).
     """
 
     name: str
@@ -257,6 +263,7 @@ class Rulebook:
     mark_band: int = 0
     mark_weight: int = 0
     mark_age: int = 0
+    smaller_keeps_place: bool = False
 
 
 @frozen

@@ -102,6 +102,7 @@ def any_rulebook() -> Rulebook:
         mark_band=between("mark_band", 0, PARTS),
         mark_weight=between("mark_weight", 0, PARTS),
         mark_age=between("mark_age", 0, MAX_TIME),
+        smaller_keeps_place=fresh_bool("smaller_keeps_place"),
     )
 
 

@@ -77,7 +77,11 @@ def varied(base: Terms, dice: Dice) -> Terms:
         rulebook = _funding(rulebook, dice)
     if dice.one_in(6):
         rulebook = _marking(rulebook, dice)
-    rulebook = evolve(rulebook, self_trade=dice.pick((rulebook.self_trade, *SelfTrade)))
+    rulebook = evolve(
+        rulebook,
+        self_trade=dice.pick((rulebook.self_trade, *SelfTrade)),
+        smaller_keeps_place=dice.one_in(3),
+    )
     given = sorted(base.markets)
     spare = [MarketId(given[-1] + 1 + index) for index in range(MOST_MARKETS)]
     listed = [*given, *spare][: dice.pick((1, 2, 2, MOST_MARKETS))]
