@@ -45,7 +45,7 @@ from perpref.rules import adl, book, ledger, liquidation, loss, vault
 from perpref.rules.fee import liquidation_fee, trading_fee
 from perpref.rules.margin import equity, health, position_of
 from perpref.rules.position import traded
-from perpref.state import VAULT, Exchange, ForcedPrice, Order, Rulebook, Side
+from perpref.state import VAULT, Exchange, ForcedPrice, MarkPolicy, Order, Rulebook, Side
 from perpref.state import Kind as OrderKind
 from perpref.units import AccountId, MarketId, sign
 
@@ -486,12 +486,20 @@ def same_rule_other_value(parting: Parting) -> str | None:
         return _other_fill(parting, ours, theirs)
     if isinstance(ours, Paid) and isinstance(theirs, Paid) and ours.rule == theirs.rule:
         return _other_payment(parting, ours, theirs)
-    if isinstance(ours, CashMoved | Marked | Rested) and type(ours) is type(theirs):
+    if isinstance(ours, Marked) and isinstance(theirs, Marked):
+        return _mark_rule(parting.clues)
+    if isinstance(ours, CashMoved | Rested) and type(ours) is type(theirs):
         return ours.rule
     if isinstance(ours, Cancelled) and isinstance(theirs, Cancelled) and ours.rule == theirs.rule:
         other_maker = ours.order != theirs.order and ours.rule in OF_MAKERS
         return "BOOK-2" if other_maker else ours.rule
     return None
+
+
+def _mark_rule(clues: Clues) -> str:
+    """Who made the mark that differs; one that had waited for a market to go on as well (SET-5)."""
+    oracle = clues.before.rulebook.mark_policy is MarkPolicy.ORACLE
+    return "MARK-1" if oracle else "MARK-6"
 
 
 def _other_fill(parting: Parting, ours: Filled, theirs: Filled) -> str:
@@ -715,7 +723,7 @@ def same_events_other_state(clues: Clues) -> str | None:
         case "custody":
             return "LED-1"
         case "mark":
-            return "MARK-1"
+            return _mark_rule(clues)
         case "order" | "orders":
             filled = any(isinstance(t.event, Filled) for t in clues.traced)
             return "BOOK-2" if filled else _book_rule(clues)
@@ -788,7 +796,7 @@ def no_events(clues: Clues) -> str | None:
     if "collateral" in fields:
         return _other_cash(clues)
     if "mark" in fields:
-        return "MARK-1"
+        return _mark_rule(clues)
     filled = any(isinstance(traced.event, Filled) for traced in clues.traced)
     return "BOOK-2" if filled else _book_rule(clues)
 

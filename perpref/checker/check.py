@@ -83,7 +83,7 @@ def check(
     if fault is not None:
         return Checked(None, plain, seed, budget, fault=fault)
     hello = connection.hello()
-    base = base_terms(plain, hello.chooses)
+    base = base_terms(plain, hello.chooses, hello.commands)
     reach = Reach()
     judge = Judge(hello.compare, watch=watch, watcher=reach.watch)
     search = Search(

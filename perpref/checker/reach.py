@@ -9,21 +9,28 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable
+from enum import Enum
 from types import CodeType, FrameType
 from typing import Any
 
-from attrs import frozen
+from attrs import NOTHING, fields, frozen
 
 from perpref import machine
 from perpref.checker.titles import PAGES, TITLES
 from perpref.outcome import Filled, Outcome, Paid, Refused
 from perpref.rule_registry import Refusal, formulas, functions, refusals
 from perpref.rules.margin import position_of
-from perpref.state import VAULT, Exchange, Stage
+from perpref.state import VAULT, Exchange, Rulebook, Stage
 from perpref.units import sign
 
 SAMPLED = 10
 """Of so many examples one is also carried out with a count of the functions it calls."""
+
+SEVERAL_TIMES = 20
+"""So often a command is counted in any case under a choice of the rulebook that it seldom meets."""
+
+CHOICES = {part.name: part.default for part in fields(Rulebook) if part.default is not NOTHING}
+"""The choices of a rulebook that may be left out, and what then stands."""
 
 EXPECTED_EXAMPLES = 500
 """A search of so many examples or more is expected to reach everything."""
@@ -155,6 +162,7 @@ class Reach:
         self.deep: Counter[DeepState] = Counter()
         self.examples = 0
         self._sampling = False
+        self._seen: Counter[tuple[type, str, object]] = Counter()
         self._said_no: Counter[str] = Counter()
 
     def begin(self, example: int) -> None:
@@ -166,7 +174,7 @@ class Reach:
         self, before: Exchange, command: machine.Command, expected: Outcome | Refused
     ) -> None:
         """Take note of a step on which the engine and the reference agreed."""
-        if self._sampling:
+        if self._sampling or self._is_rare(before, command):
             self._sample(before, command)
         if isinstance(expected, Refused):
             self.refused[expected.rule] += 1
@@ -174,6 +182,17 @@ class Reach:
         self.acted.update({event.rule for event in expected.events})
         for state in deep_states(before, command, expected):
             self.deep[state] += 1
+
+    def _is_rare(self, before: Exchange, command: machine.Command) -> bool:
+        """Whether a command has seldom met one of the choices of this rulebook."""
+        rare = False
+        for name, usual in CHOICES.items():
+            choice = getattr(before.rulebook, name)
+            key = type(command), name, choice if isinstance(choice, Enum) else choice == usual
+            if self._seen[key] < SEVERAL_TIMES:
+                self._seen[key] += 1
+                rare = True
+        return rare
 
     def _sample(self, before: Exchange, command: machine.Command) -> None:
         """Carry out a step once more and count the functions of the rules."""

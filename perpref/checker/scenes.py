@@ -8,7 +8,7 @@ from perpref.checker.dice import Dice
 from perpref.checker.world import World
 from perpref.rules import margin
 from perpref.state import TREASURY, VAULT, Kind, Side
-from perpref.units import PARTS, AccountId, MarketId
+from perpref.units import MAX_PRICE, PARTS, AccountId, MarketId
 
 
 def open_interest(world: World, dice: Dice) -> None:
@@ -51,6 +51,18 @@ def twins(world: World, dice: Dice) -> None:
     if dice.below(2):
         moves.aim(world, dice, victim, market)
     return None
+
+
+def market_departs(world: World, dice: Dice) -> None:
+    """The market's own price leaves the index, for a while or for good; then the index follows."""
+    market = world.market(dice)
+    mark = world.mark(market)
+    step = dice.pick((1 + mark // 50, 1 + mark // 9, -mark // 50, -mark // 9))
+    for _ in range(dice.pick((1, 2, 3))):
+        price = min(max(mark + step, 1), MAX_PRICE)
+        world.do(machine.SetIndex(market, mark, price))
+    if dice.one_in(2):
+        world.do(machine.SetIndex(market, min(max(mark + 2 * step, 1), MAX_PRICE), mark))
 
 
 def feed_vault(world: World, dice: Dice) -> None:

@@ -134,7 +134,7 @@ def _machine(search: Search) -> type[RuleBasedStateMachine]:
         @initialize(drawn=DRAWN, people=st.integers(2, 6))
         def open(self, drawn: bytes, people: int) -> None:
             dice = Dice(drawn)
-            terms = varied(search.base, dice)
+            terms = varied(search.base, dice, search.supported)
             step = dice.pick((1, 1, 3))
             accounts = [AccountId(2 + step * index) for index in range(people)]
             self.world = World(terms, accounts, search.supported, search.judge.watch)
@@ -181,6 +181,7 @@ ACTS = (
 SCENES = (
     scenes.open_interest,
     scenes.twins,
+    scenes.market_departs,
     scenes.feed_vault,
     scenes.starve_vault,
     scenes.vault_takes_over,
@@ -211,7 +212,7 @@ def short_case(random: Random, base: Terms, supported: tuple[str, ...]) -> Case:
     """A scene or two, thought up without a search: what they lead to needs few commands."""
     dice = Dice(random.randbytes(BYTES))
     people = [AccountId(2 + index) for index in range(dice.pick((3, 3, 4)))]
-    world = World(varied(base, dice), people, supported)
+    world = World(varied(base, dice, supported), people, supported)
     for _ in range(dice.pick((1, 1, 2, 3))):
         act = dice.pick((*SCENES, *SCENES, *ACTS))
         act(world, Dice(random.randbytes(BYTES)))

@@ -3,10 +3,12 @@ number."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from attrs import evolve
 
 from perpref.checker.dice import Dice
-from perpref.checker.wire import Choice, MarketTerms, Terms
+from perpref.checker.wire import COMMANDS, Choice, MarketTerms, Terms
 from perpref.state import (
     Chooser,
     ForcedPrice,
@@ -38,9 +40,17 @@ MOST_MARKETS = 3
 CAPS = (1_000, 100, 10, 7, 3, 1, 0)
 
 
-def base_terms(terms: Terms, chooses: tuple[Choice, ...] = ()) -> Terms:
-    """The given terms, leaving open what the engine chooses itself, and nothing else."""
-    return evolve(terms, rulebook=_chosen(terms.rulebook, chooses))
+def base_terms(
+    terms: Terms, chooses: tuple[Choice, ...] = (), supported: Collection[str] = COMMANDS
+) -> Terms:
+    """The given terms, leaving open what the engine chooses itself.
+
+    An engine that is told no index is told its marks.
+    """
+    rulebook = _chosen(terms.rulebook, chooses)
+    if "set_index" not in supported:
+        rulebook = evolve(rulebook, mark_policy=MarkPolicy.ORACLE)
+    return evolve(terms, rulebook=rulebook)
 
 
 def _chosen(rulebook: Rulebook, chooses: tuple[Choice, ...]) -> Rulebook:
@@ -52,7 +62,7 @@ def _chosen(rulebook: Rulebook, chooses: tuple[Choice, ...]) -> Rulebook:
     return evolve(rulebook, counterparty=chooser(Choice.COUNTERPARTY), price=chooser(Choice.PRICE))
 
 
-def varied(base: Terms, dice: Dice) -> Terms:
+def varied(base: Terms, dice: Dice, supported: Collection[str] = COMMANDS) -> Terms:
     """The base terms, or a neighbour of them."""
     if dice.one_in(4):
         return base
@@ -75,13 +85,9 @@ def varied(base: Terms, dice: Dice) -> Terms:
         rulebook = _liquidating(rulebook, dice)
     if dice.one_in(4):
         rulebook = _funding(rulebook, dice)
-    if dice.one_in(6):
-        rulebook = _marking(rulebook, dice)
-    rulebook = evolve(
-        rulebook,
-        self_trade=dice.pick((rulebook.self_trade, *SelfTrade)),
-        smaller_keeps_place=dice.one_in(3),
-    )
+    if dice.one_in(3):
+        rulebook = _marking(rulebook, dice, "set_index" in supported)
+    rulebook = _booking(rulebook, dice)
     given = sorted(base.markets)
     spare = [MarketId(given[-1] + 1 + index) for index in range(MOST_MARKETS)]
     listed = [*given, *spare][: dice.pick((1, 2, 2, MOST_MARKETS))]
@@ -121,14 +127,23 @@ def _liquidating(rulebook: Rulebook, dice: Dice) -> Rulebook:
     )
 
 
-def _marking(rulebook: Rulebook, dice: Dice) -> Rulebook:
+def _marking(rulebook: Rulebook, dice: Dice, indexed: bool) -> Rulebook:
     """Another way to a mark, as some venue does it."""
     return evolve(
         rulebook,
-        mark_policy=dice.pick(tuple(MarkPolicy)),
+        mark_policy=dice.pick(tuple(MarkPolicy) if indexed else (rulebook.mark_policy,)),
         mark_band=dice.pick((0, 5_000, 50_000, PARTS)),
         mark_weight=dice.pick((0, 1, 100_000, 333_333, PARTS)),
         mark_age=dice.pick((0, 1, 60)),
+    )
+
+
+def _booking(rulebook: Rulebook, dice: Dice) -> Rulebook:
+    """Another way to keep a book, as some venue does it."""
+    return evolve(
+        rulebook,
+        self_trade=dice.pick((rulebook.self_trade, *SelfTrade)),
+        smaller_keeps_place=dice.one_in(3),
     )
 
 

@@ -13,18 +13,21 @@ from perpref.rule_registry import require
 from perpref.rules import (
     adl,
     book,
+    clock,
     fee,
     funding,
     ledger,
     liquidation,
     loss,
     margin,
+    mark,
     position,
+    settlement,
     vault,
 )
 from perpref.scheduler import Run
 from perpref.state import VAULT, Exchange, Order, Position, Ranking, Side
-from perpref.units import PARTS, AccountId, MarketId, ceil_div, floor_div, sign
+from perpref.units import MAX_TIME, PARTS, AccountId, MarketId, ceil_div, floor_div, sign
 
 
 @frozen
@@ -156,6 +159,29 @@ def _fee_beyond_what_the_book_gave(
     return min(fee.trading_fee(lots, price, rate), max(left, 0))
 
 
+def _highest(first: int, second: int, third: int) -> int:
+    return max(first, second, third)
+
+
+def _jumps(_: int, sample: int, weight: int) -> int:
+    return sample if weight else 0
+
+
+def _never_stale(_: Exchange, market: MarketId) -> None:
+    return None
+
+
+def _as_it_was(x: Exchange, market: MarketId) -> Outcome:
+    require(x.markets[market].paused, settlement.NOT_PAUSED, market)
+    listed = evolve(x.markets[market], paused=False, next_mark=0)
+    return Outcome(evolve(x, markets=x.markets.put(market, listed)))
+
+
+def _any_time(x: Exchange, now: int) -> Outcome:
+    require(0 <= now <= MAX_TIME, clock.TIME_OUT_OF_BOUNDS, now, MAX_TIME)
+    return Outcome(evolve(x, now=max(now, x.now)))
+
+
 FAULTS = (
     Planted("POS-2", "cost released rounded down", position.closed, _released_down),
     Planted("FEE-1", "fees rounded down", fee.trading_fee, _fee_down),
@@ -173,6 +199,12 @@ FAULTS = (
     Planted("BOOK-7", "reduce-only flips", book.reducible, _reduces_to_the_other_side),
     Planted("FUND-2", "shorts pay", funding.funding_due, _shorts_pay),
     Planted("FUND-2", "receivers round up", funding.funding_due, _receivers_round_up),
+    Planted("MARK-6", "the higher of three prices", mark.median, _highest),
+    Planted("MARK-6", "the average jumps", mark.averaged, _jumps),
+    Planted("MARK-7", "no mark is too old", mark.require_fresh, _never_stale),
+    Planted("SET-4", "orders during a pause", mark.require_open, mark.require_fresh),
+    Planted("SET-5", "what waited is forgotten", settlement.resume, _as_it_was),
+    Planted("CLK-1", "time stands still", clock.advance, _any_time),
     Planted("VLT-2", "the cap before the takeover", vault.take_over, _cap_before),
     Planted("LOSS-5", "smallest pay first", scheduler.socialise_deficit, _smallest_pay_first),
 )
