@@ -89,6 +89,21 @@ class Cancel:
 
 
 @frozen
+class Replace:
+    """Place an order in the stead of one's own resting one, or do nothing at all (BOOK-16)."""
+
+    replaced: OrderId
+    order: OrderId
+    account: AccountId
+    market: MarketId
+    side: Side
+    kind: Kind
+    lots: int
+    price: int = 1
+    reduce_only: bool = False
+
+
+@frozen
 class SetMark:
     """The oracle speaks (MARK-1); whoever is due is liquidated (LIQ-8)."""
 
@@ -180,6 +195,7 @@ Command = (
     | SetIndex
     | PauseMarket
     | ResumeMarket
+    | Replace
 )
 
 
@@ -329,3 +345,6 @@ def take(run: Run, command: Command) -> None:
             run.do(settlement.pause, market)
         case ResumeMarket(market):
             scheduler.resume_market(run, market)
+        case Replace(replaced, order, account, market, side, kind, lots, price, reduce_only):
+            placed = Order(order, account, side, price, lots, reduce_only)
+            scheduler.replace(run, market, replaced, placed, kind)

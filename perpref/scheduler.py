@@ -78,6 +78,15 @@ class Run:
         self.exchange = exchange
         self.choices = choices
         self.events: list[Event] = []
+        self.began = 0
+
+    @property
+    def has_acted(self) -> bool:
+        """Whether anything has happened since the order that is being placed came (BOOK-6).
+
+        That accounts were settled on touch does not count (FUND-12).
+        """
+        return any(event.rule != "FUND-12" for event in self.events[self.began :])
 
     def do(
         self, action: Callable[Concatenate[Exchange, P], Outcome], *args: P.args, **kwargs: P.kwargs
@@ -86,11 +95,6 @@ class Run:
         outcome = action(self.exchange, *args, **kwargs)
         self.exchange = outcome.exchange
         self.events.extend(outcome.events)
-
-    @property
-    def has_acted(self) -> bool:
-        """Whether anything has happened but that accounts were settled on touch (FUND-12)."""
-        return any(getattr(event, "rule", "") != "FUND-12" for event in self.events)
 
     def outcome(self) -> Outcome:
         return Outcome(self.exchange, tuple(self.events))
@@ -108,12 +112,9 @@ def place(run: Run, market: MarketId, order: Order, kind: Kind) -> None:
     """
     if kind is Kind.MARKET:
         order = evolve(order, price=book.UNPRICED[order.side])
+    run.began = len(run.events)
     run.do(book.accept, market, order)
-    unpriced = kind is Kind.MARKET
-    price = run.exchange.markets[market].mark if unpriced else order.price
-    book.require_worth(run.exchange, market, order, price)
-    held = margin.position_of(run.exchange, order.account, market)
-    require(book.reducible(order, held) > 0, book.NOTHING_TO_REDUCE, held.size)
+    require_sense(run.exchange, market, order, kind)
     if kind is Kind.POST_ONLY:
         require_no_crossing(run.exchange, market, order)
     touch(run, order.account)
@@ -122,10 +123,34 @@ def place(run: Run, market: MarketId, order: Order, kind: Kind) -> None:
         return
     if kind is Kind.FOK:
         require_filled(order, left)
-    if stopped or kind in (Kind.IOC, Kind.MARKET):
+    if stopped or not kind.rests:
         run.events.append(Cancelled(market, left.id, left.account, left.lots, "BOOK-6"))
     else:
         run.do(book.rest, market, left)
+
+
+def require_sense(exchange: Exchange, market: MarketId, order: Order, kind: Kind) -> None:
+    """Refuse an order that is too small (BOOK-15), or could only reduce what is not there."""
+    price = exchange.markets[market].mark if kind is Kind.MARKET else order.price
+    book.require_worth(exchange, market, order, price)
+    held = margin.position_of(exchange, order.account, market)
+    require(book.reducible(order, held) > 0, book.NOTHING_TO_REDUCE, held.size)
+
+
+@rule("BOOK-16")
+def replace(run: Run, market: MarketId, replaced: OrderId, order: Order, kind: Kind) -> None:
+    """Place an order in the stead of a resting one of its account, which is then gone.
+
+    When the new one is refused, so is the command, and the other rests as before.
+    """
+    resting = book.own_order(run.exchange, market, replaced, order.account)
+    keeps = run.exchange.rulebook.smaller_keeps_place and kind.rests
+    if keeps and book.only_smaller(resting, order):
+        run.do(book.shrink, market, replaced, order)
+        require_sense(run.exchange, market, order, kind)
+        return
+    run.do(book.cancel, market, replaced, order.account, "BOOK-16")
+    place(run, market, order, kind)
 
 
 @rule("BOOK-14")

@@ -41,6 +41,11 @@ class Kind(Enum):
     MARKET = "market"
     FOK = "fok"
 
+    @property
+    def rests(self) -> bool:
+        """Whether what is left of the order goes onto the book."""
+        return self in (Kind.LIMIT, Kind.POST_ONLY)
+
 
 class Stage(Enum):
     """A stage of the liquidation waterfall (LIQ-5)."""
@@ -224,10 +229,11 @@ class Rulebook:
     `funding_samples` are expected, become its rate (FUND-5, FUND-6), and with `funding_on_touch` an
     account is settled only when it is touched (FUND-11). `deleverage_sharing` says how
     many are closed at a time (ADL-8), and `loss_sharing` by what a deficit is shared (LOSS-10).
-    `self_trade` says which order goes when an account would meet itself (BOOK-11). What begins with
-    `mark` says how a mark follows from the index (MARK-5, MARK-6): the band and the weight of a new
-    sample of the basis, in parts per million; nothing is opened at a mark older than `mark_age`,
-    unless that is 0 (MARK-7).
+    `self_trade` says which order goes when an account would meet itself (BOOK-11). With
+    `smaller_keeps_place` an order that only gets smaller is not placed anew (BOOK-17). What begins
+    with `mark` says how a mark follows from the index (MARK-5, MARK-6): the band and the weight of
+    a new sample of the basis, in parts per million; nothing is opened at a mark older than
+    `mark_age`, unless that is 0 (MARK-7).
     """
 
     name: str
@@ -263,6 +269,7 @@ class Rulebook:
     mark_weight: int = 0
     mark_age: int = 0
     funding_on_touch: bool = False
+    smaller_keeps_place: bool = False
 
 
 @frozen

@@ -133,6 +133,45 @@ def cancel() -> Step:
     return Step(exchange, after, (), market)
 
 
+@action("BOOK-17", keeps=QUIET, assumes=MARGINS)
+def shrink() -> Step:
+    exchange, market, order, replaced = _any_replacement()
+    after = take(book.shrink, exchange, market, replaced, order)
+    return Step(exchange, after, (), market)
+
+
+def _any_replacement() -> tuple[Exchange, MarketId, Order, OrderId]:
+    exchange, market = any_exchange(), MarketId(fresh_int("market"))
+    return exchange, market, any_order("order"), OrderId(fresh_int("replaced"))
+
+
+@theorem("T-BOOK", "BOOK-17", subject="shrink")
+def an_order_that_shrinks_keeps_all_but_its_lots() -> None:
+    """It has the lots of the other, if those are fewer; its identifier, price and owner stay."""
+    exchange, market, order, replaced = _any_replacement()
+    before = exchange.markets[market].orders
+    after = book.shrink(exchange, market, replaced, order).exchange
+    was, now = before[replaced], after.markets[market].orders[replaced]
+    claim("the same order", all_of(now.id == was.id, now.account == was.account))
+    claim("at its price", now.price == was.price)
+    claim("fewer lots", all_of(now.lots <= was.lots, now.lots <= order.lots, now.lots >= 1))
+    claim("as many as were asked for", implies(order.lots <= was.lots, now.lots == order.lots))
+    claim("the identifier is taken", after.last_order == order.id)
+
+
+@theorem("T-BOOK", "BOOK-17", subject="only_smaller")
+def an_order_that_only_gets_smaller_is_the_same_but_for_its_lots() -> None:
+    """It has the same price, may reduce only or not as before, and asks for no more lots."""
+    for side in Side:
+        resting, order = any_order(f"{side.name} resting", side), any_order(f"{side.name} new")
+        order = evolve(order, side=side)
+        if book.only_smaller(resting, order):
+            claim("price", order.price == resting.price)
+            claim("lots", order.lots <= resting.lots)
+            claim("reduce-only", bool(order.reduce_only) is bool(resting.reduce_only))
+        claim("the other side", not book.only_smaller(resting, evolve(order, side=side.opposite)))
+
+
 @action("BOOK-1", keeps=QUIET, assumes=MARGINS)
 def accept() -> Step:
     exchange, market = any_exchange(missing=True), MarketId(fresh_int("market"))
@@ -210,4 +249,14 @@ tested(
     "BOOK-14",
     chapter="book",
     where="tests/test_scheduler_orders.py::test_fill_or_kill_fills_in_full_or_changes_nothing",
+)
+
+
+tested(
+    "T-BOOK",
+    "a_replacement_that_is_refused_leaves_everything_as_it_was",
+    "Replacing an order cancels it and places the other, or does neither.",
+    "BOOK-16",
+    chapter="book",
+    where="tests/test_scheduler_orders.py::test_replacing_is_cancelling_and_placing_or_neither",
 )

@@ -103,6 +103,7 @@ def any_rulebook() -> Rulebook:
         mark_weight=between("mark_weight", 0, PARTS),
         mark_age=between("mark_age", 0, MAX_TIME),
         funding_on_touch=fresh_bool("funding_on_touch"),
+        smaller_keeps_place=fresh_bool("smaller_keeps_place"),
     )
 
 

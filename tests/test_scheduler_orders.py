@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from attrs import evolve
+from attrs import astuple, evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from perpref import machine
-from perpref.machine import Place
-from perpref.outcome import Cancelled, Filled, Outcome, Refused
+from perpref.machine import Cancel, Place, Replace
+from perpref.outcome import Cancelled, Filled, Outcome, Refused, Rested
 from perpref.state import Exchange, Kind, SelfTrade, Side
 from perpref.units import OrderId
 from tests.exchanges import ANN, BOB, CY, GOLD, exchange, holds, market, rules, sells
@@ -101,3 +103,113 @@ def test_a_market_order_is_worth_its_lots_at_the_mark() -> None:
     for lots, code in ((9, "too_small"), (10, "")):
         outcome = machine.apply(before, buying(lots, 1, Kind.MARKET))
         assert (outcome.code if isinstance(outcome, Refused) else "") == code
+
+
+def instead(placed: Place, of: int) -> Replace:
+    return Replace(OrderId(of), *astuple(placed, recurse=False))
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.integers(95, 105)), max_size=4),
+    st.sampled_from(Kind),
+    st.sampled_from(Side),
+    st.sampled_from(SelfTrade),
+    st.data(),
+)
+def test_replacing_is_cancelling_and_placing_or_neither(
+    offers: list[tuple[int, int]], kind: Kind, side: Side, mode: SelfTrade, data: st.DataObject
+) -> None:
+    """Whatever becomes of the order when it is placed after a cancellation, becomes of it here."""
+    lots, price = data.draw(st.integers(0, 12)), data.draw(st.integers(94, 106))
+    resting = [sells(n, (BOB, ANN)[n % 2], *offer) for n, offer in enumerate(offers, 2)]
+    before = exchange(
+        {ANN: holds(data.draw(st.sampled_from((0, 60, 10_000)))), BOB: holds(10_000)},
+        market(100, sells(1, ANN, 4, 107), *resting),
+        rulebook=evolve(rules(), self_trade=mode),
+        last_order=8,
+    )
+    placed = Place(OrderId(9), ANN, GOLD, side, kind, lots, price)
+    cancelled = machine.apply(before, Cancel(ANN, GOLD, OrderId(1)))
+    assert isinstance(cancelled, Outcome)
+    alone = machine.apply(cancelled.exchange, placed)
+    outcome = machine.apply(before, instead(placed, of=1))
+    if isinstance(alone, Refused):
+        assert outcome == alone
+    else:
+        assert isinstance(outcome, Outcome)
+        assert outcome.exchange == alone.exchange
+        assert outcome.events == (Cancelled(GOLD, OrderId(1), ANN, 4, "BOOK-16"), *alone.events)
+
+
+def smaller(lots: int, keeps: bool, kind: Kind = Kind.LIMIT, **changes: Any) -> Outcome:
+    """Ann's offer of 5, ahead of Bob's at 100, gives way to another."""
+    before = exchange(
+        {ANN: holds(10_000), BOB: holds(10_000)},
+        market(100, sells(1, ANN, 5, 100), sells(2, BOB, 5, 100)),
+        rulebook=evolve(rules(), smaller_keeps_place=keeps),
+        last_order=2,
+    )
+    placed = Place(OrderId(9), ANN, GOLD, Side.SELL, kind, lots, 100)
+    outcome = machine.apply(before, instead(evolve(placed, **changes), of=1))
+    assert isinstance(outcome, Outcome)
+    assert outcome.exchange.last_order == 9
+    return outcome
+
+
+@pytest.mark.parametrize("kind", [Kind.LIMIT, Kind.POST_ONLY])
+@pytest.mark.parametrize("lots", [1, 5])
+def test_an_order_that_only_gets_smaller_keeps_its_place(lots: int, kind: Kind) -> None:
+    outcome = smaller(lots, keeps=True, kind=kind)
+    left = sells(1, ANN, lots, 100)
+    assert outcome.events == (Rested(GOLD, left, "BOOK-17"),)
+    assert outcome.exchange.markets[GOLD].orders[OrderId(1)] == left
+    filled = machine.apply(
+        outcome.exchange, Place(OrderId(10), BOB, GOLD, Side.BUY, Kind.IOC, 1, 100)
+    )
+    assert isinstance(filled, Outcome)
+    assert isinstance(filled.events[0], Filled) and filled.events[0].seller == ANN
+
+
+@pytest.mark.parametrize(
+    ("lots", "keeps", "kind", "changes"),
+    [
+        (4, False, Kind.LIMIT, {}),
+        (6, True, Kind.LIMIT, {}),
+        (4, True, Kind.IOC, {}),
+        (4, True, Kind.LIMIT, {"price": 101}),
+        (4, True, Kind.LIMIT, {"side": Side.BUY, "price": 99}),
+    ],
+)
+def test_any_other_replacement_is_placed_anew(
+    lots: int, keeps: bool, kind: Kind, changes: dict[str, Any]
+) -> None:
+    outcome = smaller(lots, keeps, kind, **changes)
+    assert outcome.events[0] == Cancelled(GOLD, OrderId(1), ANN, 5, "BOOK-16")
+    assert OrderId(1) not in outcome.exchange.markets[GOLD].orders
+
+
+def test_an_order_that_only_gets_smaller_must_be_what_a_new_order_must_be() -> None:
+    before = exchange(
+        {ANN: holds(10_000)},
+        evolve(market(100, sells(1, ANN, 5, 100)), least_notional=200),
+        rulebook=evolve(rules(), smaller_keeps_place=True),
+        last_order=2,
+    )
+    for number, lots, code in ((3, 1, "too_small"), (2, 4, "order_id_not_new"), (3, 2, "")):
+        placed = Place(OrderId(number), ANN, GOLD, Side.SELL, Kind.LIMIT, lots, 100)
+        outcome = machine.apply(before, instead(placed, of=1))
+        assert (outcome.code if isinstance(outcome, Refused) else "") == code
+
+
+def test_reduce_only_is_part_of_what_an_order_is() -> None:
+    resting = sells(1, ANN, 5, 100)
+    before = exchange(
+        {ANN: holds(10_000, (9, 900))},
+        market(100, resting),
+        rulebook=evolve(rules(), smaller_keeps_place=True),
+        last_order=2,
+    )
+    placed = Place(OrderId(9), ANN, GOLD, Side.SELL, Kind.LIMIT, 4, 100, reduce_only=True)
+    outcome = machine.apply(before, instead(placed, of=1))
+    assert isinstance(outcome, Outcome)
+    assert outcome.exchange.markets[GOLD].orders[OrderId(9)].reduce_only

@@ -308,6 +308,7 @@ class Terms:
     sharing: str = SHARINGS[0]
     loss_sharing: str = LOSSES[0]
     self_trade: str = SELF_TRADES[0]
+    smaller_keeps_place: bool = False
     mark_policy: str = MARK_POLICIES[0]
     mark_band: int = 0
     mark_weight: int = 0
@@ -557,17 +558,11 @@ class Exchange:
         reduce_only: bool = False,
     ) -> None:
         """BOOK-6."""
-        there, taker = self.open_market(market), self.account(account)
+        there, taker, begun = self.open_market(market), self.account(account), len(self.events)
         if kind == "market":
             price = MAX_PRICE if side > 0 else 1
-        check(1 <= price <= MAX_PRICE, "price_out_of_bounds")
-        check(1 <= lots <= MAX_LOTS, "lots_out_of_bounds")
-        check(order <= MAX_ID, "id_out_of_bounds")
-        check(order > self.last_order, "order_id_not_new")
-        worth = lots * (there.mark if kind == "market" else price)
-        check(reduce_only or worth >= there.least_notional, "too_small")  # BOOK-15
         new = Order(order, account, side, price, lots, reduce_only)
-        check(self.fillable(new, there) > 0, "nothing_to_reduce")
+        self.check_order(new, there, kind)
         if kind == "post_only":  # BOOK-8
             best = there.halves[-side].best()
             crosses = best is not None and new.meets(best.price)
@@ -577,17 +572,27 @@ class Exchange:
         before = copy.deepcopy((self.accounts, self.markets)) if kind == "fok" else None
         self.touch(taker)
         stopped_by = self.match(new, taker, there)
-        if stopped_by and not self.has_acted():
+        if stopped_by and not self.has_acted(begun):
             raise Refused(stopped_by)
         if before is not None and new.lots:  # BOOK-14: as if it had never come
             self.accounts, self.markets = before
             raise Refused("not_filled")
         self.last_order = order
-        if new.lots and (stopped_by or kind in ("ioc", "market")):
+        if new.lots and (stopped_by or kind not in RESTING):
             self.cancelled(new, there, "BOOK-6")
         elif new.lots:  # BOOK-9
             there.add(new)
             self.record("rested", "BOOK-9", market=market, order=show_order(new))
+
+    def check_order(self, new: Order, there: Market, kind: str) -> None:
+        """BOOK-1, and what else an order must be to be taken."""
+        check(1 <= new.price <= MAX_PRICE, "price_out_of_bounds")
+        check(1 <= new.lots <= MAX_LOTS, "lots_out_of_bounds")
+        check(new.number <= MAX_ID, "id_out_of_bounds")
+        check(new.number > self.last_order, "order_id_not_new")
+        worth = new.lots * (there.mark if kind == "market" else new.price)
+        check(new.reduce_only or worth >= there.least_notional, "too_small")  # BOOK-15
+        check(self.fillable(new, there) > 0, "nothing_to_reduce")
 
     def match(self, new: Order, taker: Account, market: Market) -> str:
         """Fill an order against what it meets; the refusal that stopped it, or ''."""
@@ -680,6 +685,33 @@ class Exchange:
         check(order in there.orders, "unknown_order")
         check(there.orders[order].account == account, "not_your_order")
         self.take_off(there.orders[order], there, "BOOK-10")
+
+    def replace(self, replaced: int, market: int, **order: Any) -> None:
+        """BOOK-16."""
+        there = self.market(market)
+        check(replaced in there.orders, "unknown_order")
+        old = there.orders[replaced]
+        check(old.account == order["account"], "not_your_order")
+        if self.terms.smaller_keeps_place and order["kind"] in RESTING:  # BOOK-17
+            new = Order(
+                order["order"], old.account, order["side"], order["price"], order["lots"],
+                order["reduce_only"],
+            )  # fmt: skip
+            same = (old.side, old.price, old.reduce_only) == (new.side, new.price, new.reduce_only)
+            if same and new.lots <= old.lots:
+                self.open_market(market)
+                self.check_order(new, there, order["kind"])
+                self.last_order, old.lots = new.number, new.lots
+                self.record("rested", "BOOK-17", market=market, order=show_order(old))
+                return
+        before = copy.deepcopy((self.accounts, self.markets))
+        there.remove(old)
+        self.cancelled(old, there, "BOOK-16")
+        try:
+            self.place(market=market, **order)
+        except Refused:  # then all is as it was
+            self.accounts, self.markets = before
+            raise
 
     def unwind(self, market: int, order: int) -> None:
         """VLT-6."""
@@ -787,9 +819,9 @@ class Exchange:
                 elif touched is not vault and due < 0:
                     self.pay(vault, touched, -due, "FUND-12")
 
-    def has_acted(self) -> bool:
-        """Whether anything has happened but that accounts were touched."""
-        return any(inner["rule"] != "FUND-12" for e in self.events for inner in e.values())
+    def has_acted(self, since: int) -> bool:
+        """Whether anything has happened since then but that accounts were touched."""
+        return any(inner["rule"] != "FUND-12" for e in self.events[since:] for inner in e.values())
 
     def sample_premium(self, market: int, premium: int) -> None:
         """FUND-10."""
@@ -1174,6 +1206,7 @@ def check(condition: bool, code: str) -> None:
 NUMBER = re.compile(r"0|-?[1-9][0-9]{0,39}")
 SIDES = {"buy": 1, "sell": -1}
 KINDS = {kind: kind for kind in ("limit", "post_only", "ioc", "market", "fok")}
+RESTING = ("limit", "post_only")
 
 
 def number(value: object) -> int:
@@ -1239,7 +1272,9 @@ COMMANDS: dict[str, Fields] = {
     "pause_market": {"market": number},
     "resume_market": {"market": number},
 }
-DEFAULTS: dict[str, Json] = {"place": {"price": "1", "reduce_only": False}}
+COMMANDS["replace"] = {"replaced": number, **COMMANDS["place"]}
+UNSAID: Json = {"price": "1", "reduce_only": False}
+DEFAULTS: dict[str, Json] = {"place": UNSAID, "replace": UNSAID}
 
 
 def read_fields(value: object, fields: Fields, defaults: Json) -> Json:
@@ -1310,6 +1345,7 @@ def read_terms(terms: Json) -> Terms:
         sharing=known(book.get("deleverage_sharing", SHARINGS[0]), SHARINGS),
         loss_sharing=known(book.get("loss_sharing", LOSSES[0]), LOSSES),
         self_trade=known(book.get("self_trade", SELF_TRADES[0]), SELF_TRADES),
+        smaller_keeps_place=flag(book.get("smaller_keeps_place", False)),
         mark_policy=known(book.get("mark_policy", MARK_POLICIES[0]), MARK_POLICIES),
         mark_band=between(book.get("mark_band", "0"), 0, MILLION, "a band"),
         mark_weight=between(book.get("mark_weight", "0"), 0, MILLION, "a weight"),

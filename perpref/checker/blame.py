@@ -87,6 +87,9 @@ SAME_RULE = {
 MISSING = {"FUND-3": "FUND-3", "LOSS-3": "LOSS-3", "BOOK-3": "BOOK-3"}
 """One side has no event under this rule at all; for rules not listed, the rule itself."""
 
+ORDERS = (machine.Place, machine.Replace)
+"""The commands by which an order comes."""
+
 OF_MAKERS = ("BOOK-5", "BOOK-7", "BOOK-11")
 """Why a maker's order is cancelled when somebody meets it."""
 
@@ -141,7 +144,7 @@ def refusal(clues: Clues) -> str | None:
     if clues.kind is Kind.REFUSAL and isinstance(clues.result, RefusedBy):
         if clues.result.rule in ("BOOK-4", "BOOK-5") and _fills_reduce_only(clues):
             return "BOOK-7"
-        if clues.result.rule == "BOOK-11" and not isinstance(clues.command, machine.Place):
+        if clues.result.rule == "BOOK-11" and not isinstance(clues.command, ORDERS):
             return "LIQ-2"  # a liquidation that meets an order of its own account
         if clues.result.rule == "BOOK-4" and _borne_but_for_the_price(clues):
             return "BOOK-3"
@@ -167,7 +170,7 @@ def _borne_but_for_the_price(clues: Clues) -> bool:
     """
     command, taker = clues.command, _taker(clues.command)
     first = next((f for t in clues.traced if (f := _tried(t, taker)) is not None), None)
-    if taker is None or first is None or not isinstance(command, machine.Place):
+    if taker is None or first is None or not isinstance(command, ORDERS):
         return False
     now, maker, lots = first
     buyer, seller = book.parties(taker, maker)
@@ -476,7 +479,7 @@ def _maker(now: Exchange, event: Filled, account: AccountId) -> Order | None:
 
 
 def _taker(command: machine.Command) -> Order | None:
-    if not isinstance(command, machine.Place):
+    if not isinstance(command, ORDERS):
         return None
     price = book.UNPRICED[command.side] if command.kind is OrderKind.MARKET else command.price
     return Order(
@@ -898,6 +901,7 @@ COMMAND_RULES: dict[type[machine.Command], str] = {
     machine.SetIndex: "MARK-5",
     machine.PauseMarket: "SET-4",
     machine.ResumeMarket: "SET-5",
+    machine.Replace: "BOOK-16",
 }
 
 

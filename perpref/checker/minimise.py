@@ -173,7 +173,7 @@ class Minimiser:
         self._try_commands(partial(_with, names=ACCOUNTS, renamed=renamed))
         orders = sorted({c.order for c in self._case.commands if hasattr(c, "order")})
         numbers = {order: OrderId(1 + index) for index, order in enumerate(orders)}
-        self._try_commands(partial(_with, names=("order",), renamed=numbers))
+        self._try_commands(partial(_with, names=("order", "replaced"), renamed=numbers))
 
     def _try_commands(self, change: Callable[[machine.Command], machine.Command]) -> None:
         self._try(Case(self._case.terms, tuple(map(change, self._case.commands))))

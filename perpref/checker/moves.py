@@ -95,6 +95,23 @@ def cancel(world: World, dice: Dice) -> None:
         world.do(machine.Cancel(account, market, order.id))
 
 
+def replace(world: World, dice: Dice) -> None:
+    """Another order in the stead of a resting one: smaller, larger, elsewhere, or not one's own."""
+    market = world.market(dice)
+    orders = world.orders(market)
+    if not orders:
+        return
+    old = dice.pick(orders)
+    account = world.anybody(dice) if dice.one_in(6) else old.account
+    side = old.side.opposite if dice.one_in(6) else old.side
+    kind = dice.pick((Kind.LIMIT, Kind.LIMIT, Kind.LIMIT, Kind.POST_ONLY, Kind.IOC, Kind.FOK))
+    lots = dice.pick((old.lots, old.lots - 1, old.lots >> 1, old.lots + 1, 2 * old.lots))
+    price = old.price if dice.below(2) else _price(world, dice, market, side)
+    only = old.reduce_only ^ dice.one_in(8)
+    lots = min(max(lots, 1), MAX_LOTS)
+    world.replace(old.id, account, market, side, lots, price, kind, only)
+
+
 def move_mark(world: World, dice: Dice) -> None:
     """A step of the mark, aimed at somebody's threshold or a few per cent off."""
     holders = world.holders()
@@ -133,9 +150,9 @@ def settle_premium(world: World, dice: Dice) -> None:
 
 
 def settle_market(world: World, dice: Dice) -> None:
-    """A market ends, seldom, and then somebody tries to trade in it."""
+    """A market ends, at times, and then somebody tries to trade in it."""
     market = world.market(dice)
-    if not dice.one_in(4):
+    if dice.below(2):
         return None
     world.do(machine.SettleMarket(market))
     return dice.pick((place, move_mark, settle_funding))(world, dice)
@@ -198,6 +215,9 @@ def wrong(world: World, dice: Dice) -> None:
         machine.Place(OrderId(MAX_ID + 1), who, where, buy, limit, 1, mark),
         machine.Cancel(who, where, OrderId(order + 7)),
         machine.Cancel(who, NOWHERE, old),
+        machine.Replace(OrderId(order + 7), order, who, where, buy, limit, 1, mark),
+        machine.Replace(old, order, who, NOWHERE, buy, limit, 1, mark),
+        machine.Replace(old, old, who, where, buy, limit, lots, mark),
         machine.SetMark(where, price),
         machine.SetMark(NOWHERE, mark),
         machine.SettleFunding(NOWHERE, 1),

@@ -106,6 +106,8 @@ NEEDS: dict[str, tuple[frozenset[str], ...]] = {
     "FEE-5": _FORCED,
     "BOOK": _TRADING,
     "BOOK-10": (frozenset({"cancel"}),),
+    "BOOK-16": (frozenset({"deposit", "place", "replace"}),),
+    "BOOK-17": (frozenset({"deposit", "place", "replace"}),),
     "MARK": (frozenset({"set_mark"}),),
     **dict.fromkeys((f"MARK-{n}" for n in range(2, 7)), (frozenset({"set_index"}),)),
     "MARK-7": (frozenset({"advance_clock", "place"}),),

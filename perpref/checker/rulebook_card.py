@@ -89,6 +89,7 @@ TERMS = (
     Term("liquidation_fee", "liquidation fee, out of what the book gave", "FEE-4", "fee"),
     Term("price", "price of a fill within both limits chosen by", "BOOK-3", "book"),
     Term("self_trade", "who would meet itself loses", "BOOK-11", "book"),
+    Term("smaller_keeps_place", "a smaller order keeps its place", "BOOK-17", "book"),
     Term("funding_cap", "cap of the funding rate", "FUND-1", "funding"),
     Term("funding_interest", "funding: what the rate is drawn to", "FUND-6", "funding"),
     Term("funding_damper", "funding: by how much at most", "FUND-6", "funding"),

@@ -119,6 +119,7 @@ POLICIES: dict[str, Reader] = {
     "mark_band": _integer(0, PARTS, "MARK-2"),
     "mark_weight": _integer(0, PARTS, "MARK-4"),
     "mark_age": _integer(0, MAX_TIME, "MARK-7"),
+    "smaller_keeps_place": Value.flag,
 }
 """The keys that may be left out; the textbook's choice then stands."""
 

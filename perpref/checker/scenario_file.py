@@ -40,7 +40,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from attrs import define, field, frozen
+from attrs import astuple, define, field, frozen
 
 from perpref import machine
 from perpref.checker.files import (
@@ -365,9 +365,17 @@ class _Reading:
         )
 
     def _place(self, value: Value) -> Command:
-        value.allow("account", "market", "side", "lots", "kind", "price", "reduce_only", "name")
+        value.allow("market", *ORDER_KEYS)
+        return self._placed(value, self._market_of(value))
+
+    def _replace(self, value: Value) -> Command:
+        value.allow("replaced", *ORDER_KEYS)
+        replaced, market = value.need("replaced").one_of(self.orders, "an order", "BOOK-10")
+        placed = self._placed(value, market)
+        return machine.Replace(replaced, *astuple(placed, recurse=False))
+
+    def _placed(self, value: Value, market: MarketId) -> machine.Place:
         account = self._account(value.need("account"))
-        market = self._market_of(value)
         side = value.need("side").one_of(SIDES, "a side", "BOOK-6")
         lots = value.need("lots").integer(1, MAX_LOTS)
         given = value.get("kind")
@@ -549,6 +557,9 @@ class _Reading:
         return self.accounts[entry.name]
 
 
+ORDER_KEYS = ("account", "side", "lots", "kind", "price", "reduce_only", "name")
+"""What says what an order is."""
+
 COMMANDS: Mapping[str, Callable[[_Reading, Value], Command]] = {
     "deposit": _Reading._deposit,
     "withdraw": _Reading._withdraw,
@@ -565,6 +576,7 @@ COMMANDS: Mapping[str, Callable[[_Reading, Value], Command]] = {
     "set_index": _Reading._set_index,
     "pause_market": _Reading._pause_market,
     "resume_market": _Reading._resume_market,
+    "replace": _Reading._replace,
 }
 """What a step can do."""
 

@@ -334,6 +334,23 @@ def second_helping(world: World, dice: Dice) -> None:
         world.place(taker, market, side.opposite, wanted, price, Kind.IOC)
 
 
+def second_thoughts(world: World, dice: Dice) -> None:
+    """Two orders at one price, of which the first is replaced; then somebody comes for a part."""
+    market, side = world.market(dice), dice.pick((Side.BUY, Side.SELL))
+    first, second, taker = dice.shuffled((*world.people, TREASURY))[:3]
+    price, lots = world.mark(market), dice.pick((2, 3, 5))
+    for maker in (first, second):
+        world.equip(maker, market, lots, 8)
+    old = world.place(first, market, side, lots, price)
+    world.place(second, market, side, lots, price)
+    wanted = dice.pick((lots - 1, lots - 1, lots, lots + 1))
+    limit = price + dice.pick((0, 0, 0, 1, -1, 9 * side.value))
+    kind = dice.pick((Kind.LIMIT, Kind.LIMIT, Kind.LIMIT, Kind.POST_ONLY, Kind.FOK))
+    world.replace(old, first, market, side, wanted, limit, kind)
+    world.equip(taker, market, lots, 8)
+    world.place(taker, market, side.opposite, dice.pick((1, lots)), price, Kind.IOC)
+
+
 def meets_itself(world: World, dice: Dice) -> None:
     """An account's newer order meets its older one, perhaps behind somebody else's."""
     market, side = world.market(dice), dice.pick((Side.BUY, Side.SELL))

@@ -78,6 +78,8 @@ class _Teller:
                 return f"{self.who(payer)} {self.verb('transfer')} {amount:,} to {to} (LED-8)"
             case machine.Place():
                 return self.order(command)
+            case machine.Replace(replaced):
+                return f"{self.order(command)} in the stead of order {replaced} (BOOK-16)"
             case machine.Cancel(account, market, order):
                 where = self.scenario.where(market)
                 return (
@@ -116,7 +118,7 @@ class _Teller:
         """What somebody does, or would have liked to do."""
         return f"wants to {verb}" if isinstance(self.played.outcome, Refused) else f"{verb}s"
 
-    def order(self, placed: machine.Place) -> str:
+    def order(self, placed: machine.Place | machine.Replace) -> str:
         verb = "buy" if placed.side is Side.BUY else "sell"
         price = "at any price" if placed.kind is Kind.MARKET else f"at {placed.price:,}"
         words = {

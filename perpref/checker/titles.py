@@ -74,6 +74,8 @@ TITLES = {
     "BOOK-13": "What may rest below initial margin",
     "BOOK-14": "Fill or kill",
     "BOOK-15": "The smallest order",
+    "BOOK-16": "Replacing an order",
+    "BOOK-17": "An order that only gets smaller",
     "FUND-1": "The rate",
     "FUND-2": "What one position pays",
     "FUND-3": "Settling",

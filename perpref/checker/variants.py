@@ -87,7 +87,7 @@ def varied(base: Terms, dice: Dice, supported: Collection[str] = COMMANDS) -> Te
         rulebook = _funding(rulebook, dice)
     if dice.one_in(3):
         rulebook = _marking(rulebook, dice, "set_index" in supported)
-    rulebook = evolve(rulebook, self_trade=dice.pick((rulebook.self_trade, *SelfTrade)))
+    rulebook = _booking(rulebook, dice)
     given = sorted(base.markets)
     spare = [MarketId(given[-1] + 1 + index) for index in range(MOST_MARKETS)]
     listed = [*given, *spare][: dice.pick((1, 2, 2, MOST_MARKETS))]
@@ -135,6 +135,15 @@ def _marking(rulebook: Rulebook, dice: Dice, indexed: bool) -> Rulebook:
         mark_band=dice.pick((0, 5_000, 50_000, PARTS)),
         mark_weight=dice.pick((0, 1, 100_000, 333_333, PARTS)),
         mark_age=dice.pick((0, 1, 60)),
+    )
+
+
+def _booking(rulebook: Rulebook, dice: Dice) -> Rulebook:
+    """Another way to keep a book, as some venue does it."""
+    return evolve(
+        rulebook,
+        self_trade=dice.pick((rulebook.self_trade, *SelfTrade)),
+        smaller_keeps_place=dice.one_in(3),
     )
 
 

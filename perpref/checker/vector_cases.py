@@ -169,6 +169,23 @@ class Story:
         self.sells(seller, lots, price, market=market)
         self.buys(buyer, lots, price, Kind.IOC, market=market)
 
+    def replaces(
+        self,
+        account: AccountId,
+        replaced: int,
+        side: Side,
+        lots: int,
+        price: int,
+        kind: Kind = Kind.LIMIT,
+        *,
+        code: str = "",
+    ) -> OrderId:
+        self._order += 1
+        old, order = OrderId(replaced), OrderId(self._order)
+        command = machine.Replace(old, order, account, GOLD, side, kind, lots, price)
+        self.do(command, code)
+        return order
+
     def cancel(
         self, account: AccountId, order: int, market: MarketId = GOLD, code: str = ""
     ) -> None:
@@ -1605,3 +1622,38 @@ def an_order_is_worth_at_least_so_much(story: Story) -> None:
     story.buys(ANN, 4, 100, code="too_small")
     story.buys(ANN, 5, 100)
     story.buys(BOB, 1, 100, only=True)
+
+
+# Orders that give way to others.
+
+
+@about("book", "BOOK-16")
+def an_order_is_replaced_or_stays(story: Story) -> None:
+    """Refused while it would cross, is another's or is not there; then it stands behind Bob's."""
+    for account in (ANN, BOB, CY):
+        story.deposit(account, 1_000)
+    story.buys(ANN, 5, 99)
+    story.buys(BOB, 5, 99)
+    story.sells(BOB, 5, 101)
+    story.replaces(ANN, 1, Side.BUY, 5, 101, Kind.POST_ONLY, code="post_only_would_cross")
+    story.replaces(ANN, 1, Side.BUY, 6, 101, Kind.FOK, code="not_filled")
+    story.replaces(ANN, 2, Side.BUY, 5, 99, code="not_your_order")
+    story.replaces(ANN, 9, Side.BUY, 5, 99, code="unknown_order")
+    behind = story.replaces(ANN, 1, Side.BUY, 4, 99)
+    story.sells(CY, 2, 99, Kind.IOC)
+    story.replaces(ANN, behind, Side.SELL, 1, 99, Kind.IOC)
+
+
+@about("book", "BOOK-16", "BOOK-17", under=choosing(smaller_keeps_place=True))
+def an_order_that_gets_smaller_keeps_its_place(story: Story) -> None:
+    """From 5 to 4 it is still ahead of Bob's; to 6, or at another price, it is behind."""
+    story.deposit(ANN, 1_000)
+    story.deposit(BOB, 1_000)
+    story.deposit(CY, 1_000)
+    story.buys(ANN, 5, 99)
+    story.buys(BOB, 5, 99)
+    story.replaces(ANN, 1, Side.BUY, 4, 99)
+    story.sells(CY, 2, 99, Kind.IOC)
+    story.replaces(ANN, 1, Side.BUY, 6, 99)
+    story.sells(CY, 2, 99, Kind.IOC)
+    story.replaces(BOB, 2, Side.BUY, 3, 98)

@@ -330,6 +330,7 @@ COMMANDS: dict[str, type[machine.Command]] = {
     "set_index": machine.SetIndex,
     "pause_market": machine.PauseMarket,
     "resume_market": machine.ResumeMarket,
+    "replace": machine.Replace,
 }
 
 EVENTS: dict[str, type[outcome.Event]] = {

@@ -42,13 +42,11 @@ def command(done: machine.Command) -> str:
         case machine.Transfer(payer, payee, amount):
             return f"{who(payer)} transfers {amount} to {who(payee)}"
         case machine.Place(order, account, market, side, kind, lots, price, reduce_only):
-            verb = "buy" if side is Side.BUY else "sell"
-            limit = "at any price" if kind is Kind.MARKET else f"at {price}{ADVERBS[kind]}"
-            only = ", reduce-only" if reduce_only else ""
-            return (
-                f"{who(account)} places order {order}: {verb} {lots} of market {market} "
-                f"{limit}{only}"
-            )
+            asked = _asked(side, lots, market, kind, price, reduce_only)
+            return f"{who(account)} places order {order}: {asked}"
+        case machine.Replace(replaced, order, account, market, side, kind, lots, price, only):
+            asked = _asked(side, lots, market, kind, price, only)
+            return f"{who(account)} replaces order {replaced} by order {order}: {asked}"
         case machine.Cancel(account, market, order):
             return f"{who(account)} cancels order {order} in market {market}"
         case machine.SetMark(market, price):
@@ -71,6 +69,13 @@ def command(done: machine.Command) -> str:
             return f"market {market} is paused"
         case machine.ResumeMarket(market):
             return f"market {market} resumes"
+
+
+def _asked(side: Side, lots: int, market: int, kind: Kind, price: int, reduce_only: bool) -> str:
+    verb = "buy" if side is Side.BUY else "sell"
+    limit = "at any price" if kind is Kind.MARKET else f"at {price}{ADVERBS[kind]}"
+    only = ", reduce-only" if reduce_only else ""
+    return f"{verb} {lots} of market {market} {limit}{only}"
 
 
 REASONS = {

@@ -81,6 +81,23 @@ class World:
         self.do(machine.Place(order, account, market, side, kind, lots, price, reduce_only))
         return order
 
+    def replace(
+        self,
+        replaced: OrderId,
+        account: AccountId,
+        market: MarketId,
+        side: Side,
+        lots: int,
+        price: int,
+        kind: Kind = Kind.LIMIT,
+        reduce_only: bool = False,
+    ) -> None:
+        """Place an order in the stead of a resting one."""
+        order = self.next_order()
+        self.do(
+            machine.Replace(replaced, order, account, market, side, kind, lots, price, reduce_only)
+        )
+
     def trade(
         self, buyer: AccountId, seller: AccountId, market: MarketId, lots: int, price: int
     ) -> None:

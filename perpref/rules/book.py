@@ -216,16 +216,44 @@ def cancel(
     exchange: Exchange, market: MarketId, order: OrderId, account: AccountId, reason: str
 ) -> Outcome:
     """Take a resting order off the book, on behalf of the account that placed it."""
-    require_market(exchange, market)
+    resting = own_order(exchange, market, order, account)
     book = exchange.markets[market]
-    require(order in book.orders, UNKNOWN_ORDER, order)
-    resting = book.orders[order]
-    require(resting.account == account, NOT_YOUR_ORDER, account, resting.account)
     emptied = evolve(book, orders=book.orders.without(order))
     return Outcome(
         evolve(exchange, markets=exchange.markets.put(market, emptied)),
         (Cancelled(market, order, account, resting.lots, reason),),
     )
+
+
+def own_order(exchange: Exchange, market: MarketId, order: OrderId, account: AccountId) -> Order:
+    """The resting order of this identifier, which must be this account's (BOOK-10)."""
+    require_market(exchange, market)
+    book = exchange.markets[market]
+    require(order in book.orders, UNKNOWN_ORDER, order)
+    resting = book.orders[order]
+    require(resting.account == account, NOT_YOUR_ORDER, account, resting.account)
+    return resting
+
+
+@rule("BOOK-17")
+def only_smaller(resting: Order, order: Order) -> bool:
+    """Whether an order asks for what a resting one does, but for fewer lots, or as many."""
+    alike = resting.side is order.side and resting.price == order.price
+    return alike and resting.reduce_only == order.reduce_only and order.lots <= resting.lots
+
+
+@rule("BOOK-17")
+def shrink(exchange: Exchange, market: MarketId, replaced: OrderId, order: Order) -> Outcome:
+    """Leave a resting order in its place, with the lots of the one that would replace it.
+
+    The new identifier is taken note of, and stands for nothing.
+    """
+    resting = own_order(exchange, market, replaced, order.account)
+    outcome = accept(exchange, market, order)
+    book = exchange.markets[market]
+    smaller = evolve(resting, lots=min(order.lots, resting.lots))
+    listed = exchange.markets.put(market, evolve(book, orders=book.orders.put(replaced, smaller)))
+    return Outcome(evolve(outcome.exchange, markets=listed), (Rested(market, smaller, "BOOK-17"),))
 
 
 def best(book: Market, side: Side) -> Order | None:

@@ -18,6 +18,7 @@ from perpref.machine import (
     Deposit,
     PauseMarket,
     Place,
+    Replace,
     ResumeMarket,
     SamplePremium,
     SetIndex,
@@ -87,6 +88,25 @@ def bid(
     return Place(OrderId(order), account, at, Side.BUY, kind, lots, price, only)
 
 
+def instead(placed: Place, of: int = 1) -> Replace:
+    """An order in the stead of one that rests, or would have to."""
+    return Replace(OrderId(of), *attrs.astuple(placed, recurse=False))
+
+
+TWICE = exchange(
+    {BOB: holds(50), CY: holds(1_000)},
+    market(100, sells(1, BOB, 9, 102), sells(2, CY, 9, 100)),
+    rulebook=rules(funding_cap=10),
+    last_order=2,
+)
+"""Bob offers, and Cy does, more cheaply."""
+OWN = evolve(
+    exchange({BOB: holds(1_000)}, market(100, sells(1, BOB, 9, 102), sells(2, BOB, 9, 100))),
+    rulebook=KEPT.rulebook,
+    last_order=OrderId(2),
+)
+
+
 def bids(*wrong: Place) -> list[tuple[Exchange, Command]]:
     return [(PLAIN, one) for one in wrong]
 
@@ -148,6 +168,25 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
         (PLAIN, Cancel(ANN, GOLD, OrderId(2))),
         (PLAIN, Cancel(ANN, GOLD, OrderId(1))),
         (PLAIN, Cancel(BOB, GOLD, OrderId(1))),
+    ],
+    Replace: [
+        (PLAIN, instead(bid(MAX_ID + 1, BOB, NOWHERE, Kind.POST_ONLY, 0, 0), of=2)),
+        (PLAIN, instead(bid(MAX_ID + 1, ANN, GOLD, Kind.POST_ONLY, 0, 0), of=2)),
+        (PLAIN, instead(bid(MAX_ID + 1, ANN, GOLD, Kind.POST_ONLY, 0, 0))),
+        (ENDED, instead(bid(MAX_ID + 1, BOB, GOLD, Kind.POST_ONLY, 0, 0))),
+        (HELD_UP, instead(bid(MAX_ID + 1, BOB, GOLD, Kind.POST_ONLY, 0, 0))),
+        (OLD, instead(bid(MAX_ID + 1, BOB, GOLD, Kind.POST_ONLY, 0, 0))),
+        (PLAIN, instead(bid(MAX_ID + 1, BOB, GOLD, Kind.POST_ONLY, 0, 0))),
+        (PLAIN, instead(bid(MAX_ID + 1, BOB, GOLD, Kind.POST_ONLY, 0, 99))),
+        (PLAIN, instead(bid(MAX_ID + 1, BOB, GOLD, Kind.POST_ONLY, 9, 99))),
+        (PLAIN, instead(bid(2, BOB, GOLD, Kind.POST_ONLY, 9, 99))),
+        (COSTLY, instead(bid(3, BOB, GOLD, Kind.POST_ONLY, 9, 99, only=False))),
+        (PLAIN, instead(bid(3, BOB, GOLD, Kind.POST_ONLY, 9, 99))),
+        (TWICE, instead(bid(3, BOB, GOLD, Kind.POST_ONLY, 9, 100, only=False))),
+        (TWICE, instead(bid(3, BOB, GOLD, Kind.LIMIT, 9, 100, only=False))),
+        (OWN, instead(bid(3, BOB, GOLD, Kind.FOK, 9, 101, only=False))),
+        (PLAIN, instead(bid(3, BOB, GOLD, Kind.FOK, 9, 99, only=False))),
+        (PLAIN, instead(bid(3, BOB, GOLD, Kind.LIMIT, 9, 99, only=False))),
     ],
     SetMark: [
         (PLAIN, SetMark(NOWHERE, 0)),
