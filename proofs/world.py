@@ -103,6 +103,8 @@ def any_rulebook() -> Rulebook:
         mark_weight=between("mark_weight", 0, PARTS),
         mark_age=between("mark_age", 0, MAX_TIME),
         smaller_keeps_place=fresh_bool("smaller_keeps_place"),
+        band_both_sides=fresh_bool("band_both_sides"),
+        most_orders=between("most_orders", 0, MAX_LOTS),
     )
 
 
@@ -197,6 +199,8 @@ def _any_exchange(missing: bool) -> Exchange:
             marked_at=between(f"{name}.marked_at", 0, MAX_TIME),
             paused=fresh_bool(f"{name}.paused"),
             next_mark=between(f"{name}.next_mark", 0, MAX_PRICE),
+            price_band=between(f"{name}.price_band", 0, PARTS),
+            tick=between(f"{name}.tick", 1, MAX_PRICE),
         )
 
     ordered = margins_ordered(margin.maintenance_margin, margin.initial_margin)
