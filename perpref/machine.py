@@ -232,6 +232,7 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
     _require_between("funding_damper", rulebook.funding_damper, 0, PARTS, "FUND-6")
     _require_between("funding_samples", rulebook.funding_samples, 0, MAX_LOTS, "FUND-5")
     _require_between("mark_age", rulebook.mark_age, 0, MAX_TIME, "MARK-7")
+    _require_between("most_orders", rulebook.most_orders, 0, MAX_LOTS, "BOOK-20")
     _require_between("vault_trigger", rulebook.vault_trigger, 1, PARTS, "VLT-7")
     if not is_price_safe(rulebook):
         raise InvalidTerms(
@@ -262,6 +263,8 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
         _require_between(f"{name}: scaled_from", market.scaled_from, 0, MAX_CASH, "MRG-7")
         _require_between(f"{name}: scaled_to", market.scaled_to, 0, MAX_CASH, "MRG-7")
         _require_between(f"{name}: least_notional", market.least_notional, 0, MAX_CASH, "BOOK-15")
+        _require_between(f"{name}: price_band", market.price_band, 0, PARTS, "BOOK-18")
+        _require_between(f"{name}: tick", market.tick, 1, MAX_PRICE, "BOOK-19")
         _require_between(f"{name}: vault_cap", market.vault_cap, 0, MAX_LOTS, "VLT-2")
         _require_between(f"{name}: mark", market.mark, 1, MAX_PRICE, "UNIT-2")
         _require_between(f"{name}: previous_mark", market.previous_mark, 1, MAX_PRICE, "UNIT-2")

@@ -16,6 +16,7 @@ from perpref.outcome import Cancelled, Event, Outcome
 from perpref.rule_registry import Refusal, require, rule
 from perpref.rules import (
     adl,
+    admission,
     book,
     clock,
     funding,
@@ -112,9 +113,22 @@ def place(run: Run, market: MarketId, order: Order, kind: Kind) -> None:
     """
     if kind is Kind.MARKET:
         order = evolve(order, price=book.UNPRICED[order.side])
+    admit(run, market, order)
+    require_terms(run.exchange, market, order, kind)
+    if kind.rests:
+        resting = count_of_orders(run.exchange, market, order.account)
+        admission.require_room(run.exchange.rulebook, resting)
+    trade(run, market, order, kind)
+
+
+def admit(run: Run, market: MarketId, order: Order) -> None:
+    """Accept an order; from here on it has acted, or not."""
     run.began = len(run.events)
     run.do(book.accept, market, order)
-    require_sense(run.exchange, market, order, kind)
+
+
+def trade(run: Run, market: MarketId, order: Order, kind: Kind) -> None:
+    """Match an order that was accepted; what is left of it rests, or goes."""
     if kind is Kind.POST_ONLY:
         require_no_crossing(run.exchange, market, order)
     touch(run, order.account)
@@ -127,6 +141,20 @@ def place(run: Run, market: MarketId, order: Order, kind: Kind) -> None:
         run.events.append(Cancelled(market, left.id, left.account, left.lots, "BOOK-6"))
     else:
         run.do(book.rest, market, left)
+
+
+def count_of_orders(exchange: Exchange, market: MarketId, account: AccountId) -> int:
+    """How many orders of an account rest in a market (BOOK-20)."""
+    orders = exchange.markets[market].orders
+    return sum(1 for _, order in orders.items() if order.account == account)
+
+
+def require_terms(exchange: Exchange, market: MarketId, order: Order, kind: Kind) -> None:
+    """Refuse a limit that is off the tick or beyond the band, and an order without sense."""
+    if kind is not Kind.MARKET:
+        admission.require_on_tick(exchange, market, order)
+        admission.require_in_band(exchange, market, order)
+    require_sense(exchange, market, order, kind)
 
 
 def require_sense(exchange: Exchange, market: MarketId, order: Order, kind: Kind) -> None:
@@ -147,7 +175,7 @@ def replace(run: Run, market: MarketId, replaced: OrderId, order: Order, kind: K
     keeps = run.exchange.rulebook.smaller_keeps_place and kind.rests
     if keeps and book.only_smaller(resting, order):
         run.do(book.shrink, market, replaced, order)
-        require_sense(run.exchange, market, order, kind)
+        require_terms(run.exchange, market, order, kind)
         return
     run.do(book.cancel, market, replaced, order.account, "BOOK-16")
     place(run, market, order, kind)
@@ -624,4 +652,6 @@ def unwind(run: Run, market: MarketId, order: OrderId) -> None:
     limit = run.exchange.markets[market].mark
     side = liquidation.closing_side(size)
     lots = min(abs(size), MAX_LOTS)
-    place(run, market, Order(order, VAULT, side, limit, lots, reduce_only=True), Kind.IOC)
+    offered = Order(order, VAULT, side, limit, lots, reduce_only=True)
+    admit(run, market, offered)
+    trade(run, market, offered, Kind.IOC)

@@ -182,7 +182,9 @@ class Market:
     quanta, initial margin grows to the whole notional (MRG-7), and never when both are 0.
     `settling` is true from when the market is on its way to its end (SET-1). `premiums` is the
     sum of the `samples` premiums of this funding period, in parts per million (FUND-10).
-    An order that may open something is worth at least `least_notional` quanta (BOOK-15).
+    An order that may open something is worth at least `least_notional` quanta (BOOK-15), and its
+    limit is within `price_band` of the mark, in parts per million of it, unless that is 0
+    (BOOK-18). A limit is a multiple of `tick` (BOOK-19).
     `index` is the last index price, 0 before the first, and `basis` the average of how far the
     market was above it, in ticks (MARK-5). The mark dates from `marked_at` by the clock (MARK-7).
     While `paused` the next mark waits as `next_mark`, 0 when there is none (SET-4).
@@ -209,6 +211,8 @@ class Market:
     paused: bool = False
     next_mark: int = 0
     funding_index: int = 0
+    price_band: int = 0
+    tick: int = 1
 
 
 @frozen
@@ -230,7 +234,9 @@ class Rulebook:
     account is settled only when it is touched (FUND-11). `deleverage_sharing` says how
     many are closed at a time (ADL-8), and `loss_sharing` by what a deficit is shared (LOSS-10).
     `self_trade` says which order goes when an account would meet itself (BOOK-11). With
-    `smaller_keeps_place` an order that only gets smaller is not placed anew (BOOK-17). What begins
+    `smaller_keeps_place` an order that only gets smaller is not placed anew (BOOK-17). With
+    `band_both_sides` no limit is beyond the price band on either side (BOOK-18). An account has at
+    most `most_orders` orders resting in a market, any number when that is 0 (BOOK-20). What begins
     with `mark` says how a mark follows from the index (MARK-5, MARK-6): the band and the weight of
     a new sample of the basis, in parts per million; nothing is opened at a mark older than
     `mark_age`, unless that is 0 (MARK-7).
@@ -270,6 +276,8 @@ class Rulebook:
     mark_age: int = 0
     funding_on_touch: bool = False
     smaller_keeps_place: bool = False
+    band_both_sides: bool = False
+    most_orders: int = 0
 
 
 @frozen

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from perpref.rules import book
+from perpref.rules import admission, book
 from perpref.rules.margin import position_of
 from perpref.state import TREASURY, Exchange, Order, Side
-from perpref.units import MAX_LOTS, MAX_PRICE, MarketId, OrderId, floor_div
+from perpref.units import MAX_LOTS, MAX_PRICE, PARTS, MarketId, OrderId, floor_div
 from proofs.contracts import ALL_CONTRACTS, MARGINS
 from proofs.executor import all_of, any_of, assume, claim, fresh_int, implies
 from proofs.laws import QUIET, Step, action, take
@@ -260,3 +260,61 @@ tested(
     chapter="book",
     where="tests/test_scheduler_orders.py::test_replacing_is_cancelling_and_placing_or_neither",
 )
+
+
+@theorem("T-BOOK", "BOOK-18", subject="require_in_band")
+def no_order_that_may_open_gives_more_than_the_band_allows() -> None:
+    """A buy is at most the mark and the band; where both sides count it is no further below."""
+    _within_the_band(Side.BUY)
+
+
+@theorem("T-BOOK", "BOOK-18", subject="require_in_band")
+def no_order_that_may_open_asks_less_than_the_band_allows() -> None:
+    """A sell is at least the mark less the band; where both sides count it is no further above."""
+    _within_the_band(Side.SELL)
+
+
+def _within_the_band(side: Side) -> None:
+    exchange, market = any_exchange(), MarketId(fresh_int("market"))
+    order = any_order("order", side)
+    listed, both = exchange.markets[market], exchange.rulebook.band_both_sides
+    admission.require_in_band(exchange, market, order)
+    away = (order.price - listed.mark) * side.value
+    unbound = any_of(order.reduce_only, listed.price_band == 0)
+    width = listed.mark * listed.price_band
+    claim("within", any_of(unbound, away * PARTS <= width))
+    if both:
+        claim("on both sides", any_of(unbound, -away * PARTS <= width))
+
+
+@theorem("T-BOOK", "BOOK-18", subject="band_of")
+def the_band_holds_the_mark_and_all_that_is_within_its_width() -> None:
+    """A price is in the band just when its distance from the mark is at most the width."""
+    exchange, market = any_exchange(), MarketId(fresh_int("market"))
+    listed, price = exchange.markets[market], between("price", 1, MAX_PRICE)
+    lowest, highest = admission.band_of(listed)
+    width = listed.mark * listed.price_band
+    below, above = (listed.mark - price) * PARTS, (price - listed.mark) * PARTS
+    claim("the mark", all_of(lowest <= listed.mark, listed.mark <= highest))
+    claim("from below", implies(below <= width, lowest <= price))
+    claim("from above", implies(above <= width, price <= highest))
+    claim("no more", implies(all_of(lowest <= price, price <= highest), below <= width))
+    claim("nor above", implies(all_of(lowest <= price, price <= highest), above <= width))
+
+
+@theorem("T-BOOK", "BOOK-19", subject="require_on_tick")
+def a_limit_that_is_taken_is_a_whole_number_of_ticks() -> None:
+    """Some whole number of ticks is just the price; and every such price is taken."""
+    exchange, market = any_exchange(), MarketId(fresh_int("market"))
+    order, tick = any_order("order"), exchange.markets[market].tick
+    admission.require_on_tick(exchange, market, order)
+    ticks = floor_div(order.price, tick)
+    claim("whole", all_of(ticks >= 1, ticks * tick == order.price))
+
+
+@theorem("T-BOOK", "BOOK-20", subject="require_room")
+def an_account_never_has_more_orders_resting_than_it_may() -> None:
+    """When it has room for one more it has, with that one, still no more than the rulebook says."""
+    rulebook, resting = any_exchange().rulebook, between("resting", 0, MAX_LOTS)
+    admission.require_room(rulebook, resting)
+    claim("room", any_of(rulebook.most_orders == 0, resting + 1 <= rulebook.most_orders))

@@ -104,6 +104,8 @@ def any_rulebook() -> Rulebook:
         mark_age=between("mark_age", 0, MAX_TIME),
         funding_on_touch=fresh_bool("funding_on_touch"),
         smaller_keeps_place=fresh_bool("smaller_keeps_place"),
+        band_both_sides=fresh_bool("band_both_sides"),
+        most_orders=between("most_orders", 0, MAX_LOTS),
     )
 
 
@@ -199,6 +201,8 @@ def _any_exchange(missing: bool) -> Exchange:
             paused=fresh_bool(f"{name}.paused"),
             next_mark=between(f"{name}.next_mark", 0, MAX_PRICE),
             funding_index=fresh_int(f"{name}.funding_index"),
+            price_band=between(f"{name}.price_band", 0, PARTS),
+            tick=between(f"{name}.tick", 1, MAX_PRICE),
         )
 
     ordered = margins_ordered(margin.maintenance_margin, margin.initial_margin)

@@ -42,6 +42,7 @@ CHAPTERS = (
     "loss",
     "settlement",
     "clock",
+    "admission",
 )
 EXTRA = {"scheduler": "scheduler.py"}
 """Not rules, but mutated on request."""

@@ -133,6 +133,7 @@ def test_a_refusal_half_way_changes_nothing() -> None:
         ({"liquidation_fee": -1}, "liquidation_fee: -1 is not between 0 and 1000000 (FEE-4)"),
         ({"funding_cap": 1_000_001}, "funding_cap: 1000001 is not between 0 and 1000000 (FUND-1)"),
         ({"vault_boundary": -1}, "vault_boundary: -1 is not between 0 and 1"),
+        ({"most_orders": -1}, "most_orders: -1 is not between 0 and"),
         ({"waterfall": ()}, "waterfall: stages are"),
         ({"waterfall": (Stage.BOOK,)}, "waterfall: stages are"),
         ({"waterfall": (Stage.VAULT, Stage.BOOK, Stage.RESIDUAL)}, "waterfall: stages are"),
@@ -155,6 +156,8 @@ def test_a_rulebook_that_makes_no_sense_does_not_open(changes: dict[str, Any], s
         (market(initial=1_000_001), "initial_rate: 1000001 is not between"),
         (market(cap=-1), "vault_cap: -1 is not between"),
         (market(0), "mark: 0 is not between 1 and"),
+        (evolve(market(), tick=0), "tick: 0 is not between 1 and"),
+        (evolve(market(), price_band=1_000_001), "price_band: 1000001 is not between 0 and"),
         (market(MAX_PRICE + 1), "is not between 1 and 1000000000000 (UNIT-2)"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from attrs import evolve, frozen
@@ -69,6 +70,12 @@ LENIENT = evolve(
 )
 """The limit of Ann's order is worse than her bankruptcy price, and the vault has little."""
 
+
+def with_terms(**terms: Any) -> Exchange:
+    """The plain exchange with other terms of its market."""
+    return evolve(PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD], **terms)))
+
+
 HELD_UP = evolve(PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD], paused=True)))
 
 BY_COMMAND: dict[str, tuple[Exchange, Command]] = {
@@ -101,6 +108,12 @@ BY_COMMAND: dict[str, tuple[Exchange, Command]] = {
             PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD], least_notional=101))
         ),
         bid(3, 1, 100),
+    ),
+    "off_tick": (with_terms(tick=3), bid(3, 1, 100)),
+    "beyond_band": (with_terms(price_band=10_000), bid(3, 1, 102)),
+    "too_many_orders": (
+        evolve(PLAIN, rulebook=evolve(PLAIN.rulebook, most_orders=2)),
+        Place(OrderId(3), BOB, GOLD, Side.BUY, Kind.POST_ONLY, 1, 99),
     ),
     "settling": (ENDED, SetMark(GOLD, 101)),
     "time_out_of_bounds": (PLAIN, AdvanceClock(-1)),

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from perpref import machine
 from perpref.machine import Cancel, Place, Replace
 from perpref.outcome import Cancelled, Filled, Outcome, Refused, Rested
+from perpref.scheduler import count_of_orders
 from perpref.state import Exchange, Kind, SelfTrade, Side
-from perpref.units import OrderId
+from perpref.units import AccountId, OrderId
 from tests.exchanges import ANN, BOB, CY, GOLD, exchange, holds, market, rules, sells
 
 
@@ -213,3 +214,38 @@ def test_reduce_only_is_part_of_what_an_order_is() -> None:
     outcome = machine.apply(before, instead(placed, of=1))
     assert isinstance(outcome, Outcome)
     assert outcome.exchange.markets[GOLD].orders[OrderId(9)].reduce_only
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from((ANN, BOB)),
+            st.sampled_from(Side),
+            st.sampled_from(Kind),
+            st.integers(1, 4),
+            st.integers(97, 103),
+            st.booleans(),
+        ),
+        max_size=12,
+    ),
+    st.integers(1, 3),
+)
+def test_nobody_ever_has_more_orders_resting_than_the_rulebook_says(
+    asked: list[tuple[AccountId, Side, Kind, int, int, bool]], most: int
+) -> None:
+    """Whatever is asked; and what cannot rest is never refused for it."""
+    now = exchange(
+        {ANN: holds(10_000, (5, 500)), BOB: holds(10_000, (-5, -500))},
+        market(100),
+        rulebook=evolve(rules(), most_orders=most),
+    )
+    for number, (account, side, kind, lots, price, only) in enumerate(asked, 1):
+        placed = Place(OrderId(number), account, GOLD, side, kind, lots, price, only)
+        full = count_of_orders(now, GOLD, account) == most
+        outcome = machine.apply(now, placed)
+        if isinstance(outcome, Refused):
+            assert outcome.code != "too_many_orders" or (full and kind.rests)
+            continue
+        assert not (full and kind.rests)
+        now = outcome.exchange
+        assert all(count_of_orders(now, GOLD, account) <= most for account in (ANN, BOB))

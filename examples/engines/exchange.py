@@ -72,6 +72,9 @@ REFUSALS = {  # code: phase, rule
     "funding_rate_out_of_bounds": ("validate", "FUND-1"),
     "not_withdrawable": ("margin", "LED-6"),
     "too_small": ("validate", "BOOK-15"),
+    "beyond_band": ("validate", "BOOK-18"),
+    "off_tick": ("validate", "BOOK-19"),
+    "too_many_orders": ("validate", "BOOK-20"),
     "taker_cannot_bear": ("margin", "BOOK-4"),
     "self_trade": ("match", "BOOK-11"),
     "not_filled": ("match", "BOOK-14"),
@@ -239,6 +242,8 @@ class Market:
     scaled_from: int = 0
     scaled_to: int = 0
     least_notional: int = 0
+    price_band: int = 0
+    tick: int = 1
     orders: dict[int, Order] = field(default_factory=dict)
     halves: dict[int, Half] = field(default_factory=lambda: {1: Half(1), -1: Half(-1)})
     previous_mark: int = 0
@@ -276,6 +281,8 @@ class MarketTerms(NamedTuple):
     scaled_from: int = 0
     scaled_to: int = 0
     least_notional: int = 0
+    price_band: int = 0
+    tick: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +316,8 @@ class Terms:
     loss_sharing: str = LOSSES[0]
     self_trade: str = SELF_TRADES[0]
     smaller_keeps_place: bool = False
+    band_both_sides: bool = False
+    most_orders: int = 0
     mark_policy: str = MARK_POLICIES[0]
     mark_band: int = 0
     mark_weight: int = 0
@@ -556,13 +565,17 @@ class Exchange:
         lots: int,
         price: int = 1,
         reduce_only: bool = False,
+        unwinding: bool = False,
     ) -> None:
         """BOOK-6."""
         there, taker, begun = self.open_market(market), self.account(account), len(self.events)
         if kind == "market":
             price = MAX_PRICE if side > 0 else 1
         new = Order(order, account, side, price, lots, reduce_only)
-        self.check_order(new, there, kind)
+        self.check_order(new, there, kind, unwinding)
+        if kind in RESTING and self.terms.most_orders:  # BOOK-20
+            resting = sum(order.account == account for order in there.orders.values())
+            check(resting < self.terms.most_orders, "too_many_orders")
         if kind == "post_only":  # BOOK-8
             best = there.halves[-side].best()
             crosses = best is not None and new.meets(best.price)
@@ -584,15 +597,25 @@ class Exchange:
             there.add(new)
             self.record("rested", "BOOK-9", market=market, order=show_order(new))
 
-    def check_order(self, new: Order, there: Market, kind: str) -> None:
+    def check_order(self, new: Order, there: Market, kind: str, unwinding: bool = False) -> None:
         """BOOK-1, and what else an order must be to be taken."""
         check(1 <= new.price <= MAX_PRICE, "price_out_of_bounds")
         check(1 <= new.lots <= MAX_LOTS, "lots_out_of_bounds")
         check(new.number <= MAX_ID, "id_out_of_bounds")
         check(new.number > self.last_order, "order_id_not_new")
+        if kind != "market" and not unwinding:
+            check(new.price % there.tick == 0, "off_tick")  # BOOK-19
+            check(new.reduce_only or self.in_band(new, there), "beyond_band")
         worth = new.lots * (there.mark if kind == "market" else new.price)
         check(new.reduce_only or worth >= there.least_notional, "too_small")  # BOOK-15
         check(self.fillable(new, there) > 0, "nothing_to_reduce")
+
+    def in_band(self, new: Order, there: Market) -> bool:
+        """BOOK-18."""
+        away = (new.price - there.mark) * new.side  # how much more it gives than the mark
+        if self.terms.band_both_sides:
+            away = abs(away)
+        return not there.price_band or away * MILLION <= there.mark * there.price_band
 
     def match(self, new: Order, taker: Account, market: Market) -> str:
         """Fill an order against what it meets; the refusal that stopped it, or ''."""
@@ -719,7 +742,7 @@ class Exchange:
         size = self.accounts[VAULT].position(market).size
         check(size != 0, "nothing_to_reduce")
         lots = min(abs(size), MAX_LOTS)
-        self.place(order, VAULT, market, -sign(size), "ioc", lots, there.mark, True)
+        self.place(order, VAULT, market, -sign(size), "ioc", lots, there.mark, True, True)
 
     # The oracle.
 
@@ -1318,6 +1341,8 @@ def read_terms(terms: Json) -> Terms:
             scaled_from=between(market.get("scaled_from", "0"), 0, MAX_CASH, "a notional"),
             scaled_to=between(market.get("scaled_to", "0"), 0, MAX_CASH, "a notional"),
             least_notional=between(market.get("least_notional", "0"), 0, MAX_CASH, "a notional"),
+            price_band=between(market.get("price_band", "0"), 0, MILLION, "a band"),
+            tick=between(market.get("tick", "1"), 1, MAX_PRICE, "a tick"),
         )
     return Terms(
         maker_fee=between(book["maker_fee"], 0, MILLION, "the maker fee"),
@@ -1346,6 +1371,8 @@ def read_terms(terms: Json) -> Terms:
         loss_sharing=known(book.get("loss_sharing", LOSSES[0]), LOSSES),
         self_trade=known(book.get("self_trade", SELF_TRADES[0]), SELF_TRADES),
         smaller_keeps_place=flag(book.get("smaller_keeps_place", False)),
+        band_both_sides=flag(book.get("band_both_sides", False)),
+        most_orders=between(book.get("most_orders", "0"), 0, MAX_LOTS, "a number of orders"),
         mark_policy=known(book.get("mark_policy", MARK_POLICIES[0]), MARK_POLICIES),
         mark_band=between(book.get("mark_band", "0"), 0, MILLION, "a band"),
         mark_weight=between(book.get("mark_weight", "0"), 0, MILLION, "a weight"),

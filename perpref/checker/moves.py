@@ -58,7 +58,8 @@ def place(world: World, dice: Dice) -> None:
     kind = dice.pick((Kind.LIMIT, Kind.LIMIT, Kind.LIMIT, *rare))
     lots = _lots(world, dice, account, market, side)
     price = 1 if kind is Kind.MARKET else _price(world, dice, market, side)
-    world.place(account, market, side, lots, price, kind, reduce_only=dice.one_in(5))
+    only, off = dice.one_in(5), dice.one_in(4)
+    world.place(account, market, side, lots, price, kind, reduce_only=only, off_tick=off)
 
 
 def _lots(world: World, dice: Dice, account: AccountId, market: MarketId, side: Side) -> int:

@@ -304,7 +304,7 @@ def deep_states(before: Exchange, command: machine.Command, outcome: Outcome) ->
     """Which deep states one step shows."""
     fills = [event for event in outcome.events if isinstance(event, Filled)]
     seen = []
-    if isinstance(command, machine.SetMark | machine.SettleFunding):
+    if isinstance(command, machine.SetMark | machine.SetIndex | machine.SettleFunding):
         seen += _of_liquidation(before, outcome, fills)
         seen += _of_funding(outcome)
     elif fills:

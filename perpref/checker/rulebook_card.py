@@ -90,6 +90,8 @@ TERMS = (
     Term("price", "price of a fill within both limits chosen by", "BOOK-3", "book"),
     Term("self_trade", "who would meet itself loses", "BOOK-11", "book"),
     Term("smaller_keeps_place", "a smaller order keeps its place", "BOOK-17", "book"),
+    Term("band_both_sides", "price band: on both sides of the mark", "BOOK-18", "book"),
+    Term("most_orders", "orders of an account in a market, 0 any", "BOOK-20", "book"),
     Term("funding_cap", "cap of the funding rate", "FUND-1", "funding"),
     Term("funding_interest", "funding: what the rate is drawn to", "FUND-6", "funding"),
     Term("funding_damper", "funding: by how much at most", "FUND-6", "funding"),
@@ -128,6 +130,8 @@ MARKET_POLICY_TERMS = (
     Term("scaled_from", "initial margin grows from, in quanta", "MRG-7", "margin"),
     Term("scaled_to", "up to, in quanta", "MRG-7", "margin"),
     Term("least_notional", "smallest order, in quanta", "BOOK-15", "book"),
+    Term("price_band", "price band, of the mark", "BOOK-18", "book"),
+    Term("tick", "prices are multiples of, in ticks", "BOOK-19", "book"),
 )
 """Every term of a market that may be left out; shown where it is not."""
 
@@ -158,6 +162,7 @@ PARTS_OF = {
     *("liquidation_adjustment", "liquidation_spread", "liquidation_buffer"),
     *("funding_interest", "funding_damper", "funding_offset", "funding_cap_factor"),
     *("share_step", "share_target", "insurance_fee_part", "liquidator_fee_growth"),
+    "price_band",
     *("drawdown_begins", "drawdown_ends", "fund_fall"),
     *(key for key in (*RULES, *MARKET, *FORMULAS) if key.endswith(("_fee", "_rate"))),
 }

@@ -120,6 +120,8 @@ POLICIES: dict[str, Reader] = {
     "mark_weight": _integer(0, PARTS, "MARK-4"),
     "mark_age": _integer(0, MAX_TIME, "MARK-7"),
     "smaller_keeps_place": Value.flag,
+    "band_both_sides": Value.flag,
+    "most_orders": _integer(0, MAX_LOTS, "BOOK-20"),
 }
 """The keys that may be left out; the textbook's choice then stands."""
 
@@ -156,6 +158,8 @@ MARKET_POLICIES: Mapping[str, Reader] = {
     "scaled_from": _integer(0, MAX_CASH, "MRG-7"),
     "scaled_to": _integer(0, MAX_CASH, "MRG-7"),
     "least_notional": _integer(0, MAX_CASH, "BOOK-15"),
+    "price_band": _integer(0, PARTS, "BOOK-18"),
+    "tick": _integer(1, MAX_PRICE, "BOOK-19"),
 }
 """The keys of a market that may be left out; margins are then the same for every size."""
 

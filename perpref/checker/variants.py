@@ -144,6 +144,8 @@ def _booking(rulebook: Rulebook, dice: Dice) -> Rulebook:
         rulebook,
         self_trade=dice.pick((rulebook.self_trade, *SelfTrade)),
         smaller_keeps_place=dice.one_in(3),
+        band_both_sides=dice.one_in(2),
+        most_orders=dice.pick((0, 0, 0, 0, 1, 2, 3)),
     )
 
 
@@ -179,4 +181,6 @@ def _market(plain: MarketTerms, dice: Dice) -> MarketTerms:
     rising = all(tier.maintenance_rate >= maintenance for tier in rise)
     least = dice.pick((plain.least_notional, 0, 0, mark, 3 * mark + 1))
     tiers = rise if rising else ()
-    return MarketTerms(initial, maintenance, cap, mark, tiers, low, high, least)
+    band = dice.pick((plain.price_band, 0, 0, 0, 20_001, 100_000))
+    tick = dice.pick((plain.tick, 1, 1, 1, 2, 5))
+    return MarketTerms(initial, maintenance, cap, mark, tiers, low, high, least, band, tick)

@@ -1657,3 +1657,80 @@ def an_order_that_gets_smaller_keeps_its_place(story: Story) -> None:
     story.replaces(ANN, 1, Side.BUY, 6, 99)
     story.sells(CY, 2, 99, Kind.IOC)
     story.replaces(BOB, 2, Side.BUY, 3, 98)
+
+
+# What an order must be.
+
+
+@about("book", "BOOK-18", under=terms(evolve(PLAIN, price_band=50_000)))
+def a_limit_is_within_the_band_around_the_mark(story: Story) -> None:
+    """Buys up to 105 and sells down to 95; further away on the other side they may wait."""
+    story.deposit(ANN, 1_000)
+    story.deposit(BOB, 1_000)
+    story.buys(ANN, 1, 106, code="beyond_band")
+    story.sells(ANN, 1, 94, code="beyond_band")
+    story.sells(BOB, 3, 140)
+    story.buys(BOB, 3, 60)
+    story.sells(BOB, 1, 105)
+    story.buys(ANN, 1, 105)
+    story.buys(ANN, 1, 90, Kind.MARKET)
+    story.mark(130)
+    story.sells(ANN, 1, 10, only=True)
+
+
+@about("book", "BOOK-18", under=choosing(evolve(PLAIN, price_band=50_000), band_both_sides=True))
+def a_band_on_both_sides(story: Story) -> None:
+    """Neither a buy nor a sell is below 95 or above 105, whoever waits for it."""
+    story.deposit(ANN, 1_000)
+    story.buys(ANN, 1, 94, code="beyond_band")
+    story.buys(ANN, 1, 106, code="beyond_band")
+    story.sells(ANN, 1, 94, code="beyond_band")
+    story.sells(ANN, 1, 106, code="beyond_band")
+    story.buys(ANN, 1, 95)
+    story.sells(ANN, 1, 105)
+
+
+@about("book", "BOOK-18", "LIQ-6", under=terms(evolve(PLAIN, price_band=10_000)))
+def a_liquidation_is_not_bound_by_the_band(story: Story) -> None:
+    """At a mark of 72 Ann's lots go at Bob's bid of 70; who wants to open sells at 72 or more."""
+    story.deposit(ANN, 600)
+    story.deposit(BOB, 5_000)
+    story.deposit(CY, 5_000)
+    story.trade(ANN, CY, 20)
+    story.buys(BOB, 20, 70)
+    story.mark(72)
+    story.sells(CY, 1, 71, code="beyond_band")
+
+
+@about("book", "BOOK-19", "VLT-6", under=terms(evolve(PLAIN, tick=5)))
+def a_limit_is_a_multiple_of_the_tick(story: Story) -> None:
+    """101 and 4 are refused, 5 and 100 are not; market orders and the vault's need none."""
+    story.deposit(ANN, 200)
+    story.deposit(BOB, 5_000)
+    story.deposit(VAULT, 5_000)
+    story.buys(ANN, 1, 101, code="off_tick")
+    story.buys(ANN, 1, 4, code="off_tick")
+    story.buys(ANN, 1, 5)
+    story.trade(ANN, BOB, 10)
+    story.sells(ANN, 1, 101, only=True, code="off_tick")
+    story.sells(BOB, 1, 105)
+    story.buys(ANN, 1, 101, Kind.MARKET)
+    story.mark(83)
+    story.buys(BOB, 10, 85)
+    story.unwind()
+
+
+@about("book", "BOOK-20", "BOOK-16", under=choosing(most_orders=2))
+def an_account_has_only_so_many_orders_resting(story: Story) -> None:
+    """Two on both sides of one market; an IOC, one in another market, or a replacement is taken."""
+    story.deposit(ANN, 1_000)
+    story.deposit(BOB, 1_000)
+    story.buys(ANN, 1, 99)
+    story.sells(ANN, 1, 101)
+    story.buys(ANN, 1, 98, code="too_many_orders")
+    story.buys(ANN, 1, 98, Kind.POST_ONLY, code="too_many_orders")
+    story.buys(ANN, 1, 98, market=OIL)
+    story.buys(ANN, 1, 98, Kind.IOC)
+    story.replaces(ANN, 1, Side.BUY, 1, 98)
+    story.sells(BOB, 1, 98, Kind.IOC)
+    story.buys(ANN, 1, 97)

@@ -212,6 +212,8 @@ class MarketTerms:
     scaled_from: int = 0
     scaled_to: int = 0
     least_notional: int = 0
+    price_band: int = 0
+    tick: int = 1
 
     def opened(self) -> Market:
         """The market before anything has happened in it."""
@@ -224,6 +226,8 @@ class MarketTerms:
             scaled_from=self.scaled_from,
             scaled_to=self.scaled_to,
             least_notional=self.least_notional,
+            price_band=self.price_band,
+            tick=self.tick,
         )
 
 

@@ -75,8 +75,10 @@ class World:
         price: int,
         kind: Kind = Kind.LIMIT,
         reduce_only: bool = False,
+        off_tick: bool = False,
     ) -> OrderId:
-        """Place an order under the next identifier."""
+        """Place an order under the next identifier; off the tick, if that may be."""
+        price = price if off_tick else self.on_tick(market, price)
         order = self.next_order()
         self.do(machine.Place(order, account, market, side, kind, lots, price, reduce_only))
         return order
@@ -93,6 +95,7 @@ class World:
         reduce_only: bool = False,
     ) -> None:
         """Place an order in the stead of a resting one."""
+        price = self.on_tick(market, price)
         order = self.next_order()
         self.do(
             machine.Replace(replaced, order, account, market, side, kind, lots, price, reduce_only)
@@ -114,6 +117,11 @@ class World:
             self.do(machine.SetIndex(market, price, price))
 
     # Seeing.
+
+    def on_tick(self, market: MarketId, price: int) -> int:
+        """The nearest price below that is on the tick, if there is one (BOOK-19)."""
+        tick = self.exchange.markets[market].tick
+        return max(price - price % tick, tick)
 
     def next_order(self) -> OrderId:
         return OrderId(self.exchange.last_order + 1)

@@ -68,6 +68,11 @@ ENDED = evolve(PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD]
 COSTLY = evolve(
     PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD], least_notional=901))
 )
+TICKED = evolve(PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD], tick=3)))
+BANDED = evolve(
+    PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD], price_band=100_000))
+)
+CROWDED = evolve(PLAIN, rulebook=evolve(PLAIN.rulebook, most_orders=1))
 KEPT = evolve(PLAIN, rulebook=evolve(PLAIN.rulebook, self_trade=SelfTrade.INCOMING))
 HELD_UP = evolve(PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD], paused=True)))
 OLD = evolve(PLAIN, rulebook=evolve(PLAIN.rulebook, mark_age=5), now=6)
@@ -151,9 +156,14 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
             bid(MAX_ID + 1, ANN, GOLD, Kind.POST_ONLY, 9, 100),
             bid(2, ANN, GOLD, Kind.POST_ONLY, 9, 100),
         ),
+        (TICKED, bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 100, only=False)),
+        (BANDED, bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 111, only=False)),
         (COSTLY, bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 100, only=False)),
         *bids(
             bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 100),
+        ),
+        (CROWDED, bid(3, BOB, GOLD, Kind.POST_ONLY, 9, 100, only=False)),
+        *bids(
             bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 100, only=False),
             bid(3, ANN, GOLD, Kind.LIMIT, 9, 100, only=False),
         ),
@@ -180,8 +190,14 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
         (PLAIN, instead(bid(MAX_ID + 1, BOB, GOLD, Kind.POST_ONLY, 0, 99))),
         (PLAIN, instead(bid(MAX_ID + 1, BOB, GOLD, Kind.POST_ONLY, 9, 99))),
         (PLAIN, instead(bid(2, BOB, GOLD, Kind.POST_ONLY, 9, 99))),
+        (TICKED, instead(bid(3, BOB, GOLD, Kind.POST_ONLY, 9, 98, only=False))),
+        (BANDED, instead(bid(3, BOB, GOLD, Kind.POST_ONLY, 9, 111, only=False))),
         (COSTLY, instead(bid(3, BOB, GOLD, Kind.POST_ONLY, 9, 99, only=False))),
         (PLAIN, instead(bid(3, BOB, GOLD, Kind.POST_ONLY, 9, 99))),
+        (
+            evolve(OWN, rulebook=CROWDED.rulebook),
+            instead(bid(3, BOB, GOLD, Kind.POST_ONLY, 9, 101, only=False)),
+        ),
         (TWICE, instead(bid(3, BOB, GOLD, Kind.POST_ONLY, 9, 100, only=False))),
         (TWICE, instead(bid(3, BOB, GOLD, Kind.LIMIT, 9, 100, only=False))),
         (OWN, instead(bid(3, BOB, GOLD, Kind.FOK, 9, 101, only=False))),
@@ -278,7 +294,7 @@ def opened_with(term: str, value: int) -> Exchange:
 def bounds() -> list[tuple[str, int, int, str]]:
     """The terms of the page that have bounds: the least, the most, and the rule."""
     found = BOUND.findall(PAGE)
-    assert len(found) == 22
+    assert len(found) == 25
     return [
         (term.replace(" ", "_"), int(least) if least.isdigit() else 50_000, 10 ** int(most), rule)
         for terms, least, most, rule in found

@@ -17,6 +17,7 @@ from attrs import frozen
 from perpref import units
 from perpref.rules import (
     adl,
+    admission,
     book,
     clock,
     fee,
@@ -1040,6 +1041,38 @@ FAULTS = (
         "order.lots >= resting.lots",
         "book",
         "only_smaller",
+    ),
+    fault(
+        "the band binds sellers from above",
+        admission.require_in_band,
+        "if both or order.side is Side.SELL",
+        "if both",
+        "book",
+        "require_in_band",
+    ),
+    fault(
+        "the band is a little wider below",
+        admission.band_of,
+        "ceil_div(listed.mark * (PARTS - width), PARTS)",
+        "floor_div(listed.mark * (PARTS - width), PARTS)",
+        "book",
+        "band_of",
+    ),
+    fault(
+        "half a tick will do",
+        admission.require_on_tick,
+        "floor_div(order.price, tick) * tick == order.price",
+        "floor_div(2 * order.price, tick) * tick == 2 * order.price",
+        "book",
+        "require_on_tick",
+    ),
+    fault(
+        "one order too many may rest",
+        admission.require_room,
+        "resting < most",
+        "resting <= most",
+        "book",
+        "require_room",
     ),
     fault(
         "time stands still",
