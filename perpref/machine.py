@@ -77,6 +77,7 @@ class Place:
     lots: int
     price: int = 1
     reduce_only: bool = False
+    expires: int = 0
 
 
 @frozen
@@ -101,6 +102,7 @@ class Replace:
     lots: int
     price: int = 1
     reduce_only: bool = False
+    expires: int = 0
 
 
 @frozen
@@ -321,8 +323,8 @@ def take(run: Run, command: Command) -> None:
             run.do(ledger.withdraw, account, amount)
         case Transfer(payer, payee, amount):
             run.do(ledger.transfer, payer, payee, amount)
-        case Place(order, account, market, side, kind, lots, price, reduce_only):
-            placed = Order(order, account, side, price, lots, reduce_only)
+        case Place(order, account, market, side, kind, lots, price, only, expires):
+            placed = Order(order, account, side, price, lots, only, expires)
             scheduler.place(run, market, placed, kind)
         case Cancel(account, market, order):
             run.do(book.cancel, market, order, account, "BOOK-10")
@@ -346,6 +348,6 @@ def take(run: Run, command: Command) -> None:
             run.do(settlement.pause, market)
         case ResumeMarket(market):
             scheduler.resume_market(run, market)
-        case Replace(replaced, order, account, market, side, kind, lots, price, reduce_only):
-            placed = Order(order, account, side, price, lots, reduce_only)
+        case Replace(replaced, order, account, market, side, kind, lots, price, only, expires):
+            placed = Order(order, account, side, price, lots, only, expires)
             scheduler.replace(run, market, replaced, placed, kind)
