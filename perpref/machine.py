@@ -320,8 +320,10 @@ def take(run: Run, command: Command) -> None:
         case Deposit(account, amount):
             run.do(ledger.deposit, account, amount)
         case Withdraw(account, amount):
+            scheduler.touch(run, account)
             run.do(ledger.withdraw, account, amount)
         case Transfer(payer, payee, amount):
+            scheduler.touch(run, payer)
             run.do(ledger.transfer, payer, payee, amount)
         case Place(order, account, market, side, kind, lots, price, only, expires):
             placed = Order(order, account, side, price, lots, only, expires)

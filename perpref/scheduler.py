@@ -83,8 +83,11 @@ class Run:
 
     @property
     def has_acted(self) -> bool:
-        """Whether anything has happened since the order that is being placed came (BOOK-6)."""
-        return len(self.events) > self.began
+        """Whether anything has happened since the order that is being placed came (BOOK-6).
+
+        That accounts were settled on touch does not count (FUND-12).
+        """
+        return any(event.rule != "FUND-12" for event in self.events[self.began :])
 
     def do(
         self, action: Callable[Concatenate[Exchange, P], Outcome], *args: P.args, **kwargs: P.kwargs
@@ -128,6 +131,7 @@ def trade(run: Run, market: MarketId, order: Order, kind: Kind) -> None:
     """Match an order that was accepted; what is left of it rests, or goes."""
     if kind is Kind.POST_ONLY:
         require_no_crossing(run.exchange, market, order)
+    touch(run, order.account)
     left, stopped = match_against_book(run, market, order)
     if left.lots == 0:
         return
@@ -208,6 +212,7 @@ def match_against_book(run: Run, market: MarketId, order: Order) -> tuple[Order,
             continue
         if cancelled_if_it_cannot_reduce(run, market, maker):
             continue
+        touch(run, maker.account)
         try:
             price = run.choices.price(order, maker)
             run.do(book.match, market, order, maker, price)
@@ -279,10 +284,31 @@ def fund(run: Run, market: MarketId, rate: int) -> None:
     mark.require_market(run.exchange, market)
     mark.require_open(run.exchange, market)
     funding.require_funding_rate(run.exchange, rate)
+    if run.exchange.rulebook.funding_on_touch:
+        run.do(funding.accrue, market, rate)
+        return
     for account in run.exchange.accounts:
         if account != VAULT and margin.position_of(run.exchange, account, market).size != 0:
             run.do(funding.settle_funding, account, market, rate)
     liquidate_all_due(run)
+
+
+@rule("FUND-12")
+def touch(run: Run, account: AccountId) -> None:
+    """Settle what an account has accrued, before anybody asks what it is worth.
+
+    The vault is the other side of all funding: to touch it is to touch everybody.
+    """
+    if not run.exchange.rulebook.funding_on_touch:
+        return
+    everybody = [*(a for a in run.exchange.accounts if a != VAULT), VAULT]
+    for touched in everybody if account == VAULT else [account]:
+        if touched not in run.exchange.accounts:
+            continue
+        for market, listed in run.exchange.markets.items():
+            settled_to = run.exchange.accounts[touched].funded.get(market, 0)
+            if settled_to != listed.funding_index:
+                run.do(funding.touch, touched, market)
 
 
 @rule("FUND-10")
@@ -308,6 +334,8 @@ def settle_market(run: Run, market: MarketId) -> None:
     Between commands nobody is insolvent (LIQ-8), so nobody is refused.
     """
     run.do(settlement.begin_settlement, market)
+    if run.exchange.rulebook.funding_on_touch:
+        liquidate_all_due(run)
     for order_id, order in run.exchange.markets[market].orders.items():
         run.do(book.cancel, market, order_id, order.account, "SET-3")
     sizes = {a: margin.position_of(run.exchange, a, market).size for a in run.exchange.accounts}
@@ -347,6 +375,7 @@ def liquidate_all_due(run: Run) -> None:
 
     This is the one place that decides who is liquidated, and when.
     """
+    touch(run, VAULT)
     quiet = False
     while not quiet:
         quiet = True

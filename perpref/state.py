@@ -143,10 +143,12 @@ class Account:
 
     `collateral` is what was put in, plus what was realised, in quanta. It may be negative
     while open profits cover it; equity is what counts (MRG-1).
+    `funded` is the funding index to which each market is settled, 0 where there is none (FUND-12).
     """
 
     collateral: int
     positions: Table[MarketId, Position]
+    funded: Table[MarketId, int] = field(factory=Table)
 
 
 @frozen
@@ -190,6 +192,7 @@ class Market:
     `index` is the last index price, 0 before the first, and `basis` the average of how far the
     market was above it, in ticks (MARK-5). The mark dates from `marked_at` by the clock (MARK-7).
     While `paused` the next mark waits as `next_mark`, 0 when there is none (SET-4).
+    `funding_index` is what a lot would have paid so far, in millionths of a quantum (FUND-11).
     """
 
     initial_rate: int
@@ -211,6 +214,7 @@ class Market:
     marked_at: int = 0
     paused: bool = False
     next_mark: int = 0
+    funding_index: int = 0
     price_band: int = 0
     tick: int = 1
 
@@ -230,7 +234,8 @@ class Rulebook:
     the fee, says how much the first order closes of a position of more than `liquidation_whole`
     quanta (LIQ-10), and at which limit (LIQ-11). With `withdraw_profit` unrealised profit may
     leave (LED-6). What begins with `funding` says how the premiums of a period, of which
-    `funding_samples` are expected, become its rate (FUND-5, FUND-6). `deleverage_sharing` says how
+    `funding_samples` are expected, become its rate (FUND-5, FUND-6), and with `funding_on_touch` an
+    account is settled only when it is touched (FUND-11). `deleverage_sharing` says how
     many are closed at a time (ADL-8), and `loss_sharing` by what a deficit is shared (LOSS-10).
     `self_trade` says which order goes when an account would meet itself (BOOK-11). With
     `smaller_keeps_place` an order that only gets smaller is not placed anew (BOOK-17). With
@@ -273,6 +278,7 @@ class Rulebook:
     mark_band: int = 0
     mark_weight: int = 0
     mark_age: int = 0
+    funding_on_touch: bool = False
     smaller_keeps_place: bool = False
     band_both_sides: bool = False
     most_orders: int = 0

@@ -40,6 +40,51 @@ def close_period() -> Step:
     return Step(exchange, after, (), market)
 
 
+@action("FUND-1", "FUND-11", keeps=QUIET, assumes=MARGINS)
+def accrue() -> Step:
+    exchange, market = any_exchange(), MarketId(fresh_int("market"))
+    after = take(funding.accrue, exchange, market, fresh_int("rate"))
+    return Step(exchange, after, (), market)
+
+
+@action("FUND-12", keeps=CONSERVATION)
+def touch() -> Step:
+    exchange, account, market = (
+        any_exchange(),
+        any_account("account"),
+        MarketId(fresh_int("market")),
+    )
+    after = take(funding.touch, exchange, account, market)
+    return Step(exchange, after, (account, VAULT))
+
+
+@theorem("T-FUND", "FUND-3", "FUND-11", "FUND-12", subject="touch")
+def an_index_that_moves_and_a_touch_are_a_settlement() -> None:
+    """Whoever is touched before and after a funding has paid what FUND-3 says, exactly.
+
+    Over several fundings between two touches it is a quantum less for each at most
+    (settling_by_the_index_saves_at_most_a_quantum_a_settlement).
+    """
+    exchange, account, market = (
+        any_exchange(),
+        any_account("account"),
+        MarketId(fresh_int("market")),
+    )
+    assume(account != VAULT)
+    rate = fresh_int("rate")
+    touched = funding.touch(exchange, account, market).exchange
+    eagerly = funding.settle_funding(touched, account, market, rate).exchange
+    moved = funding.accrue(touched, market, rate).exchange
+    lazily = funding.touch(moved, account, market).exchange
+    for who in (account, VAULT):
+        claim(
+            "the same cash",
+            lazily.accounts[who].collateral == eagerly.accounts[who].collateral,
+        )
+    again = funding.touch(lazily, account, market).exchange
+    claim("once", again.accounts[account].collateral == lazily.accounts[account].collateral)
+
+
 @theorem("T-FUND", "FUND-10", subject="rate_of_period")
 def the_rate_of_a_period_is_one_that_may_be_settled() -> None:
     """Whatever was sampled, the rate is within the rulebook's cap: settling is never refused."""

@@ -102,6 +102,7 @@ def any_rulebook() -> Rulebook:
         mark_band=between("mark_band", 0, PARTS),
         mark_weight=between("mark_weight", 0, PARTS),
         mark_age=between("mark_age", 0, MAX_TIME),
+        funding_on_touch=fresh_bool("funding_on_touch"),
         smaller_keeps_place=fresh_bool("smaller_keeps_place"),
         band_both_sides=fresh_bool("band_both_sides"),
         most_orders=between("most_orders", 0, MAX_LOTS),
@@ -200,6 +201,7 @@ def _any_exchange(missing: bool) -> Exchange:
             marked_at=between(f"{name}.marked_at", 0, MAX_TIME),
             paused=fresh_bool(f"{name}.paused"),
             next_mark=between(f"{name}.next_mark", 0, MAX_PRICE),
+            funding_index=fresh_int(f"{name}.funding_index"),
             price_band=between(f"{name}.price_band", 0, PARTS),
             tick=between(f"{name}.tick", 1, MAX_PRICE),
         )
@@ -216,7 +218,10 @@ def _any_exchange(missing: bool) -> Exchange:
             within=markets if missing else None,
             additive=(ordered,),
         )
-        return Account(fresh_int(f"{name}.collateral"), positions)
+        funded: SymTable[MarketId, int] = SymTable(
+            f"{name}.funded", lambda market: fresh_int(f"{name}.funded {market}"), absent=0
+        )
+        return Account(fresh_int(f"{name}.collateral"), positions, funded)
 
     accounts: SymTable[AccountId, Account] = SymTable("accounts", any_account, optional=missing)
     custody = fresh_int("custody")

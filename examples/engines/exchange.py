@@ -183,6 +183,7 @@ class Account:
     number: int
     cash: int = 0
     positions: dict[int, Position] = field(default_factory=dict)  # by market; none is flat
+    funded: dict[int, int] = field(default_factory=dict)  # the index to which each is settled
 
     def position(self, market: int) -> Position:
         return self.positions.get(market, FLAT)
@@ -261,6 +262,7 @@ class Market:
     marked_at: int = 0
     paused: bool = False
     next_mark: int = 0
+    funding_index: int = 0
 
     def __post_init__(self) -> None:
         self.previous_mark = self.previous_mark or self.mark
@@ -326,6 +328,7 @@ class Terms:
     mark_band: int = 0
     mark_weight: int = 0
     mark_age: int = 0
+    on_touch: bool = False
 
 
 class Standing(NamedTuple):
@@ -354,7 +357,7 @@ class Exchange:
         self.accounts = {number: Account(number) for number in (VAULT, TREASURY)}
         self.markets = {n: Market(n, *opening) for n, opening in sorted(terms.markets.items())}
         self.events: list[Json] = []
-        self.journal: list[tuple[Account, int, dict[int, Position]]] = []
+        self.journal: list[tuple[Account, int, dict[int, Position], dict[int, int]]] = []
 
     # The ledger: all that changes an account goes through `enter`, `pay` and `fill`.
 
@@ -367,7 +370,8 @@ class Exchange:
         self.events.append({event: {**shown, "rule": rule}})
 
     def remember(self, account: Account) -> None:
-        self.journal.append((account, account.cash, dict(account.positions)))
+        entry = account, account.cash, dict(account.positions), dict(account.funded)
+        self.journal.append(entry)
 
     def bookmark(self) -> tuple[int, int]:
         return len(self.journal), len(self.events)
@@ -376,11 +380,11 @@ class Exchange:
         """Undo all fills and payments since the bookmark was put."""
         written, recorded = bookmark
         while len(self.journal) > written:
-            account, cash, positions = self.journal.pop()
+            account, cash, positions, funded = self.journal.pop()
             for number in {*account.positions, *positions}:
                 now, then = (p.get(number, Position(0, 0)) for p in (account.positions, positions))
                 self.markets[number].open_interest += max(then.size, 0) - max(now.size, 0)
-            account.cash, account.positions = cash, positions
+            account.cash, account.positions, account.funded = cash, positions, funded
         del self.events[recorded:]
 
     def enter(self, account: Account, amount: int, rule: str) -> None:
@@ -541,6 +545,7 @@ class Exchange:
         """LED-7."""
         check(1 <= amount <= MAX_CASH, "amount_out_of_bounds")
         owner = self.account(account)
+        self.touch(owner)
         check(amount <= self.withdrawable(owner), "not_withdrawable")
         check(amount <= self.custody, "pot_too_small")
         self.enter(owner, -amount, "LED-7")
@@ -550,6 +555,7 @@ class Exchange:
         check(0 <= payee <= MAX_ID, "id_out_of_bounds")
         check(1 <= amount <= MAX_CASH, "amount_out_of_bounds")
         owner = self.account(payer)
+        self.touch(owner)
         check(amount <= self.withdrawable(owner), "not_withdrawable")
         self.pay(owner, self.opened(payee), amount, "LED-8")
 
@@ -584,8 +590,9 @@ class Exchange:
                 crosses = crosses and best.account != account
             check(not crosses, "post_only_would_cross")
         before = copy.deepcopy((self.accounts, self.markets)) if kind == "fok" else None
+        self.touch(taker)
         stopped_by = self.match(new, taker, there)
-        if stopped_by and len(self.events) == begun:  # nothing has changed yet
+        if stopped_by and not self.has_acted(begun):
             raise Refused(stopped_by)
         if before is not None and new.lots:  # BOOK-14: as if it had never come
             self.accounts, self.markets = before
@@ -645,6 +652,7 @@ class Exchange:
             lots = min(offered, wanted)
             price = new.price if self.fault == "fill-at-takers-price" else resting.price  # BOOK-3
             maker = self.accounts[resting.account]
+            self.touch(maker)
             before, maker_before = self.standing(taker, market), self.standing(maker, market)
             bookmark = self.bookmark()
             self.fill(taker, maker, market, new.side * lots, price, "BOOK-3")
@@ -810,6 +818,9 @@ class Exchange:
         check(not there.paused, "paused")
         self.check_fresh(there)
         check(abs(rate) <= self.terms.funding_cap, "funding_rate_out_of_bounds")
+        if self.terms.on_touch:  # FUND-11
+            there.funding_index += there.mark * rate
+            return
         vault = self.accounts[VAULT]
         for _, account in sorted(self.accounts.items()):
             size = account.position(market).size
@@ -825,6 +836,29 @@ class Exchange:
             else:
                 self.pay(vault, account, -amount, "FUND-3")
         self.liquidate_all()
+
+    def touch(self, account: Account) -> None:
+        """FUND-12: to touch the vault is to touch everybody."""
+        vault = self.accounts[VAULT]
+        if not self.terms.on_touch:
+            return
+        everybody = [other for _, other in self.sorted_accounts() if other is not vault]
+        for touched in [*everybody, vault] if account is vault else [account]:
+            for number, market in sorted(self.markets.items()):
+                since, index = touched.funded.get(number, 0), market.funding_index
+                if since == index:
+                    continue
+                due = per_million(touched.position(number).size, index - since)  # FUND-9
+                self.remember(touched)
+                touched.funded[number] = index
+                if touched is not vault and due > 0:
+                    self.pay(touched, vault, due, "FUND-12")
+                elif touched is not vault and due < 0:
+                    self.pay(vault, touched, -due, "FUND-12")
+
+    def has_acted(self, since: int) -> bool:
+        """Whether anything has happened since then but that accounts were touched."""
+        return any(inner["rule"] != "FUND-12" for e in self.events[since:] for inner in e.values())
 
     def sample_premium(self, market: int, premium: int) -> None:
         """FUND-10."""
@@ -846,6 +880,8 @@ class Exchange:
         """SET-3: all orders go, then longs and shorts are closed with each other at the mark."""
         there = self.trading(market)
         there.settling = True
+        if self.terms.on_touch:
+            self.liquidate_all()
         for _, order in sorted(there.orders.items()):
             self.take_off(order, there, "SET-3")
         held = [(account, account.position(market).size) for _, account in self.sorted_accounts()]
@@ -878,6 +914,7 @@ class Exchange:
 
     def liquidate_all(self) -> None:
         """LIQ-8: visit all, the vault last, until nobody is due."""
+        self.touch(self.accounts[VAULT])
         visit = [account for number, account in sorted(self.accounts.items()) if number != VAULT]
         visit.append(self.accounts[VAULT])
         somebody = True
@@ -1359,6 +1396,7 @@ def read_terms(terms: Json) -> Terms:
         mark_band=between(book.get("mark_band", "0"), 0, MILLION, "a band"),
         mark_weight=between(book.get("mark_weight", "0"), 0, MILLION, "a weight"),
         mark_age=between(book.get("mark_age", "0"), 0, MAX_TIME, "an age"),
+        on_touch=flag(book.get("funding_on_touch", False)),
         markets=markets,
     )
 
@@ -1440,6 +1478,7 @@ class Engine:
         try:
             getattr(self.exchange, name)(**fields)
         except Refused as refused:
+            self.exchange.take_back((0, 0))
             phase, rule = REFUSALS[refused.code]
             return {"refused": {"code": refused.code, "phase": phase, "rule": rule}}
         return {"done": {"events": self.exchange.events}}
@@ -1453,6 +1492,9 @@ class Engine:
                 for market, held in sorted(account.positions.items())
             }
             accounts[str(key)] = {"collateral": str(account.cash), "positions": positions}
+            if account.funded:
+                funded = sorted(account.funded.items())
+                accounts[str(key)]["funded"] = {str(market): str(index) for market, index in funded}
         markets = {}
         for key, market in exchange.markets.items():
             orders = [show_order(order) for _, order in sorted(market.orders.items())]
@@ -1463,7 +1505,7 @@ class Engine:
             }
             if market.settling:
                 shown["settling"] = True
-            for name in ("index", "basis", "marked_at", "next_mark"):
+            for name in ("index", "basis", "marked_at", "next_mark", "funding_index"):
                 if getattr(market, name):
                     shown[name] = str(getattr(market, name))
             if market.paused:

@@ -58,6 +58,8 @@ SAME_RULE = {
     ("FEE-5", "amount"): "FEE-4",
     ("FUND-3", "amount"): "FUND-2",
     ("FUND-3", "direction"): "FUND-2",
+    ("FUND-12", "amount"): "FUND-9",
+    ("FUND-12", "direction"): "FUND-9",
     ("LOSS-3", "amount"): "LOSS-3",
     ("LOSS-3", "payer"): "LOSS-5",
     ("BOOK-3", "counterparty"): "BOOK-2",
@@ -91,7 +93,13 @@ ORDERS = (machine.Place, machine.Replace)
 OF_MAKERS = ("BOOK-5", "BOOK-7", "BOOK-11")
 """Why a maker's order is cancelled when somebody meets it."""
 
-COMPUTES = {"FEE-2": "FEE-1", "FEE-3": "FEE-1", "FEE-5": "FEE-4", "FUND-3": "FUND-2"}
+COMPUTES = {
+    "FEE-2": "FEE-1",
+    "FEE-3": "FEE-1",
+    "FEE-5": "FEE-4",
+    "FUND-3": "FUND-2",
+    "FUND-12": "FUND-9",
+}
 """A payment of one quantum that is missing is one that was rounded to nothing, by this rule."""
 
 

@@ -97,6 +97,7 @@ TERMS = (
     Term("funding_damper", "funding: by how much at most", "FUND-6", "funding"),
     Term("funding_offset", "funding: what is added", "FUND-6", "funding"),
     Term("funding_samples", "funding: premiums expected in a period", "FUND-5", "funding"),
+    Term("funding_on_touch", "funding: an account is settled when touched", "FUND-11", "funding"),
     Term("waterfall", "stages of a liquidation", "LIQ-7", "liquidation"),
     Term("liquidation_share", "first order: of a large position", "LIQ-10", "liquidation"),
     Term("liquidation_whole", "closed at once up to, in quanta", "LIQ-10", "liquidation"),

@@ -111,6 +111,7 @@ POLICIES: dict[str, Reader] = {
     "funding_damper": _integer(0, PARTS, "FUND-6"),
     "funding_offset": _integer(-PARTS, PARTS, "FUND-6"),
     "funding_samples": _integer(0, MAX_LOTS, "FUND-5"),
+    "funding_on_touch": Value.flag,
     "deleverage_sharing": _one_of(Sharing, "a way to share", "ADL-8"),
     "loss_sharing": _one_of(LossSharing, "a way to share", "LOSS-10"),
     "self_trade": _one_of(SelfTrade, "an order", "BOOK-11"),

@@ -220,7 +220,7 @@ class _Teller:
     def event(self, event: Event, before: Exchange) -> Line | None:
         """What an event says that the command did not."""
         match event:
-            case Paid(payer, payee, amount, "FUND-3") if amount:
+            case Paid(payer, payee, amount, "FUND-3" | "FUND-12") if amount:
                 return Line(2, f"{self.who(payer)} pays {self.who(payee)} {amount:,} (FUND-3)")
             case Rested(market, order, rule):
                 noun = "a bid for" if order.side is Side.BUY else "an offer of"

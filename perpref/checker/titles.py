@@ -90,6 +90,8 @@ TITLES = {
     "FUND-8": "The funding index",
     "FUND-9": "Settling on touch",
     "FUND-10": "Sampling, and settling by premium",
+    "FUND-11": "An index that moves",
+    "FUND-12": "An account that is touched",
     "LIQ-1": "Who is due",
     "LIQ-2": "First, its orders go",
     "LIQ-3": "The order of its positions",

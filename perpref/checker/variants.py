@@ -157,6 +157,7 @@ def _funding(rulebook: Rulebook, dice: Dice) -> Rulebook:
         funding_damper=dice.pick((0, 500, PARTS)),
         funding_offset=dice.pick((0, 7, -7)),
         funding_samples=dice.pick((0, 1, 2, 60)),
+        funding_on_touch=dice.one_in(3),
     )
 
 

@@ -1386,6 +1386,45 @@ def time_moves_forward(story: Story) -> None:
     story.clock(10**18)
 
 
+@about("funding", "FUND-8", "FUND-9", "FUND-11", "FUND-12", under=choosing(funding_on_touch=True))
+def an_account_is_settled_when_it_is_touched(story: Story) -> None:
+    """Three fundings of 0.7 and 0.3 quanta: Ann pays 3, not one each time; Cy is never touched."""
+    for holder in (ANN, BOB, CY):
+        story.deposit(holder, 1_000)
+    story.trade(ANN, BOB, 7)
+    story.trade(CY, BOB, 3)
+    for _ in range(3):
+        story.fund(1_000)
+    story.withdraw(ANN, 1)
+    story.sells(BOB, 1, 100)
+    story.buys(ANN, 1, 100)
+    story.fund(-500)
+    story.transfer(BOB, ANN, 1)
+
+
+@about("funding", "FUND-12", "LIQ-8", under=choosing(funding_on_touch=True))
+def everybody_is_touched_before_anybody_is_liquidated(story: Story) -> None:
+    """Nobody feels 64 quanta of funding until the mark is said again: then Ann is due."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 1_000)
+    story.trade(ANN, BOB, 8)
+    for _ in range(8):
+        story.fund(10_000)
+    story.mark(100)
+
+
+@about("funding", "FUND-12", "SET-3", under=choosing(funding_on_touch=True))
+def a_market_ends_with_its_funding_settled(story: Story) -> None:
+    """What is outstanding is settled, and Ann, who owes more than she has, liquidated."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 1_000)
+    story.trade(ANN, BOB, 8)
+    for _ in range(15):
+        story.fund(10_000)
+    story.withdraw(ANN, 100, code="not_withdrawable")
+    story.settle()
+
+
 def two_sides(story: Story) -> None:
     """Ann is long by 8 lots and Bob short, both with little."""
     story.deposit(ANN, 100)

@@ -179,12 +179,14 @@ class MarketView:
     marked_at: int = 0
     paused: bool = False
     next_mark: int = 0
+    funding_index: int = 0
 
 
 @frozen
 class AccountView:
     collateral: int
     positions: dict[MarketId, Position] = field(factory=dict)
+    funded: dict[MarketId, int] = field(factory=dict)
 
 
 @frozen
@@ -248,7 +250,9 @@ def view(exchange: Exchange) -> View:
     return View(
         exchange.custody,
         {
-            account: AccountView(holder.collateral, dict(holder.positions.items()))
+            account: AccountView(
+                holder.collateral, dict(holder.positions.items()), dict(holder.funded.items())
+            )
             for account, holder in exchange.accounts.items()
         },
         {
@@ -264,6 +268,7 @@ def view(exchange: Exchange) -> View:
                 listed.marked_at,
                 listed.paused,
                 listed.next_mark,
+                listed.funding_index,
             )
             for market, listed in exchange.markets.items()
         },
@@ -278,7 +283,10 @@ def exchange_of(terms: Terms, seen: View) -> Exchange:
     accounts = start.accounts
     for account, holder in seen.accounts.items():
         accounts = accounts.put(
-            account, Account(holder.collateral, Table(holder.positions.items()))
+            account,
+            Account(
+                holder.collateral, Table(holder.positions.items()), Table(holder.funded.items())
+            ),
         )
     markets = start.markets
     for market, listed in seen.markets.items():
@@ -301,6 +309,7 @@ def exchange_of(terms: Terms, seen: View) -> Exchange:
                 marked_at=listed.marked_at,
                 paused=listed.paused,
                 next_mark=listed.next_mark,
+                funding_index=listed.funding_index,
                 open_interest=sum(size for size in held if size > 0),
             ),
         )
@@ -484,11 +493,12 @@ LEFT_OUT: dict[type[Any], str] = {
     Rulebook: "vault_trigger",
     MarketTerms: "tiers",
     MarketView: "settling",
+    AccountView: "funded",
     View: "now",
     machine.Place: "expires",
     machine.Replace: "expires",
 }
-"""From which field on a value is not written where it is the textbook's; parts before wholes."""
+"""From which field on a value is not written where it is the textbook's; inner classes first."""
 
 
 def _make_converter() -> cattrs.Converter:

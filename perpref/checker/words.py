@@ -92,6 +92,7 @@ REASONS = {
     "FEE-3": "taker fee",
     "FEE-5": "liquidation fee",
     "FUND-3": "funding",
+    "FUND-12": "funding on touch",
     "LOSS-3": "share of the loss",
     "LOSS-10": "charged for the loss",
 }

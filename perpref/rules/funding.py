@@ -150,7 +150,7 @@ def margin_cap(factor: int, initial_rate: int, maintenance_rate: int) -> int:
     return floor_div(factor * (initial_rate - maintenance_rate), PARTS)
 
 
-@formula("FUND-8")
+@rule("FUND-8")
 def index_step(price: int, rate: int, elapsed: int, period: int, scale: int = 1) -> int:
     """By how much the funding index moves in a part of a period, rounded towards zero.
 
@@ -163,7 +163,7 @@ def index_step(price: int, rate: int, elapsed: int, period: int, scale: int = 1)
     return trunc_div(price * rate * elapsed, period * scale)
 
 
-@formula("FUND-9")
+@rule("FUND-9")
 def funding_by_index(size: int, since: int, index: int) -> int:
     """What a position of `size` lots pays in quanta when it is touched: rounded up, as in FUND-2.
 
@@ -171,3 +171,31 @@ def funding_by_index(size: int, since: int, index: int) -> int:
         since: the index when the position was last settled.
     """
     return ceil_div(size * (index - since), PARTS)
+
+
+@rule("FUND-11")
+def accrue(exchange: Exchange, market: MarketId, rate: int) -> Outcome:
+    """Let one period's funding move the index of a market, for whoever holds it. No cash moves."""
+    require_funding_rate(exchange, rate)
+    listed = exchange.markets[market]
+    index = listed.funding_index + index_step(listed.mark, rate, 1, 1)
+    moved = evolve(listed, funding_index=index)
+    return Outcome(evolve(exchange, markets=exchange.markets.put(market, moved)))
+
+
+@rule("FUND-12")
+def touch(exchange: Exchange, account: AccountId, market: MarketId) -> Outcome:
+    """Settle with the vault what one account's position has accrued, and take note of the index.
+
+    The vault settles with itself: for it only the note is taken.
+    """
+    holder, index = exchange.accounts[account], exchange.markets[market].funding_index
+    size = position_of(exchange, account, market).size
+    due = funding_by_index(size, holder.funded.get(market, 0), index)
+    noted = evolve(holder, funded=holder.funded.put(market, index))
+    exchange = evolve(exchange, accounts=exchange.accounts.put(account, noted))
+    if due == 0 or account == VAULT:
+        return Outcome(exchange)
+    if due > 0:
+        return pay(exchange, account, VAULT, due, "FUND-12")
+    return pay(exchange, VAULT, account, -due, "FUND-12")

@@ -45,7 +45,7 @@ EMPTY = Account(0, Table())
 def move_cash(exchange: Exchange, account: AccountId, amount: int, reason: str) -> Outcome:
     """Bring `amount` quanta into the pot for an account; a negative amount leaves it."""
     holder = exchange.accounts.get(account, EMPTY)
-    credited = Account(holder.collateral + amount, holder.positions)
+    credited = evolve(holder, collateral=holder.collateral + amount)
     return Outcome(
         evolve(
             exchange,
@@ -62,9 +62,9 @@ def pay(
 ) -> Outcome:
     """Pass `amount` quanta (zero or more) from one account to another."""
     giver = exchange.accounts[payer]
-    accounts = exchange.accounts.put(payer, Account(giver.collateral - amount, giver.positions))
+    accounts = exchange.accounts.put(payer, evolve(giver, collateral=giver.collateral - amount))
     taker = accounts.get(payee, EMPTY)
-    accounts = accounts.put(payee, Account(taker.collateral + amount, taker.positions))
+    accounts = accounts.put(payee, evolve(taker, collateral=taker.collateral + amount))
     return Outcome(evolve(exchange, accounts=accounts), (Paid(payer, payee, amount, reason),))
 
 
@@ -113,7 +113,7 @@ def _after_trade(account: Account, market: MarketId, lots: int, price: int) -> A
         positions = account.positions.without(market)
     else:
         positions = account.positions.put(market, position)
-    return Account(account.collateral + profit, positions)
+    return evolve(account, collateral=account.collateral + profit, positions=positions)
 
 
 # The actions.

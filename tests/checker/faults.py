@@ -159,6 +159,10 @@ def _fee_beyond_what_the_book_gave(
     return min(fee.trading_fee(lots, price, rate), max(left, 0))
 
 
+def _touched_down(size: int, since: int, index: int) -> int:
+    return floor_div(size * (index - since), PARTS)
+
+
 def _highest(first: int, second: int, third: int) -> int:
     return max(first, second, third)
 
@@ -172,7 +176,9 @@ def _never_stale(_: Exchange, market: MarketId) -> None:
 
 
 def _as_it_was(x: Exchange, market: MarketId) -> Outcome:
+    mark.require_trading(x, market)
     require(x.markets[market].paused, settlement.NOT_PAUSED, market)
+    mark.require_fresh(x, market)
     listed = evolve(x.markets[market], paused=False, next_mark=0)
     return Outcome(evolve(x, markets=x.markets.put(market, listed)))
 
@@ -205,6 +211,7 @@ FAULTS = (
     Planted("SET-4", "orders during a pause", mark.require_open, mark.require_fresh),
     Planted("SET-5", "what waited is forgotten", settlement.resume, _as_it_was),
     Planted("CLK-1", "time stands still", clock.advance, _any_time),
+    Planted("FUND-9", "a touch rounds down", funding.funding_by_index, _touched_down),
     Planted("VLT-2", "the cap before the takeover", vault.take_over, _cap_before),
     Planted("LOSS-5", "smallest pay first", scheduler.socialise_deficit, _smallest_pay_first),
 )

@@ -213,3 +213,39 @@ def test_an_index_of_smaller_units_moves_by_their_part() -> None:
     assert funding.index_step(1_000, -7, 3_600, 28_800, 100) == -8
     assert funding.funding_by_index(3, 100_000, 600_001) == 2, "1.500003 is 2"
     assert funding.funding_by_index(-3, 100_000, 600_001) == -1
+
+
+def test_an_index_moves_by_mark_times_rate_and_no_cash() -> None:
+    before = exchange({ANN: holds(50, (1, 100))}, rulebook=rules(funding_cap=750))
+    outcome = funding.accrue(before, GOLD, -750)
+    assert outcome.events == ()
+    assert outcome.exchange.accounts == before.accounts
+    assert outcome.exchange.markets[GOLD] == evolve(before.markets[GOLD], funding_index=-75_000)
+    assert outcome.exchange.markets[OIL] == before.markets[OIL]
+    with refuses(funding.RATE_OUT_OF_BOUNDS, 751, 750):
+        funding.accrue(before, GOLD, 751)
+
+
+@pytest.mark.parametrize(
+    ("size", "since", "index", "paid"),
+    [
+        (3, 0, 500_000, [Paid(ANN, VAULT, 2, "FUND-12")]),
+        (-3, 0, 500_000, [Paid(VAULT, ANN, 1, "FUND-12")]),
+        (3, 500_000, 500_000, []),
+        (3, 500_000, 500_001, [Paid(ANN, VAULT, 1, "FUND-12")]),
+        (-3, 500_000, 500_001, []),
+    ],
+)
+def test_a_touch_pays_what_has_accrued(size: int, since: int, index: int, paid: list[Paid]) -> None:
+    before = exchange({ANN: holds(50, (size, size * 100))})
+    noted = evolve(before.accounts[ANN], funded=before.accounts[ANN].funded.put(GOLD, since))
+    moved = evolve(before.markets[GOLD], funding_index=index)
+    before = evolve(
+        before,
+        accounts=before.accounts.put(ANN, noted),
+        markets=before.markets.put(GOLD, moved),
+    )
+    outcome = funding.touch(before, ANN, GOLD)
+    assert list(outcome.events) == paid
+    assert outcome.exchange.accounts[ANN].funded[GOLD] == index
+    assert position(outcome.exchange, ANN) == (size, size * 100)
