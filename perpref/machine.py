@@ -77,6 +77,7 @@ class Place:
     lots: int
     price: int = 1
     reduce_only: bool = False
+    expires: int = 0
 
 
 @frozen
@@ -101,6 +102,7 @@ class Replace:
     lots: int
     price: int = 1
     reduce_only: bool = False
+    expires: int = 0
 
 
 @frozen
@@ -327,8 +329,8 @@ def take(run: Run, command: Command) -> None:
         case Transfer(payer, payee, amount):
             scheduler.touch(run, payer)
             run.do(ledger.transfer, payer, payee, amount)
-        case Place(order, account, market, side, kind, lots, price, reduce_only):
-            placed = Order(order, account, side, price, lots, reduce_only)
+        case Place(order, account, market, side, kind, lots, price, only, expires):
+            placed = Order(order, account, side, price, lots, only, expires)
             scheduler.place(run, market, placed, kind)
         case Cancel(account, market, order):
             run.do(book.cancel, market, order, account, "BOOK-10")
@@ -352,6 +354,6 @@ def take(run: Run, command: Command) -> None:
             run.do(settlement.pause, market)
         case ResumeMarket(market):
             scheduler.resume_market(run, market)
-        case Replace(replaced, order, account, market, side, kind, lots, price, reduce_only):
-            placed = Order(order, account, side, price, lots, reduce_only)
+        case Replace(replaced, order, account, market, side, kind, lots, price, only, expires):
+            placed = Order(order, account, side, price, lots, only, expires)
             scheduler.replace(run, market, replaced, placed, kind)

@@ -355,7 +355,17 @@ def settle_market(run: Run, market: MarketId) -> None:
 def advance_clock(run: Run, now: int) -> None:
     """Move the clock, let happen what waited for the time, then liquidate whoever is due."""
     run.do(clock.advance, now)
+    cancel_expired(run)
     liquidate_all_due(run)
+
+
+@rule("BOOK-21")
+def cancel_expired(run: Run) -> None:
+    """Take all orders whose time has come off all books, in the order of markets and orders."""
+    for market, listed in run.exchange.markets.items():
+        for order_id, order in listed.orders.items():
+            if not admission.is_live(order, run.exchange.now):
+                run.do(book.cancel, market, order_id, order.account, "BOOK-21")
 
 
 # The waterfall: an explicit state machine over the stages of the rulebook.

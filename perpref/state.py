@@ -161,7 +161,10 @@ class Account:
 
 @frozen
 class Order:
-    """One order to trade `lots` of a market at `price` or better."""
+    """One order to trade `lots` of a market at `price` or better.
+
+    It is good until the clock shows `expires`, or until it is cancelled when that is 0 (BOOK-21).
+    """
 
     id: OrderId
     account: AccountId
@@ -169,6 +172,7 @@ class Order:
     price: int
     lots: int
     reduce_only: bool = False
+    expires: int = 0
 
 
 @frozen

@@ -147,6 +147,7 @@ def any_order(name: str, side: Side | None = None) -> Order:
         between(f"{name}.price", 1, MAX_PRICE),
         between(f"{name}.lots", 1, MAX_LOTS),
         fresh_bool(f"{name}.reduce_only"),
+        between(f"{name}.expires", 0, MAX_TIME),
     )
 
 

@@ -118,6 +118,10 @@ BY_COMMAND: dict[str, tuple[Exchange, Command]] = {
         ),
         bid(3, 1, 100),
     ),
+    "expired": (
+        evolve(PLAIN, now=7),
+        evolve(bid(3, 1, 100), expires=7),
+    ),
     "off_tick": (with_terms(tick=3), bid(3, 1, 100)),
     "beyond_band": (with_terms(price_band=10_000), bid(3, 1, 102)),
     "too_many_orders": (
@@ -187,6 +191,12 @@ def charged(before: Exchange, quanta: int) -> Outcome:
 BY_ACTION: dict[str, Provocation] = {
     "price_not_agreed": Provocation(
         PLAIN, lambda x: book.match(x, GOLD, buys(3, ANN, 1, 100), sells(1, BOB, 5, 100), 101)
+    ),
+    "maker_expired": Provocation(
+        evolve(PLAIN, now=7),
+        lambda x: book.match(
+            x, GOLD, buys(3, ANN, 1, 100), evolve(sells(1, BOB, 5, 100), expires=7), 100
+        ),
     ),
     "maker_cannot_reduce": Provocation(LOSER, offered(4)),
     "maker_cannot_bear": Provocation(LOSER, offered(3)),

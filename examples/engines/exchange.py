@@ -20,7 +20,7 @@ import re
 import sys
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, NamedTuple, TextIO
 
@@ -73,6 +73,7 @@ REFUSALS = {  # code: phase, rule
     "funding_rate_out_of_bounds": ("validate", "FUND-1"),
     "not_withdrawable": ("margin", "LED-6"),
     "too_small": ("validate", "BOOK-15"),
+    "expired": ("validate", "BOOK-21"),
     "beyond_band": ("validate", "BOOK-18"),
     "off_tick": ("validate", "BOOK-19"),
     "too_many_orders": ("validate", "BOOK-20"),
@@ -198,6 +199,11 @@ class Order:
     price: int
     lots: int
     reduce_only: bool
+    expires: int = 0
+
+    def is_over(self, now: int) -> bool:
+        """BOOK-21."""
+        return 0 < self.expires <= now
 
     def meets(self, price: int) -> bool:
         """Whether a price is within the limit of this order."""
@@ -586,13 +592,14 @@ class Exchange:
         lots: int,
         price: int = 1,
         reduce_only: bool = False,
+        expires: int = 0,
         unwinding: bool = False,
     ) -> None:
         """BOOK-6."""
         there, taker, begun = self.open_market(market), self.account(account), len(self.events)
         if kind == "market":
             price = MAX_PRICE if side > 0 else 1
-        new = Order(order, account, side, price, lots, reduce_only)
+        new = Order(order, account, side, price, lots, reduce_only, expires)
         self.check_order(new, there, kind, unwinding)
         if kind in RESTING and self.terms.most_orders:  # BOOK-20
             resting = sum(order.account == account for order in there.orders.values())
@@ -624,6 +631,8 @@ class Exchange:
         check(1 <= new.lots <= MAX_LOTS, "lots_out_of_bounds")
         check(new.number <= MAX_ID, "id_out_of_bounds")
         check(new.number > self.last_order, "order_id_not_new")
+        check(0 <= new.expires <= MAX_TIME, "time_out_of_bounds")
+        check(not new.is_over(self.now), "expired")
         if kind != "market" and not unwinding:
             check(new.price % there.tick == 0, "off_tick")  # BOOK-19
             check(new.reduce_only or self.in_band(new, there), "beyond_band")
@@ -738,10 +747,15 @@ class Exchange:
         check(old.account == order["account"], "not_your_order")
         if self.terms.smaller_keeps_place and order["kind"] in RESTING:  # BOOK-17
             new = Order(
-                order["order"], old.account, order["side"], order["price"], order["lots"],
+                order["order"],
+                old.account,
+                order["side"],
+                order["price"],
+                order["lots"],
                 order["reduce_only"],
-            )  # fmt: skip
-            same = (old.side, old.price, old.reduce_only) == (new.side, new.price, new.reduce_only)
+                order["expires"],
+            )
+            same = replace(old, number=0, lots=0) == replace(new, number=0, lots=0)
             if same and new.lots <= old.lots:
                 self.open_market(market)
                 self.check_order(new, there, order["kind"])
@@ -763,7 +777,7 @@ class Exchange:
         size = self.accounts[VAULT].position(market).size
         check(size != 0, "nothing_to_reduce")
         lots = min(abs(size), MAX_LOTS)
-        self.place(order, VAULT, market, -sign(size), "ioc", lots, there.mark, True, True)
+        self.place(order, VAULT, market, -sign(size), "ioc", lots, there.mark, True, unwinding=True)
 
     # The oracle.
 
@@ -908,6 +922,10 @@ class Exchange:
         check(0 <= now <= MAX_TIME, "time_out_of_bounds")
         check(now > self.now, "not_later")
         self.now = now
+        for _, market in sorted(self.markets.items()):
+            for _, order in sorted(market.orders.items()):
+                if order.is_over(now):
+                    self.take_off(order, market, "BOOK-21")
         self.liquidate_all()
 
     def sorted_accounts(self) -> list[tuple[int, Account]]:
@@ -1345,6 +1363,7 @@ COMMANDS: dict[str, Fields] = {
         "lots": number,
         "price": number,
         "reduce_only": flag,
+        "expires": number,
     },
     "cancel": {"account": number, "market": number, "order": number},
     "set_mark": {"market": number, "price": number},
@@ -1359,7 +1378,7 @@ COMMANDS: dict[str, Fields] = {
     "resume_market": {"market": number},
 }
 COMMANDS["replace"] = {"replaced": number, **COMMANDS["place"]}
-UNSAID: Json = {"price": "1", "reduce_only": False}
+UNSAID: Json = {"price": "1", "reduce_only": False, "expires": "0"}
 DEFAULTS: dict[str, Json] = {"place": UNSAID, "replace": UNSAID}
 
 
@@ -1454,7 +1473,7 @@ def read_terms(terms: Json) -> Terms:
 
 
 def show_order(order: Order) -> Json:
-    return {
+    shown: Json = {
         "id": str(order.number),
         "account": str(order.account),
         "side": "buy" if order.side > 0 else "sell",
@@ -1462,6 +1481,9 @@ def show_order(order: Order) -> Json:
         "lots": str(order.lots),
         "reduce_only": order.reduce_only,
     }
+    if order.expires:
+        shown["expires"] = str(order.expires)
+    return shown
 
 
 class Engine:
@@ -1588,6 +1610,7 @@ class Engine:
     def read_state(self, state: Json) -> Exchange:
         exchange = Exchange(self.terms, self.fault)
         exchange.custody = number(state["custody"])
+        exchange.now = number(state.get("now", "0"))
         exchange.last_order = number(state.get("last_order", "0"))
         for key, shown in state["accounts"].items():
             account = exchange.opened(between(key, 0, MAX_ID, "an account"))
@@ -1620,6 +1643,7 @@ class Engine:
             price=number(shown["price"]),
             lots=number(shown["lots"]),
             reduce_only=flag(shown.get("reduce_only", False)),
+            expires=number(shown.get("expires", "0")),
         )
 
     def stop(self, request: Json) -> Json:

@@ -127,6 +127,7 @@ class _Teller:
             Kind.FOK: ["fill or kill"],
         }
         extras = words.get(placed.kind, []) + (["reduce-only"] if placed.reduce_only else [])
+        extras += [f"good till {placed.expires:,}"] if placed.expires else []
         extra = "".join(f", {word}" for word in extras)
         lots = self.lots(placed.lots, placed.market)
         return f"{self.who(placed.account)} wants to {verb} {lots} {price}{extra}"

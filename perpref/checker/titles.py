@@ -80,6 +80,7 @@ TITLES = {
     "BOOK-18": "The price band",
     "BOOK-19": "Ticks and lots",
     "BOOK-20": "How many orders may rest",
+    "BOOK-21": "Good till a time",
     "FUND-1": "The rate",
     "FUND-2": "What one position pays",
     "FUND-3": "Settling",

@@ -125,9 +125,10 @@ class Story:
         *,
         market: MarketId = GOLD,
         only: bool = False,
+        till: int = 0,
         code: str = "",
     ) -> OrderId:
-        return self._place(account, market, Side.BUY, kind, lots, price, only, code)
+        return self._place(account, market, Side.BUY, kind, lots, price, only, till, code)
 
     def sells(
         self,
@@ -138,9 +139,10 @@ class Story:
         *,
         market: MarketId = GOLD,
         only: bool = False,
+        till: int = 0,
         code: str = "",
     ) -> OrderId:
-        return self._place(account, market, Side.SELL, kind, lots, price, only, code)
+        return self._place(account, market, Side.SELL, kind, lots, price, only, till, code)
 
     def _place(
         self,
@@ -151,11 +153,13 @@ class Story:
         lots: int,
         price: int,
         only: bool,
+        till: int,
         code: str,
     ) -> OrderId:
         self._order += 1
         order = OrderId(self._order)
-        self.do(machine.Place(order, account, market, side, kind, lots, price, only), code)
+        placed = machine.Place(order, account, market, side, kind, lots, price, only, till)
+        self.do(placed, code)
         return order
 
     def trade(
@@ -1804,3 +1808,34 @@ def an_account_has_only_so_many_orders_resting(story: Story) -> None:
     story.replaces(ANN, 1, Side.BUY, 1, 98)
     story.sells(BOB, 1, 98, Kind.IOC)
     story.buys(ANN, 1, 97)
+
+
+@about("book", "BOOK-21", "CLK-1")
+def an_order_is_good_till_its_time(story: Story) -> None:
+    """At time 5 an order till 5 is refused, or gone; one till 6 fills, and one without a time."""
+    story.deposit(ANN, 1_000)
+    story.deposit(BOB, 1_000)
+    story.buys(ANN, 1, 100, till=5)
+    story.buys(ANN, 2, 100, till=6)
+    story.buys(ANN, 3, 100, market=OIL, till=4)
+    story.buys(BOB, 4, 99)
+    story.clock(5)
+    story.buys(ANN, 1, 100, till=5, code="expired")
+    story.buys(ANN, 1, 100, till=10**18 + 1, code="time_out_of_bounds")
+    story.sells(BOB, 1, 100, Kind.IOC, till=6)
+    story.sells(BOB, 1, 100, Kind.FOK, till=4, code="expired")
+    story.clock(100)
+    story.sells(ANN, 1, 99, Kind.IOC)
+
+
+@about("book", "BOOK-21", "LIQ-6", "LIQ-8")
+def orders_expire_before_a_liquidation(story: Story) -> None:
+    """The clock moves, Bob's bid is gone, and what Ann owes is nobody's to take at that price."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 1_000)
+    story.deposit(CY, 1_000)
+    story.trade(ANN, CY, 10)
+    story.buys(BOB, 10, 94, till=7)
+    story.buys(BOB, 4, 93, till=8)
+    story.clock(7)
+    story.mark(93)

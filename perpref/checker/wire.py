@@ -508,11 +508,14 @@ def _one_of(kind: Any, _: cattrs.Converter) -> Hook:
 
 
 LEFT_OUT: dict[type[Any], str] = {
+    Order: "expires",
     Rulebook: "vault_trigger",
     MarketTerms: "tiers",
     MarketView: "settling",
     AccountView: "funded",
     View: "now",
+    machine.Place: "expires",
+    machine.Replace: "expires",
 }
 """From which field on a value is not written where it is the textbook's; inner classes first."""
 

@@ -68,6 +68,7 @@ ENDED = evolve(PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD]
 COSTLY = evolve(
     PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD], least_notional=901))
 )
+LATER = evolve(PLAIN, now=7)
 TICKED = evolve(PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD], tick=3)))
 BANDED = evolve(
     PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD], price_band=100_000))
@@ -160,6 +161,8 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
             bid(MAX_ID + 1, ANN, GOLD, Kind.POST_ONLY, 9, 100),
             bid(2, ANN, GOLD, Kind.POST_ONLY, 9, 100),
         ),
+        (PLAIN, evolve(bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 100), expires=-1)),
+        (LATER, evolve(bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 100), expires=7)),
         (TICKED, bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 100, only=False)),
         (BANDED, bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 111, only=False)),
         (COSTLY, bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 100, only=False)),
@@ -194,6 +197,8 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
         (PLAIN, instead(bid(MAX_ID + 1, BOB, GOLD, Kind.POST_ONLY, 0, 99))),
         (PLAIN, instead(bid(MAX_ID + 1, BOB, GOLD, Kind.POST_ONLY, 9, 99))),
         (PLAIN, instead(bid(2, BOB, GOLD, Kind.POST_ONLY, 9, 99))),
+        (PLAIN, evolve(instead(bid(3, BOB, GOLD, Kind.POST_ONLY, 9, 99)), expires=-1)),
+        (LATER, evolve(instead(bid(3, BOB, GOLD, Kind.POST_ONLY, 9, 99)), expires=7)),
         (TICKED, instead(bid(3, BOB, GOLD, Kind.POST_ONLY, 9, 98, only=False))),
         (BANDED, instead(bid(3, BOB, GOLD, Kind.POST_ONLY, 9, 111, only=False))),
         (COSTLY, instead(bid(3, BOB, GOLD, Kind.POST_ONLY, 9, 99, only=False))),
