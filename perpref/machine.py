@@ -78,6 +78,7 @@ class Place:
     lots: int
     price: int = 1
     reduce_only: bool = False
+    expires: int = 0
 
 
 @frozen
@@ -102,6 +103,7 @@ class Replace:
     lots: int
     price: int = 1
     reduce_only: bool = False
+    expires: int = 0
 
 
 @frozen
@@ -232,6 +234,10 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
         _require_between(name, rate, -PARTS, PARTS, "FUND-6")
     _require_between("funding_damper", rulebook.funding_damper, 0, PARTS, "FUND-6")
     _require_between("funding_samples", rulebook.funding_samples, 0, MAX_LOTS, "FUND-5")
+    _require_between("fund_begins", rulebook.fund_begins, 0, PARTS, "LOSS-6")
+    _require_between("fund_ends", rulebook.fund_ends, 0, rulebook.fund_begins, "LOSS-6")
+    _require_between("fund_window", rulebook.fund_window, 0, MAX_TIME, "LOSS-11")
+    _require_between("withdrawal_gate", rulebook.withdrawal_gate, 0, MAX_TIME, "LOSS-13")
     _require_between("mark_age", rulebook.mark_age, 0, MAX_TIME, "MARK-7")
     _require_between("most_orders", rulebook.most_orders, 0, MAX_LOTS, "BOOK-20")
     _require_between("liquidation_buffer", rulebook.liquidation_buffer, 0, PARTS, "LIQ-12")
@@ -327,8 +333,8 @@ def take(run: Run, command: Command) -> None:
         case Transfer(payer, payee, amount):
             scheduler.touch(run, payer)
             run.do(ledger.transfer, payer, payee, amount)
-        case Place(order, account, market, side, kind, lots, price, reduce_only):
-            placed = Order(order, account, side, price, lots, reduce_only)
+        case Place(order, account, market, side, kind, lots, price, only, expires):
+            placed = Order(order, account, side, price, lots, only, expires)
             scheduler.place(run, market, placed, kind)
         case Cancel(account, market, order):
             run.do(book.cancel, market, order, account, "BOOK-10")
@@ -352,6 +358,6 @@ def take(run: Run, command: Command) -> None:
             run.do(settlement.pause, market)
         case ResumeMarket(market):
             scheduler.resume_market(run, market)
-        case Replace(replaced, order, account, market, side, kind, lots, price, reduce_only):
-            placed = Order(order, account, side, price, lots, reduce_only)
+        case Replace(replaced, order, account, market, side, kind, lots, price, only, expires):
+            placed = Order(order, account, side, price, lots, only, expires)
             scheduler.replace(run, market, replaced, placed, kind)

@@ -7,7 +7,15 @@ from attrs import evolve
 from perpref.rules import admission, book
 from perpref.rules.margin import position_of
 from perpref.state import TREASURY, Exchange, Order, Side
-from perpref.units import MAX_LOTS, MAX_PRICE, PARTS, MarketId, OrderId, floor_div
+from perpref.units import (
+    MAX_LOTS,
+    MAX_PRICE,
+    PARTS,
+    AccountId,
+    MarketId,
+    OrderId,
+    floor_div,
+)
 from proofs.contracts import ALL_CONTRACTS, MARGINS
 from proofs.executor import all_of, any_of, assume, claim, fresh_int, implies
 from proofs.laws import QUIET, Step, action, take
@@ -168,6 +176,7 @@ def an_order_that_only_gets_smaller_is_the_same_but_for_its_lots() -> None:
         if book.only_smaller(resting, order):
             claim("price", order.price == resting.price)
             claim("lots", order.lots <= resting.lots)
+            claim("time", order.expires == resting.expires)
             claim("reduce-only", bool(order.reduce_only) is bool(resting.reduce_only))
         claim("the other side", not book.only_smaller(resting, evolve(order, side=side.opposite)))
 
@@ -177,9 +186,34 @@ def accept() -> Step:
     exchange, market = any_exchange(missing=True), MarketId(fresh_int("market"))
     order = any_order("order")
     loose = evolve(
-        order, lots=fresh_int("lots"), price=fresh_int("price"), id=OrderId(fresh_int("id"))
+        order,
+        lots=fresh_int("lots"),
+        price=fresh_int("price"),
+        id=OrderId(fresh_int("id")),
+        expires=fresh_int("expires"),
     )
     return Step(exchange, take(book.accept, exchange, market, loose), (), market)
+
+
+@theorem("T-BOOK", "BOOK-21", subject="accept")
+def an_order_is_taken_only_if_its_time_has_not_come() -> None:
+    """It is good till cancelled, or till a time after now, and now is what the clock shows."""
+    exchange, market = any_exchange(), MarketId(fresh_int("market"))
+    order = evolve(any_order("order"), expires=fresh_int("expires"))
+    after = book.accept(exchange, market, order).exchange
+    claim("not yet", any_of(order.expires == 0, order.expires > after.now))
+
+
+@theorem("T-BOOK", "BOOK-21", subject="fill_from_book", assumes=ALL_CONTRACTS)
+def an_order_whose_time_has_come_never_fills() -> None:
+    """Whoever meets a resting order, a taker or a liquidation, fills it before its time only."""
+    exchange, market = any_exchange(), MarketId(fresh_int("market"))
+    maker, lots = any_order("maker"), between("lots", 1, MAX_LOTS)
+    assume(lots <= maker.lots)
+    buyer, seller = (AccountId(fresh_int(name)) for name in ("buyer", "seller"))
+    price = between("price", 1, MAX_PRICE)
+    book.fill_from_book(exchange, buyer, seller, market, maker, lots, price, "BOOK-3")
+    claim("not yet", any_of(maker.expires == 0, maker.expires > exchange.now))
 
 
 tested(
@@ -318,3 +352,13 @@ def an_account_never_has_more_orders_resting_than_it_may() -> None:
     rulebook, resting = any_exchange().rulebook, between("resting", 0, MAX_LOTS)
     admission.require_room(rulebook, resting)
     claim("room", any_of(rulebook.most_orders == 0, resting + 1 <= rulebook.most_orders))
+
+
+tested(
+    "T-BOOK",
+    "no_order_rests_at_its_time_or_later",
+    "When the clock moves, all orders whose time has come are cancelled, and no others.",
+    "BOOK-21",
+    chapter="book",
+    where="tests/test_scheduler_orders.py::test_orders_rest_until_their_time_and_no_longer",
+)

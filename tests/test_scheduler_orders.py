@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perpref import machine
-from perpref.machine import Cancel, Place, Replace
+from perpref.machine import AdvanceClock, Cancel, Place, Replace
 from perpref.outcome import Cancelled, Filled, Outcome, Refused, Rested
 from perpref.scheduler import count_of_orders
-from perpref.state import Exchange, Kind, SelfTrade, Side
-from perpref.units import AccountId, OrderId
-from tests.exchanges import ANN, BOB, CY, GOLD, exchange, holds, market, rules, sells
+from perpref.state import VAULT, Exchange, Kind, SelfTrade, Side
+from perpref.units import AccountId, MarketId, OrderId
+from tests.exchanges import ANN, BOB, CY, GOLD, OIL, buys, exchange, holds, market, rules, sells
 
 
 def buying(lots: int, price: int, kind: Kind = Kind.FOK) -> Place:
@@ -249,3 +249,54 @@ def test_nobody_ever_has_more_orders_resting_than_the_rulebook_says(
         assert not (full and kind.rests)
         now = outcome.exchange
         assert all(count_of_orders(now, GOLD, account) <= most for account in (ANN, BOB))
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from((GOLD, OIL)), st.integers(0, 9)), max_size=6),
+    st.lists(st.integers(1, 12), max_size=4),
+)
+def test_orders_rest_until_their_time_and_no_longer(
+    asked: list[tuple[MarketId, int]], times: list[int]
+) -> None:
+    """Nothing is cancelled early, late, twice, or out of the order of markets and identifiers."""
+    now = exchange({ANN: holds(10_000)})
+    for number, (where, expires) in enumerate(asked, 1):
+        placed = Place(OrderId(number), ANN, where, Side.BUY, Kind.LIMIT, 1, 99, expires=expires)
+        outcome = machine.apply(now, placed)
+        assert isinstance(outcome, Outcome)
+        now = outcome.exchange
+    left = dict(enumerate(asked, 1))
+    for time in sorted(set(times)):
+        outcome = machine.apply(now, AdvanceClock(time))
+        assert isinstance(outcome, Outcome)
+        over = sorted((where, n) for n, (where, expires) in left.items() if 0 < expires <= time)
+        assert outcome.events == tuple(
+            Cancelled(where, OrderId(n), ANN, 1, "BOOK-21") for where, n in over
+        )
+        left = {n: order for n, order in left.items() if (order[0], n) not in over}
+        now = outcome.exchange
+        rests = {n for where in (GOLD, OIL) for n in now.markets[where].orders}
+        assert rests == set(left)
+
+
+def test_orders_expire_before_anybody_is_liquidated() -> None:
+    """Ann is due, and Bob's bid would save her; but its time comes with the clock."""
+    bid = evolve(buys(1, BOB, 10, 100), expires=5)
+    before = exchange(
+        {ANN: holds(0, (10, 1_000)), BOB: holds(10_000), VAULT: holds(10_000)}, market(100, bid)
+    )
+    for time, rule in ((4, "LIQ-6"), (5, "VLT-1")):
+        outcome = machine.apply(before, AdvanceClock(time))
+        assert isinstance(outcome, Outcome)
+        assert [event.rule for event in outcome.events if isinstance(event, Filled)] == [rule]
+
+
+@pytest.mark.parametrize("kind", [Kind.IOC, Kind.FOK, Kind.MARKET, Kind.LIMIT])
+def test_every_kind_may_have_a_time_that_has_not_come(kind: Kind) -> None:
+    before = evolve(
+        exchange({ANN: holds(10_000), BOB: holds(10_000)}, market(100, sells(1, BOB, 9, 100))),
+        now=5,
+    )
+    for expires, code in ((4, "expired"), (5, "expired"), (6, ""), (0, "")):
+        outcome = machine.apply(before, evolve(buying(3, 100, kind), expires=expires))
+        assert (outcome.code if isinstance(outcome, Refused) else "") == code

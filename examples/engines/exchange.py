@@ -20,7 +20,7 @@ import re
 import sys
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any, NamedTuple, TextIO
 
@@ -50,6 +50,7 @@ LIMITS = ["bankruptcy", "fillable"]
 SELF_TRADES = ["resting", "incoming", "both"]
 SHARINGS = ["queue", "pro_rata"]
 LOSSES = ["equity", "notional", "gains"]
+FUND_TRIGGERS = ["none", "empty", "drawdown"]
 MARK_POLICIES = ["oracle", "index", "clamped", "basis", "median"]
 
 REFUSALS = {  # code: phase, rule
@@ -73,6 +74,7 @@ REFUSALS = {  # code: phase, rule
     "funding_rate_out_of_bounds": ("validate", "FUND-1"),
     "not_withdrawable": ("margin", "LED-6"),
     "too_small": ("validate", "BOOK-15"),
+    "expired": ("validate", "BOOK-21"),
     "beyond_band": ("validate", "BOOK-18"),
     "off_tick": ("validate", "BOOK-19"),
     "too_many_orders": ("validate", "BOOK-20"),
@@ -82,6 +84,7 @@ REFUSALS = {  # code: phase, rule
     "nothing_to_reduce": ("match", "BOOK-7"),
     "post_only_would_cross": ("match", "BOOK-8"),
     "pot_too_small": ("settle", "LED-7"),
+    "gate_closed": ("pause", "LED-9"),
 }
 
 FAULTS = {  # name: the rule that it breaks, and how
@@ -197,6 +200,11 @@ class Order:
     price: int
     lots: int
     reduce_only: bool
+    expires: int = 0
+
+    def is_over(self, now: int) -> bool:
+        """BOOK-21."""
+        return 0 < self.expires <= now
 
     def meets(self, price: int) -> bool:
         """Whether a price is within the limit of this order."""
@@ -328,6 +336,14 @@ class Terms:
     mark_weight: int = 0
     mark_age: int = 0
     on_touch: bool = False
+    fund_trigger: str = FUND_TRIGGERS[0]
+    fund_begins: int = 0
+    fund_ends: int = 0
+    fund_window: int = 0
+    carries: bool = False
+    gate: int = 0
+    haircut: bool = False
+    halts: bool = False
 
 
 class Standing(NamedTuple):
@@ -353,6 +369,10 @@ class Exchange:
         self.custody = 0
         self.last_order = 0
         self.now = 0
+        self.gate_opens = 0
+        self.fund_best = 0
+        self.fund_best_at = 0
+        self.fund_drawn_down = False
         self.accounts = {number: Account(number) for number in (VAULT, TREASURY)}
         self.markets = {n: Market(n, *opening) for n, opening in sorted(terms.markets.items())}
         self.events: list[Json] = []
@@ -455,11 +475,11 @@ class Exchange:
         rates = [(above, maintenance) for above, _, maintenance in market.tiers]
         return ceil_div(tiered(abs(size) * market.mark, market.maintenance_rate, rates), MILLION)
 
-    def initial_of(self, market: Market, size: int) -> int:
-        """MRG-4, of one position; MRG-7 where its rate grows with open interest."""
+    def initial_of(self, market: Market, size: int, opened: int = 0) -> int:
+        """MRG-4, of one position; MRG-7 where its rate grows with open interest, `opened` more."""
         rate, low, high = market.initial_rate, market.scaled_from, market.scaled_to
         if high > low:
-            interest = market.open_interest * market.mark
+            interest = (market.open_interest + opened) * market.mark
             grown = max(0, min(interest, high) - low)
             rate += (MILLION - rate) * grown // (high - low)
         rates = [(above, initial) for above, initial, _ in market.tiers]
@@ -545,9 +565,15 @@ class Exchange:
         check(1 <= amount <= MAX_CASH, "amount_out_of_bounds")
         owner = self.account(account)
         self.touch(owner)
+        check(self.now >= self.gate_opens, "gate_closed")
         check(amount <= self.withdrawable(owner), "not_withdrawable")
-        check(amount <= self.custody, "pot_too_small")
-        self.enter(owner, -amount, "LED-7")
+        leaves, lack = amount, -self.equity(self.accounts[VAULT])
+        if self.terms.haircut and lack > 0:  # LOSS-8
+            leaves = amount * self.custody // (self.custody + lack)
+        check(leaves <= self.custody, "pot_too_small")
+        if leaves < amount:
+            self.pay(owner, self.accounts[VAULT], amount - leaves, "LOSS-8")
+        self.enter(owner, -leaves, "LED-7")
 
     def transfer(self, payer: int, payee: int, amount: int) -> None:
         """LED-8."""
@@ -555,6 +581,7 @@ class Exchange:
         check(1 <= amount <= MAX_CASH, "amount_out_of_bounds")
         owner = self.account(payer)
         self.touch(owner)
+        check(self.now >= self.gate_opens, "gate_closed")
         check(amount <= self.withdrawable(owner), "not_withdrawable")
         self.pay(owner, self.opened(payee), amount, "LED-8")
 
@@ -570,13 +597,14 @@ class Exchange:
         lots: int,
         price: int = 1,
         reduce_only: bool = False,
+        expires: int = 0,
         unwinding: bool = False,
     ) -> None:
         """BOOK-6."""
         there, taker, begun = self.open_market(market), self.account(account), len(self.events)
         if kind == "market":
             price = MAX_PRICE if side > 0 else 1
-        new = Order(order, account, side, price, lots, reduce_only)
+        new = Order(order, account, side, price, lots, reduce_only, expires)
         self.check_order(new, there, kind, unwinding)
         if kind in RESTING and self.terms.most_orders:  # BOOK-20
             resting = sum(order.account == account for order in there.orders.values())
@@ -608,6 +636,8 @@ class Exchange:
         check(1 <= new.lots <= MAX_LOTS, "lots_out_of_bounds")
         check(new.number <= MAX_ID, "id_out_of_bounds")
         check(new.number > self.last_order, "order_id_not_new")
+        check(0 <= new.expires <= MAX_TIME, "time_out_of_bounds")
+        check(not new.is_over(self.now), "expired")
         if kind != "market" and not unwinding:
             check(new.price % there.tick == 0, "off_tick")  # BOOK-19
             check(new.reduce_only or self.in_band(new, there), "beyond_band")
@@ -722,10 +752,15 @@ class Exchange:
         check(old.account == order["account"], "not_your_order")
         if self.terms.smaller_keeps_place and order["kind"] in RESTING:  # BOOK-17
             new = Order(
-                order["order"], old.account, order["side"], order["price"], order["lots"],
+                order["order"],
+                old.account,
+                order["side"],
+                order["price"],
+                order["lots"],
                 order["reduce_only"],
-            )  # fmt: skip
-            same = (old.side, old.price, old.reduce_only) == (new.side, new.price, new.reduce_only)
+                order["expires"],
+            )
+            same = replace(old, number=0, lots=0) == replace(new, number=0, lots=0)
             if same and new.lots <= old.lots:
                 self.open_market(market)
                 self.check_order(new, there, order["kind"])
@@ -747,7 +782,7 @@ class Exchange:
         size = self.accounts[VAULT].position(market).size
         check(size != 0, "nothing_to_reduce")
         lots = min(abs(size), MAX_LOTS)
-        self.place(order, VAULT, market, -sign(size), "ioc", lots, there.mark, True, True)
+        self.place(order, VAULT, market, -sign(size), "ioc", lots, there.mark, True, unwinding=True)
 
     # The oracle.
 
@@ -892,6 +927,10 @@ class Exchange:
         check(0 <= now <= MAX_TIME, "time_out_of_bounds")
         check(now > self.now, "not_later")
         self.now = now
+        for _, market in sorted(self.markets.items()):
+            for _, order in sorted(market.orders.items()):
+                if order.is_over(now):
+                    self.take_off(order, market, "BOOK-21")
         self.liquidate_all()
 
     def sorted_accounts(self) -> list[tuple[int, Account]]:
@@ -902,15 +941,38 @@ class Exchange:
     def liquidate_all(self) -> None:
         """LIQ-8: visit all, the vault last, until nobody is due."""
         self.touch(self.accounts[VAULT])
+        self.watch_fund()
         visit = [account for number, account in sorted(self.accounts.items()) if number != VAULT]
         visit.append(self.accounts[VAULT])
         somebody = True
         while somebody:
             somebody = False
             for account in visit:
-                if self.due(account):
+                if self.due(account) and not self.carried(account):
                     self.liquidate(account)
                     somebody = self.fault != "visited-once"
+
+    def carried(self, account: Account) -> bool:
+        """LOSS-12: the debt of a vault without positions."""
+        return self.terms.carries and account.number == VAULT and not account.positions
+
+    def watch_fund(self) -> None:
+        """LOSS-11."""
+        if self.terms.fund_trigger != "drawdown":
+            return
+        worth = self.equity(self.accounts[VAULT])
+        if self.now - self.fund_best_at > self.terms.fund_window:
+            self.fund_best, self.fund_best_at = worth, self.now
+        self.fund_best = max(self.fund_best, worth)
+        limit = self.terms.fund_ends if self.fund_drawn_down else self.terms.fund_begins
+        fallen = (self.fund_best - worth) * MILLION
+        self.fund_drawn_down = fallen >= limit * max(self.fund_best, 0)
+
+    def fund_stands(self) -> bool:
+        """LOSS-11: whether no winner may be closed yet."""
+        if self.terms.fund_trigger == "empty":
+            return self.equity(self.accounts[VAULT]) > 0
+        return self.terms.fund_trigger == "drawdown" and not self.fund_drawn_down
 
     def due(self, account: Account) -> bool:
         """LIQ-1."""
@@ -1104,7 +1166,9 @@ class Exchange:
             worth = equity + gain * lots
             counted = held if self.fault == "cap-before-takeover" else after
             within_cap = abs(counted) <= market.vault_cap  # VLT-2
-            margin_met = worth >= elsewhere + self.initial_of(market, after)  # VLT-3
+            left = size - side * lots
+            opened = max(after, 0) + max(left, 0) - max(held, 0) - max(size, 0)
+            margin_met = worth >= elsewhere + self.initial_of(market, after, opened)  # VLT-3
             if self.fault == "vault-reduces-freely":
                 margin_met = margin_met or abs(after) < abs(held)
             above_boundary = worth >= self.terms.vault_boundary  # VLT-4
@@ -1175,6 +1239,7 @@ class Exchange:
 
     def deleverage(self, account: Account, market: Market) -> None:
         """ADL-5; ADL-8 where everybody is closed in proportion first."""
+        self.watch_fund()
         if self.terms.sharing == "pro_rata":
             others = self.queue(account, market)
             lots = abs(account.position(market.number).size)
@@ -1196,6 +1261,8 @@ class Exchange:
         if not self.to_close(account, market):
             return False
         if self.terms.only_insolvent and self.equity(account) >= 0:  # ADL-6
+            return False
+        if self.fund_stands():
             return False
         side = sign(account.position(market.number).size)
         price = self.forced_price(account, market)
@@ -1232,7 +1299,21 @@ class Exchange:
             self.fill(account, other, market, -side * lots, market.mark, "LOSS-1")
 
     def share_deficit(self, account: Account) -> None:
-        """LOSS-5: the largest equity first, then in account order."""
+        """LOSS-5, or LOSS-12; then what follows a loss."""
+        if self.terms.carries:
+            if account.number == VAULT:
+                return
+            self.pay(self.accounts[VAULT], account, -self.equity(account), "LOSS-12")
+        else:
+            self.share_by_equity(account)
+        if self.terms.gate:  # LOSS-13
+            self.gate_opens = max(self.gate_opens, self.now + self.terms.gate)
+        if self.terms.halts:  # LOSS-14
+            for market in self.markets.values():
+                market.paused = market.paused or not market.settling
+
+    def share_by_equity(self, account: Account) -> None:
+        """The largest equity first, then in account order."""
         if self.terms.loss_sharing != "equity":
             self.charge_deficit(account)
         deficit = -self.equity(account)
@@ -1339,6 +1420,7 @@ COMMANDS: dict[str, Fields] = {
         "lots": number,
         "price": number,
         "reduce_only": flag,
+        "expires": number,
     },
     "cancel": {"account": number, "market": number, "order": number},
     "set_mark": {"market": number, "price": number},
@@ -1353,7 +1435,7 @@ COMMANDS: dict[str, Fields] = {
     "resume_market": {"market": number},
 }
 COMMANDS["replace"] = {"replaced": number, **COMMANDS["place"]}
-UNSAID: Json = {"price": "1", "reduce_only": False}
+UNSAID: Json = {"price": "1", "reduce_only": False, "expires": "0"}
 DEFAULTS: dict[str, Json] = {"place": UNSAID, "replace": UNSAID}
 
 
@@ -1439,12 +1521,20 @@ def read_terms(terms: Json) -> Terms:
         mark_weight=between(book.get("mark_weight", "0"), 0, MILLION, "a weight"),
         mark_age=between(book.get("mark_age", "0"), 0, MAX_TIME, "an age"),
         on_touch=flag(book.get("funding_on_touch", False)),
+        fund_trigger=known(book.get("fund_trigger", FUND_TRIGGERS[0]), FUND_TRIGGERS),
+        fund_begins=between(book.get("fund_begins", "0"), 0, MILLION, "a fall"),
+        fund_ends=between(book.get("fund_ends", "0"), 0, MILLION, "a fall"),
+        fund_window=between(book.get("fund_window", "0"), 0, MAX_TIME, "a window"),
+        carries=flag(book.get("carry_bad_debt", False)),
+        gate=between(book.get("withdrawal_gate", "0"), 0, MAX_TIME, "a gate"),
+        haircut=flag(book.get("withdrawal_haircut", False)),
+        halts=flag(book.get("halt_on_loss", False)),
         markets=markets,
     )
 
 
 def show_order(order: Order) -> Json:
-    return {
+    shown: Json = {
         "id": str(order.number),
         "account": str(order.account),
         "side": "buy" if order.side > 0 else "sell",
@@ -1452,6 +1542,9 @@ def show_order(order: Order) -> Json:
         "lots": str(order.lots),
         "reduce_only": order.reduce_only,
     }
+    if order.expires:
+        shown["expires"] = str(order.expires)
+    return shown
 
 
 class Engine:
@@ -1560,6 +1653,11 @@ class Engine:
         }
         if exchange.now:
             state["now"] = str(exchange.now)
+        for name in ("gate_opens", "fund_best", "fund_best_at"):
+            if getattr(exchange, name):
+                state[name] = str(getattr(exchange, name))
+        if exchange.fund_drawn_down:
+            state["fund_drawn_down"] = True
         return {"seq": request["seq"], "state": state}
 
     def load(self, request: Json) -> Json:
@@ -1573,6 +1671,7 @@ class Engine:
     def read_state(self, state: Json) -> Exchange:
         exchange = Exchange(self.terms, self.fault)
         exchange.custody = number(state["custody"])
+        exchange.now = number(state.get("now", "0"))
         exchange.last_order = number(state.get("last_order", "0"))
         for key, shown in state["accounts"].items():
             account = exchange.opened(between(key, 0, MAX_ID, "an account"))
@@ -1605,6 +1704,7 @@ class Engine:
             price=number(shown["price"]),
             lots=number(shown["lots"]),
             reduce_only=flag(shown.get("reduce_only", False)),
+            expires=number(shown.get("expires", "0")),
         )
 
     def stop(self, request: Json) -> Json:

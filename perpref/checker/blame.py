@@ -500,7 +500,13 @@ def _taker(command: machine.Command) -> Order | None:
         return None
     price = book.UNPRICED[command.side] if command.kind is OrderKind.MARKET else command.price
     return Order(
-        command.order, command.account, command.side, price, command.lots, command.reduce_only
+        command.order,
+        command.account,
+        command.side,
+        price,
+        command.lots,
+        command.reduce_only,
+        command.expires,
     )
 
 

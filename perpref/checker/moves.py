@@ -59,7 +59,14 @@ def place(world: World, dice: Dice) -> None:
     lots = _lots(world, dice, account, market, side)
     price = 1 if kind is Kind.MARKET else _price(world, dice, market, side)
     only, off = dice.one_in(5), dice.one_in(4)
-    world.place(account, market, side, lots, price, kind, reduce_only=only, off_tick=off)
+    till = _till(world, dice)
+    world.place(account, market, side, lots, price, kind, only, off_tick=off, expires=till)
+
+
+def _till(world: World, dice: Dice) -> int:
+    """Mostly no time at all; or one that comes soon, or late, or has come."""
+    now = world.exchange.now
+    return dice.pick((0, 0, 0, 0, 0, 0, 0, now + 1, now + 1, now + 5, now + 60, now))
 
 
 def _lots(world: World, dice: Dice, account: AccountId, market: MarketId, side: Side) -> int:
@@ -110,7 +117,8 @@ def replace(world: World, dice: Dice) -> None:
     price = old.price if dice.below(2) else _price(world, dice, market, side)
     only = old.reduce_only ^ dice.one_in(8)
     lots = min(max(lots, 1), MAX_LOTS)
-    world.replace(old.id, account, market, side, lots, price, kind, only)
+    till = old.expires if dice.below(4) else _till(world, dice)
+    world.replace(old.id, account, market, side, lots, price, kind, only, till)
 
 
 def move_mark(world: World, dice: Dice) -> None:

@@ -107,6 +107,7 @@ NEEDS: dict[str, tuple[frozenset[str], ...]] = {
     "BOOK": _TRADING,
     "BOOK-10": (frozenset({"cancel"}),),
     "BOOK-16": (frozenset({"deposit", "place", "replace"}),),
+    "BOOK-21": (frozenset({"deposit", "place", "advance_clock"}),),
     "BOOK-17": (frozenset({"deposit", "place", "replace"}),),
     "MARK": (frozenset({"set_mark"}),),
     **dict.fromkeys((f"MARK-{n}" for n in range(2, 7)), (frozenset({"set_index"}),)),

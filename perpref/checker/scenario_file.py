@@ -383,7 +383,7 @@ class _Reading:
         price = value.get("price")
         if kind is Kind.MARKET and price is not None:
             raise price.bad("a market order names no price", "no price", "BOOK-6")
-        reduce_only = value.get("reduce_only")
+        reduce_only, expires = value.get("reduce_only"), value.get("expires")
         order = self._order(value.get("name"), market)
         return machine.Place(
             order,
@@ -394,6 +394,7 @@ class _Reading:
             lots,
             1 if kind is Kind.MARKET else _price(value.need("price")),
             reduce_only.flag() if reduce_only is not None else False,
+            expires.integer(1, MAX_TIME, "BOOK-21") if expires is not None else 0,
         )
 
     def _cancel(self, value: Value) -> Command:
@@ -557,7 +558,7 @@ class _Reading:
         return self.accounts[entry.name]
 
 
-ORDER_KEYS = ("account", "side", "lots", "kind", "price", "reduce_only", "name")
+ORDER_KEYS = ("account", "side", "lots", "kind", "price", "reduce_only", "expires", "name")
 """What says what an order is."""
 
 COMMANDS: Mapping[str, Callable[[_Reading, Value], Command]] = {

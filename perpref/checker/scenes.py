@@ -351,6 +351,20 @@ def second_thoughts(world: World, dice: Dice) -> None:
     world.place(taker, market, side.opposite, dice.pick((1, lots)), price, Kind.IOC)
 
 
+def too_late(world: World, dice: Dice) -> None:
+    """Of two orders at one price the first is good till a time; perhaps it comes, then a taker."""
+    market, side = world.market(dice), dice.pick((Side.BUY, Side.SELL))
+    first, second, taker = dice.shuffled((*world.people, TREASURY))[:3]
+    price, lots, now = world.mark(market), dice.pick((1, 2, 5)), world.exchange.now
+    till = now + dice.pick((1, 5, 9))
+    for maker, expires in ((first, till), (second, dice.pick((0, till + 1)))):
+        world.equip(maker, market, lots, 8)
+        world.place(maker, market, side, lots, price, expires=expires)
+    world.do(machine.AdvanceClock(dice.pick((till, till, till - 1, till + 1))))
+    world.equip(taker, market, lots, 8)
+    world.place(taker, market, side.opposite, dice.pick((1, lots)), price, Kind.IOC)
+
+
 def meets_itself(world: World, dice: Dice) -> None:
     """An account's newer order meets its older one, perhaps behind somebody else's."""
     market, side = world.market(dice), dice.pick((Side.BUY, Side.SELL))

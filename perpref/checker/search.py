@@ -197,6 +197,7 @@ SCENES = (
     scenes.queue_at_a_price,
     scenes.second_helping,
     scenes.second_thoughts,
+    scenes.too_late,
     scenes.meets_itself,
     scenes.orphaned_reduce_only,
     scenes.broke_maker,

@@ -26,6 +26,7 @@ from perpref.state import (
     TREASURY,
     VAULT,
     ForcedPrice,
+    FundTrigger,
     Kind,
     LiquidationLimit,
     LiquidationSize,
@@ -125,9 +126,10 @@ class Story:
         *,
         market: MarketId = GOLD,
         only: bool = False,
+        till: int = 0,
         code: str = "",
     ) -> OrderId:
-        return self._place(account, market, Side.BUY, kind, lots, price, only, code)
+        return self._place(account, market, Side.BUY, kind, lots, price, only, till, code)
 
     def sells(
         self,
@@ -138,9 +140,10 @@ class Story:
         *,
         market: MarketId = GOLD,
         only: bool = False,
+        till: int = 0,
         code: str = "",
     ) -> OrderId:
-        return self._place(account, market, Side.SELL, kind, lots, price, only, code)
+        return self._place(account, market, Side.SELL, kind, lots, price, only, till, code)
 
     def _place(
         self,
@@ -151,11 +154,13 @@ class Story:
         lots: int,
         price: int,
         only: bool,
+        till: int,
         code: str,
     ) -> OrderId:
         self._order += 1
         order = OrderId(self._order)
-        self.do(machine.Place(order, account, market, side, kind, lots, price, only), code)
+        placed = machine.Place(order, account, market, side, kind, lots, price, only, till)
+        self.do(placed, code)
         return order
 
     def trade(
@@ -1499,6 +1504,75 @@ def a_market_ends_with_its_funding_settled(story: Story) -> None:
     story.settle()
 
 
+@about("adl", "LOSS-6", "LOSS-11", under=choosing(fund_trigger=FundTrigger.EMPTY))
+def winners_are_closed_only_when_the_fund_is_empty(story: Story) -> None:
+    """The vault has a quantum, too little for a lot: Ann is closed at the mark."""
+    story.deposit(VAULT, 1)
+    late_contagion(story)
+
+
+@about(
+    "loss",
+    "LOSS-6",
+    "LOSS-11",
+    under=choosing(
+        fund_trigger=FundTrigger.DRAWDOWN, fund_begins=300_000, fund_ends=200_000, fund_window=10
+    ),
+)
+def winners_are_closed_while_the_fund_is_drawn_down(story: Story) -> None:
+    """From 100 the vault falls to 70, and no further up than 79: it is still drawn down."""
+    story.deposit(VAULT, 100)
+    story.mark(100)
+    story.withdraw(VAULT, 30)
+    story.mark(100)
+    story.deposit(VAULT, 9)
+    story.mark(100)
+    story.withdraw(VAULT, 79)
+    late_contagion(story)
+    story.clock(11)
+    story.clock(12)
+
+
+@about("loss", "LOSS-12", under=choosing(carry_bad_debt=True))
+def a_loss_is_carried_by_the_vault(story: Story) -> None:
+    """The vault pays what Ann owes and has less than nothing; the next mark finds nobody due."""
+    late_contagion(story)
+    story.mark(60)
+    story.deposit(VAULT, 10)
+
+
+@about("loss", "LOSS-8", "LOSS-12", under=choosing(carry_bad_debt=True, withdrawal_haircut=True))
+def withdrawals_are_cut_while_the_vault_owes(story: Story) -> None:
+    """Bob gets his part of 400 quanta; what he does not get is the vault's."""
+    late_contagion(story)
+    story.withdraw(BOB, 400)
+    story.deposit(VAULT, 1_000)
+    story.withdraw(BOB, 400)
+
+
+@about("ledger", "LED-9", "LOSS-13", under=choosing(withdrawal_gate=50))
+def a_loss_closes_the_gate(story: Story) -> None:
+    """No cash leaves before 55, and deposits pass."""
+    story.clock(5)
+    story.deposit(CY, 500)
+    late_contagion(story)
+    story.clock(54)
+    story.withdraw(CY, 1, code="gate_closed")
+    story.transfer(CY, BOB, 1, code="gate_closed")
+    story.deposit(CY, 1)
+    story.clock(55)
+    story.withdraw(CY, 1)
+
+
+@about("loss", "LOSS-14", under=choosing(halt_on_loss=True))
+def a_loss_halts_all_markets(story: Story) -> None:
+    """Ann is closed and her loss shared; then nothing trades until a market resumes."""
+    late_contagion(story)
+    story.buys(BOB, 1, 60, code="paused")
+    story.resume()
+    story.buys(BOB, 1, 60)
+
+
 def two_sides(story: Story) -> None:
     """Ann is long by 8 lots and Bob short, both with little."""
     story.deposit(ANN, 100)
@@ -1812,3 +1886,34 @@ def an_account_has_only_so_many_orders_resting(story: Story) -> None:
     story.replaces(ANN, 1, Side.BUY, 1, 98)
     story.sells(BOB, 1, 98, Kind.IOC)
     story.buys(ANN, 1, 97)
+
+
+@about("book", "BOOK-21", "CLK-1")
+def an_order_is_good_till_its_time(story: Story) -> None:
+    """At time 5 an order till 5 is refused, or gone; one till 6 fills, and one without a time."""
+    story.deposit(ANN, 1_000)
+    story.deposit(BOB, 1_000)
+    story.buys(ANN, 1, 100, till=5)
+    story.buys(ANN, 2, 100, till=6)
+    story.buys(ANN, 3, 100, market=OIL, till=4)
+    story.buys(BOB, 4, 99)
+    story.clock(5)
+    story.buys(ANN, 1, 100, till=5, code="expired")
+    story.buys(ANN, 1, 100, till=10**18 + 1, code="time_out_of_bounds")
+    story.sells(BOB, 1, 100, Kind.IOC, till=6)
+    story.sells(BOB, 1, 100, Kind.FOK, till=4, code="expired")
+    story.clock(100)
+    story.sells(ANN, 1, 99, Kind.IOC)
+
+
+@about("book", "BOOK-21", "LIQ-6", "LIQ-8")
+def orders_expire_before_a_liquidation(story: Story) -> None:
+    """The clock moves, Bob's bid is gone, and what Ann owes is nobody's to take at that price."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 1_000)
+    story.deposit(CY, 1_000)
+    story.trade(ANN, CY, 10)
+    story.buys(BOB, 10, 94, till=7)
+    story.buys(BOB, 4, 93, till=8)
+    story.clock(7)
+    story.mark(93)

@@ -41,11 +41,11 @@ def command(done: machine.Command) -> str:
             return f"{who(account)} withdraws {amount}"
         case machine.Transfer(payer, payee, amount):
             return f"{who(payer)} transfers {amount} to {who(payee)}"
-        case machine.Place(order, account, market, side, kind, lots, price, reduce_only):
-            asked = _asked(side, lots, market, kind, price, reduce_only)
+        case machine.Place(order, account):
+            asked = _asked(done)
             return f"{who(account)} places order {order}: {asked}"
-        case machine.Replace(replaced, order, account, market, side, kind, lots, price, only):
-            asked = _asked(side, lots, market, kind, price, only)
+        case machine.Replace(replaced, order, account):
+            asked = _asked(done)
             return f"{who(account)} replaces order {replaced} by order {order}: {asked}"
         case machine.Cancel(account, market, order):
             return f"{who(account)} cancels order {order} in market {market}"
@@ -71,11 +71,14 @@ def command(done: machine.Command) -> str:
             return f"market {market} resumes"
 
 
-def _asked(side: Side, lots: int, market: int, kind: Kind, price: int, reduce_only: bool) -> str:
-    verb = "buy" if side is Side.BUY else "sell"
-    limit = "at any price" if kind is Kind.MARKET else f"at {price}{ADVERBS[kind]}"
-    only = ", reduce-only" if reduce_only else ""
-    return f"{verb} {lots} of market {market} {limit}{only}"
+def _asked(order: machine.Place | machine.Replace) -> str:
+    verb = "buy" if order.side is Side.BUY else "sell"
+    limit = (
+        "at any price" if order.kind is Kind.MARKET else f"at {order.price}{ADVERBS[order.kind]}"
+    )
+    only = ", reduce-only" if order.reduce_only else ""
+    till = f", good till {order.expires}" if order.expires else ""
+    return f"{verb} {order.lots} of market {order.market} {limit}{only}{till}"
 
 
 REASONS = {
@@ -92,6 +95,8 @@ REASONS = {
     "FUND-12": "funding on touch",
     "LOSS-3": "share of the loss",
     "LOSS-10": "charged for the loss",
+    "LOSS-8": "kept back for the vault's debt",
+    "LOSS-12": "carried by the vault",
 }
 
 

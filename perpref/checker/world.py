@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from attrs import evolve
+
 from perpref import machine
 from perpref.checker.choices import Recording, leaves_choice
 from perpref.checker.dice import Dice
@@ -76,11 +78,17 @@ class World:
         kind: Kind = Kind.LIMIT,
         reduce_only: bool = False,
         off_tick: bool = False,
+        expires: int = 0,
     ) -> OrderId:
-        """Place an order under the next identifier; off the tick, if that may be."""
+        """Place an order under the next identifier; off the tick, if that may be.
+
+        Where there is no clock it is good till it is cancelled.
+        """
+        expires = expires if self.supports(machine.AdvanceClock(0)) else 0
         price = price if off_tick else self.on_tick(market, price)
         order = self.next_order()
-        self.do(machine.Place(order, account, market, side, kind, lots, price, reduce_only))
+        placed = machine.Place(order, account, market, side, kind, lots, price, reduce_only)
+        self.do(evolve(placed, expires=expires))
         return order
 
     def replace(
@@ -93,13 +101,12 @@ class World:
         price: int,
         kind: Kind = Kind.LIMIT,
         reduce_only: bool = False,
+        expires: int = 0,
     ) -> None:
         """Place an order in the stead of a resting one."""
-        price = self.on_tick(market, price)
-        order = self.next_order()
-        self.do(
-            machine.Replace(replaced, order, account, market, side, kind, lots, price, reduce_only)
-        )
+        price, new = self.on_tick(market, price), self.next_order()
+        asked = machine.Replace(replaced, new, account, market, side, kind, lots, price)
+        self.do(evolve(asked, reduce_only=reduce_only, expires=expires))
 
     def trade(
         self, buyer: AccountId, seller: AccountId, market: MarketId, lots: int, price: int

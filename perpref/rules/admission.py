@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from perpref.rule_registry import Phase, refusal, require, rule
+from perpref.rules.clock import TIME_OUT_OF_BOUNDS
 from perpref.state import Exchange, Market, Order, Rulebook, Side
-from perpref.units import PARTS, MarketId, ceil_div, floor_div
+from perpref.units import MAX_TIME, PARTS, MarketId, ceil_div, floor_div
 
 BEYOND_BAND = refusal(
     "BOOK-18",
@@ -21,6 +22,24 @@ TOO_MANY_ORDERS = refusal(
     Phase.VALIDATE,
     "The account has {value} resting orders in this market; it may have {limit}",
 )
+
+EXPIRED = refusal(
+    "BOOK-21", "expired", Phase.VALIDATE, "The order was good until {value}; it is {limit} now"
+)
+
+
+@rule("BOOK-21")
+def is_live(order: Order, now: int) -> bool:
+    """Whether an order is still good: till it is cancelled, or till a time that has not come."""
+    return (order.expires == 0) | (order.expires > now)  # no `or`: a proof need not tell them apart
+
+
+@rule("BOOK-21")
+def require_time_left(exchange: Exchange, order: Order) -> None:
+    """Refuse an order whose time is out of bounds, or is not after the clock's."""
+    in_bounds = 0 <= order.expires <= MAX_TIME
+    require(in_bounds, TIME_OUT_OF_BOUNDS, order.expires, MAX_TIME)
+    require(is_live(order, exchange.now), EXPIRED, order.expires, exchange.now)
 
 
 @rule("BOOK-19")

@@ -6,6 +6,7 @@ from attrs import evolve
 
 from perpref.outcome import Cancelled, Outcome, Rested
 from perpref.rule_registry import Phase, formula, refusal, require, rule
+from perpref.rules.admission import is_live, require_time_left
 from perpref.rules.fee import charge_maker, charge_taker
 from perpref.rules.ledger import ID_OUT_OF_BOUNDS, fill, require_account
 from perpref.rules.margin import Health, bears_fill, health, position_of, reduces
@@ -52,6 +53,12 @@ TAKER_CANNOT_BEAR = refusal(
     Phase.MARGIN,
     "After the fill the taker's equity would be {value}, its initial margin {limit}",
 )
+MAKER_EXPIRED = refusal(
+    "BOOK-21",
+    "maker_expired",
+    Phase.MATCH,
+    "The resting order was good until {value}; it is {limit} now",
+)
 UNKNOWN_ORDER = refusal(
     "BOOK-10", "unknown_order", Phase.VALIDATE, "No order {value} rests on this book"
 )
@@ -83,6 +90,7 @@ def accept(exchange: Exchange, market: MarketId, order: Order) -> Outcome:
     require(1 <= order.lots <= MAX_LOTS, LOTS_OUT_OF_BOUNDS, order.lots, MAX_LOTS)
     require(order.id <= MAX_ID, ID_OUT_OF_BOUNDS, order.id, MAX_ID)
     require(order.id > exchange.last_order, ORDER_ID_NOT_NEW, order.id, exchange.last_order)
+    require_time_left(exchange, order)
     return Outcome(evolve(exchange, last_order=order.id))
 
 
@@ -177,7 +185,8 @@ def fill_from_book(
     price: int,
     reason: str,
 ) -> Outcome:
-    """A fill against a resting order, of which `lots` leave the book."""
+    """A fill against a resting order, of which `lots` leave the book, before its time (BOOK-21)."""
+    require(is_live(maker, exchange.now), MAKER_EXPIRED, maker.expires, exchange.now)
     book = exchange.markets[market]
     left = evolve(maker, lots=maker.lots - lots)
     orders = book.orders.put(maker.id, left) if left.lots > 0 else book.orders.without(maker.id)
@@ -239,7 +248,8 @@ def own_order(exchange: Exchange, market: MarketId, order: OrderId, account: Acc
 def only_smaller(resting: Order, order: Order) -> bool:
     """Whether an order asks for what a resting one does, but for fewer lots, or as many."""
     alike = resting.side is order.side and resting.price == order.price
-    return alike and resting.reduce_only == order.reduce_only and order.lots <= resting.lots
+    alike = alike and resting.reduce_only == order.reduce_only
+    return alike and resting.expires == order.expires and order.lots <= resting.lots
 
 
 @rule("BOOK-17")

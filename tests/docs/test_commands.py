@@ -68,6 +68,7 @@ ENDED = evolve(PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD]
 COSTLY = evolve(
     PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD], least_notional=901))
 )
+LATER = evolve(PLAIN, now=7)
 TICKED = evolve(PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD], tick=3)))
 BANDED = evolve(
     PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD], price_band=100_000))
@@ -79,6 +80,8 @@ OLD = evolve(PLAIN, rulebook=evolve(PLAIN.rulebook, mark_age=5), now=6)
 COMPUTED = evolve(PLAIN, rulebook=evolve(PLAIN.rulebook, mark_policy=MarkPolicy.INDEX))
 DRAINED = exchange({ANN: holds(50), BOB: holds(-20)})
 """The pot has less than Ann alone could withdraw."""
+
+GATED = evolve(PLAIN, gate_opens=1)
 
 
 def bid(
@@ -133,6 +136,7 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
     Withdraw: [
         (DRAINED, Withdraw(NOBODY, 0)),
         (DRAINED, Withdraw(NOBODY, 51)),
+        (GATED, Withdraw(ANN, 51)),
         (DRAINED, Withdraw(ANN, 51)),
         (DRAINED, Withdraw(ANN, 31)),
         (DRAINED, Withdraw(ANN, 30)),
@@ -141,6 +145,7 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
         (PLAIN, Transfer(NOBODY, WRONG_ID, 0)),
         (PLAIN, Transfer(NOBODY, BOB, 0)),
         (PLAIN, Transfer(NOBODY, BOB, 51)),
+        (GATED, Transfer(ANN, BOB, 51)),
         (PLAIN, Transfer(ANN, BOB, 51)),
         (PLAIN, Transfer(ANN, BOB, 50)),
     ],
@@ -156,6 +161,8 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
             bid(MAX_ID + 1, ANN, GOLD, Kind.POST_ONLY, 9, 100),
             bid(2, ANN, GOLD, Kind.POST_ONLY, 9, 100),
         ),
+        (PLAIN, evolve(bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 100), expires=-1)),
+        (LATER, evolve(bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 100), expires=7)),
         (TICKED, bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 100, only=False)),
         (BANDED, bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 111, only=False)),
         (COSTLY, bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 100, only=False)),
@@ -190,6 +197,8 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
         (PLAIN, instead(bid(MAX_ID + 1, BOB, GOLD, Kind.POST_ONLY, 0, 99))),
         (PLAIN, instead(bid(MAX_ID + 1, BOB, GOLD, Kind.POST_ONLY, 9, 99))),
         (PLAIN, instead(bid(2, BOB, GOLD, Kind.POST_ONLY, 9, 99))),
+        (PLAIN, evolve(instead(bid(3, BOB, GOLD, Kind.POST_ONLY, 9, 99)), expires=-1)),
+        (LATER, evolve(instead(bid(3, BOB, GOLD, Kind.POST_ONLY, 9, 99)), expires=7)),
         (TICKED, instead(bid(3, BOB, GOLD, Kind.POST_ONLY, 9, 98, only=False))),
         (BANDED, instead(bid(3, BOB, GOLD, Kind.POST_ONLY, 9, 111, only=False))),
         (COSTLY, instead(bid(3, BOB, GOLD, Kind.POST_ONLY, 9, 99, only=False))),
@@ -294,7 +303,7 @@ def opened_with(term: str, value: int) -> Exchange:
 def bounds() -> list[tuple[str, int, int, str]]:
     """The terms of the page that have bounds: the least, the most, and the rule."""
     found = BOUND.findall(PAGE)
-    assert len(found) == 27
+    assert len(found) == 30
     return [
         (term.replace(" ", "_"), int(least) if least.isdigit() else 50_000, 10 ** int(most), rule)
         for terms, least, most, rule in found

@@ -6,7 +6,9 @@ import pytest
 from attrs import evolve
 
 from perpref.rules import admission
+from perpref.rules.clock import TIME_OUT_OF_BOUNDS
 from perpref.state import Order
+from perpref.units import MAX_TIME
 from tests.exchanges import ANN, GOLD, buys, exchange, holds, market, refuses, rules, sells
 
 
@@ -91,3 +93,27 @@ def test_how_many_orders_may_rest() -> None:
         with refuses(admission.TOO_MANY_ORDERS, resting, 2):
             admission.require_room(two, resting)
     admission.require_room(rules(), 10**6)
+
+
+@pytest.mark.parametrize(
+    ("expires", "now", "live"),
+    [(0, 0, True), (0, 9, True), (6, 5, True), (5, 5, False), (4, 5, False), (1, 0, True)],
+)
+def test_an_order_is_live_before_its_time(expires: int, now: int, live: bool) -> None:
+    order = evolve(buys(1, ANN, 1, 100), expires=expires)
+    assert admission.is_live(order, now) is live
+    before = evolve(exchange({ANN: holds(5)}), now=now)
+    if live:
+        admission.require_time_left(before, order)
+    else:
+        with refuses(admission.EXPIRED, expires, now):
+            admission.require_time_left(before, order)
+
+
+@pytest.mark.parametrize("wrong", [-1, MAX_TIME + 1])
+def test_a_time_has_bounds(wrong: int) -> None:
+    order = evolve(buys(1, ANN, 1, 100), expires=wrong)
+    with refuses(TIME_OUT_OF_BOUNDS, wrong, MAX_TIME):
+        admission.require_time_left(exchange({ANN: holds(5)}), order)
+    latest = evolve(order, expires=MAX_TIME)
+    admission.require_time_left(exchange({ANN: holds(5)}), latest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,10 +19,12 @@ from perpref.rules.book import (
     crosses,
     fill_from_book,
     match,
+    only_smaller,
     parties,
     reducible,
     require_maker_bears,
     rest,
+    shrink,
 )
 from perpref.rules.margin import Health
 from perpref.state import TREASURY, Account, Exchange, Order, Position, Side
@@ -406,3 +409,60 @@ def test_below_initial_margin_only_what_reduces_may_rest() -> None:
     assert book.kept(-7, (far, near, same, offer)) == (far, near, same)
     assert book.kept(-3, (far, near, same, offer)) == (near,)
     assert book.kept(1, (far, near, same, offer)) == (offer,)
+
+
+@pytest.mark.parametrize("now", [5, 6])
+def test_a_resting_order_does_not_fill_at_its_time_or_later(now: int) -> None:
+    maker = evolve(sells(1, BOB, 2, 100), expires=5)
+    before = exchange({ANN: holds(500), BOB: holds(500)}, market(100, maker))
+    late = evolve(before, now=now)
+    with refuses(book.MAKER_EXPIRED, 5, now):
+        fill_from_book(late, ANN, BOB, GOLD, maker, 1, 100, "LIQ-6")
+    filled = fill_from_book(evolve(before, now=4), ANN, BOB, GOLD, maker, 1, 100, "LIQ-6")
+    assert orders(filled.exchange) == {1: 1}
+
+
+# An order that only gets smaller.
+
+RESTING = evolve(sells(1, BOB, 5, 100), expires=7)
+
+
+@pytest.mark.parametrize("lots", [1, 4, 5])
+def test_the_same_with_no_more_lots_is_only_smaller(lots: int) -> None:
+    assert only_smaller(RESTING, evolve(RESTING, id=OrderId(9), lots=lots))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        evolve(RESTING, lots=6),
+        evolve(RESTING, price=99),
+        evolve(RESTING, side=Side.BUY),
+        evolve(RESTING, reduce_only=True),
+        evolve(RESTING, expires=8),
+        evolve(RESTING, expires=0),
+    ],
+)
+def test_with_more_lots_or_otherwise_different_it_is_another(other: Order) -> None:
+    assert not only_smaller(RESTING, other)
+
+
+def test_a_shrunk_order_keeps_all_but_its_lots() -> None:
+    before = exchange({ANN: holds(500), BOB: holds(500)}, market(100, RESTING), last_order=3)
+    outcome = shrink(before, GOLD, OrderId(1), evolve(RESTING, id=OrderId(4), lots=2))
+    left = evolve(RESTING, lots=2)
+    assert outcome.events == (Rested(GOLD, left, "BOOK-17"),)
+    assert dict(outcome.exchange.markets[GOLD].orders.items()) == {1: left}
+    assert outcome.exchange.last_order == 4
+    grown = shrink(before, GOLD, OrderId(1), evolve(RESTING, id=OrderId(4), lots=9)).exchange
+    assert orders(grown) == {1: 5}
+
+
+def test_only_an_own_order_that_rests_is_shrunk() -> None:
+    before = exchange({ANN: holds(500), BOB: holds(500)}, market(100, RESTING), last_order=3)
+    with refuses(book.NOT_YOUR_ORDER, ANN, BOB):
+        shrink(before, GOLD, OrderId(1), sells(4, ANN, 2, 100))
+    with refuses(book.UNKNOWN_ORDER, 2):
+        shrink(before, GOLD, OrderId(2), sells(4, BOB, 2, 100))
+    with refuses(book.ORDER_ID_NOT_NEW, 3, 3):
+        shrink(before, GOLD, OrderId(1), sells(3, BOB, 2, 100))
