@@ -243,6 +243,12 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
     _require_between("liquidation_buffer", rulebook.liquidation_buffer, 0, PARTS, "LIQ-12")
     _require_between("liquidation_step", rulebook.liquidation_step, SMALLEST_STEP, PARTS, "LIQ-13")
     _require_between("liquidation_target", rulebook.liquidation_target, 1, PARTS, "LIQ-13")
+    _require_between("auction_steps", rulebook.auction_steps, 1, MAX_LOTS, "LIQ-14")
+    _require_between("auction_period", rulebook.auction_period, 1, MAX_TIME, "LIQ-14")
+    _require_between("liquidation_cooldown", rulebook.liquidation_cooldown, 0, MAX_TIME, "LIQ-17")
+    _require_between("block_portion", rulebook.block_portion, 1, PARTS, "LIQ-18")
+    _require_between("block_least", rulebook.block_least, 0, MAX_CASH, "LIQ-18")
+    _require_between("block_notional", rulebook.block_notional, 0, MAX_CASH, "LIQ-18")
     _require_between("vault_trigger", rulebook.vault_trigger, 1, PARTS, "VLT-7")
     if not is_price_safe(rulebook):
         raise InvalidTerms(

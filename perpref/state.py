@@ -17,6 +17,9 @@ from perpref.units import PARTS, AccountId, MarketId, OrderId
 VAULT = AccountId(0)
 """The insurance vault: an account like any other, with limited cash (VLT-1)."""
 
+NEVER = -1
+"""A time that no clock shows: of what has not happened."""
+
 TREASURY = AccountId(1)
 """Where trading fees go: an account like any other (FEE-1)."""
 
@@ -121,6 +124,7 @@ class LiquidationLimit(Enum):
 
     BANKRUPTCY = "bankruptcy"
     FILLABLE = "fillable"
+    AUCTION = "auction"
 
 
 class LiquidationSize(Enum):
@@ -161,11 +165,15 @@ class Account:
     `collateral` is what was put in, plus what was realised, in quanta. It may be negative
     while open profits cover it; equity is what counts (MRG-1).
     `funded` is the funding index to which each market is settled, 0 where there is none (FUND-12).
+    Its positions are offered in an auction since `offered_since` by the clock (LIQ-14), and a part
+    of them was last closed at `parted_at` (LIQ-17); both are NEVER where that has not been.
     """
 
     collateral: int
     positions: Table[MarketId, Position]
     funded: Table[MarketId, int] = field(factory=Table)
+    offered_since: int = NEVER
+    parted_at: int = NEVER
 
 
 @frozen
@@ -252,7 +260,11 @@ class Rulebook:
     quanta (LIQ-10), at which limit (LIQ-11), and how much is closed at a time (LIQ-15): until
     equity is maintenance margin and a `buffer` of notional (LIQ-12), or a share of all positions,
     the smallest multiple of a `step` that brings the margin below a `target` part of equity
-    (LIQ-13), each in parts per million. With `withdraw_profit` unrealised profit may
+    (LIQ-13), each in parts per million. An auction has `auction_steps`, of `auction_period` by the
+    clock each (LIQ-14). After a part was closed the rest follows for `liquidation_cooldown`, at
+    once when that is 0 (LIQ-17). What begins with `block` caps what is closed at one time by the
+    clock: a `portion` of the lots of a position or the `least` notional, and the `notional` of an
+    account, unless that is 0 (LIQ-18). With `withdraw_profit` unrealised profit may
     leave (LED-6). What begins with `funding` says how the premiums of a period, of which
     `funding_samples` are expected, become its rate (FUND-5, FUND-6), and with `funding_on_touch` an
     account is settled only when it is touched (FUND-11). What begins with `fund_` says how far the
@@ -318,6 +330,12 @@ class Rulebook:
     liquidation_buffer: int = 0
     liquidation_step: int = PARTS
     liquidation_target: int = PARTS
+    auction_steps: int = 1
+    auction_period: int = 1
+    liquidation_cooldown: int = 0
+    block_portion: int = PARTS
+    block_least: int = 0
+    block_notional: int = 0
 
 
 @frozen

@@ -17,7 +17,18 @@ from attrs import evolve, field, fields, frozen, has
 from cattrs.gen import make_dict_unstructure_fn, override
 
 from perpref import machine, outcome
-from perpref.state import FLAT, Account, Exchange, Market, Order, Position, Rulebook, Side, Tier
+from perpref.state import (
+    FLAT,
+    NEVER,
+    Account,
+    Exchange,
+    Market,
+    Order,
+    Position,
+    Rulebook,
+    Side,
+    Tier,
+)
 from perpref.table import Table
 from perpref.units import AccountId, MarketId, OrderId
 
@@ -187,6 +198,8 @@ class AccountView:
     collateral: int
     positions: dict[MarketId, Position] = field(factory=dict)
     funded: dict[MarketId, int] = field(factory=dict)
+    offered_since: int = NEVER
+    parted_at: int = NEVER
 
 
 @frozen
@@ -255,7 +268,11 @@ def view(exchange: Exchange) -> View:
         exchange.custody,
         {
             account: AccountView(
-                holder.collateral, dict(holder.positions.items()), dict(holder.funded.items())
+                holder.collateral,
+                dict(holder.positions.items()),
+                dict(holder.funded.items()),
+                holder.offered_since,
+                holder.parted_at,
             )
             for account, holder in exchange.accounts.items()
         },
@@ -293,7 +310,11 @@ def exchange_of(terms: Terms, seen: View) -> Exchange:
         accounts = accounts.put(
             account,
             Account(
-                holder.collateral, Table(holder.positions.items()), Table(holder.funded.items())
+                holder.collateral,
+                Table(holder.positions.items()),
+                Table(holder.funded.items()),
+                holder.offered_since,
+                holder.parted_at,
             ),
         )
     markets = start.markets
