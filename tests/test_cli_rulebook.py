@@ -39,6 +39,7 @@ from perpref.state import (
     MarkPolicy,
     Ranking,
     SelfTrade,
+    ShareWeight,
     Sharing,
     Stage,
 )
@@ -79,6 +80,7 @@ def test_every_choice_is_on_the_card_and_has_words() -> None:
         *LiquidationLimit,
         *SelfTrade,
         *Sharing,
+        *ShareWeight,
         *LossSharing,
         *MarkPolicy,
         *FundTrigger,
