@@ -387,6 +387,11 @@ class Exchange:
             account.cash, account.positions, account.funded = cash, positions, funded
         del self.events[recorded:]
 
+    def restore(self, before: tuple[dict[int, Account], dict[int, Market]]) -> None:
+        """Back to a copy that was made before anything was written in the journal."""
+        self.accounts, self.markets = before
+        self.journal.clear()
+
     def enter(self, account: Account, amount: int, rule: str) -> None:
         """LED-1: cash into the pot, or out of it."""
         self.remember(account)
@@ -595,7 +600,7 @@ class Exchange:
         if stopped_by and not self.has_acted(begun):
             raise Refused(stopped_by)
         if before is not None and new.lots:  # BOOK-14: as if it had never come
-            self.accounts, self.markets = before
+            self.restore(before)
             raise Refused("not_filled")
         self.last_order = order
         if new.lots and (stopped_by or kind not in RESTING):
@@ -747,7 +752,7 @@ class Exchange:
         try:
             self.place(market=market, **order)
         except Refused:  # then all is as it was
-            self.accounts, self.markets = before
+            self.restore(before)
             raise
 
     def unwind(self, market: int, order: int) -> None:
