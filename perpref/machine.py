@@ -322,9 +322,11 @@ def take(run: Run, command: Command) -> None:
         case Withdraw(account, amount):
             scheduler.touch(run, account)
             run.do(ledger.withdraw, account, amount)
+            scheduler.keep_reserve(run, account)
         case Transfer(payer, payee, amount):
             scheduler.touch(run, payer)
             run.do(ledger.transfer, payer, payee, amount)
+            scheduler.keep_reserve(run, payer)
         case Place(order, account, market, side, kind, lots, price, only, expires):
             placed = Order(order, account, side, price, lots, only, expires)
             scheduler.place(run, market, placed, kind)

@@ -20,6 +20,7 @@ from perpref.rules import (
     book,
     clock,
     funding,
+    ledger,
     liquidation,
     loss,
     margin,
@@ -36,6 +37,7 @@ from perpref.state import (
     Order,
     SelfTrade,
     Sharing,
+    Side,
     Stage,
 )
 from perpref.units import MAX_LOTS, AccountId, MarketId, OrderId
@@ -105,11 +107,13 @@ class Run:
 
 
 @rule("BOOK-6")
-def place(run: Run, market: MarketId, order: Order, kind: Kind) -> None:
+def place(
+    run: Run, market: MarketId, order: Order, kind: Kind, replaced: Order | None = None
+) -> None:
     """Match an order against the book, then let the rest of it rest, or go.
 
     An order that changes nothing because its account cannot bear the first fill is refused; one
-    that has changed something is done, and what is left of it is cancelled.
+    that has changed something is done, and what is left of it is cancelled. `replaced` is gone.
     """
     if kind is Kind.MARKET:
         order = evolve(order, price=book.UNPRICED[order.side])
@@ -118,6 +122,9 @@ def place(run: Run, market: MarketId, order: Order, kind: Kind) -> None:
     if kind.rests:
         resting = count_of_orders(run.exchange, market, order.account)
         admission.require_room(run.exchange.rulebook, resting)
+    if run.exchange.rulebook.order_margin:
+        touch(run, order.account)
+        reserve(run.exchange, market, order, replaced)
     trade(run, market, order, kind)
 
 
@@ -141,6 +148,44 @@ def trade(run: Run, market: MarketId, order: Order, kind: Kind) -> None:
         run.events.append(Cancelled(market, left.id, left.account, left.lots, "BOOK-6"))
     else:
         run.do(book.rest, market, left)
+
+
+@rule("MRG-8")
+def reserve(exchange: Exchange, market: MarketId, order: Order, replaced: Order | None) -> None:
+    """Refuse an order for which there is not the initial margin, whatever of it would fill."""
+    before = needed(exchange, order.account, market, replaced)
+    after = needed(exchange, order.account, market, order)
+    margin.require_order_margin(margin.equity(exchange, order.account), before, after)
+
+
+@rule("MRG-8")
+def keep_reserve(run: Run, account: AccountId) -> None:
+    """Refuse that cash leaves which an account's positions and orders need."""
+    if run.exchange.rulebook.order_margin:
+        free = ledger.withdrawable(run.exchange, account)
+        worth = free + margin.health(run.exchange, account).initial
+        margin.require_order_margin(worth, 0, needed(run.exchange, account))
+
+
+def needed(
+    exchange: Exchange,
+    account: AccountId,
+    where: MarketId | None = None,
+    incoming: Order | None = None,
+) -> int:
+    """What positions and orders of an account need in all markets, with one order more."""
+    total = 0
+    for market, listed in exchange.markets.items():
+        orders = [order for _, order in listed.orders.items() if order.account == account]
+        if market == where and incoming is not None:
+            orders.append(incoming)
+        buys, sells = (
+            sum(order.lots for order in orders if order.side is side and not order.reduce_only)
+            for side in (Side.BUY, Side.SELL)
+        )
+        size = margin.position_of(exchange, account, market).size
+        total += margin.order_margin(size, buys, sells, listed)
+    return total
 
 
 def count_of_orders(exchange: Exchange, market: MarketId, account: AccountId) -> int:
@@ -178,7 +223,7 @@ def replace(run: Run, market: MarketId, replaced: OrderId, order: Order, kind: K
         require_terms(run.exchange, market, order, kind)
         return
     run.do(book.cancel, market, replaced, order.account, "BOOK-16")
-    place(run, market, order, kind)
+    place(run, market, order, kind, resting)
 
 
 @rule("BOOK-14")

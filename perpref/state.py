@@ -240,10 +240,11 @@ class Rulebook:
     `self_trade` says which order goes when an account would meet itself (BOOK-11). With
     `smaller_keeps_place` an order that only gets smaller is not placed anew (BOOK-17). With
     `band_both_sides` no limit is beyond the price band on either side (BOOK-18). An account has at
-    most `most_orders` orders resting in a market, any number when that is 0 (BOOK-20). What begins
-    with `mark` says how a mark follows from the index (MARK-5, MARK-6): the band and the weight of
-    a new sample of the basis, in parts per million; nothing is opened at a mark older than
-    `mark_age`, unless that is 0 (MARK-7).
+    most `most_orders` orders resting in a market, any number when that is 0 (BOOK-20). With
+    `order_margin` resting orders reserve initial margin (MRG-8). What begins with `mark` says how a
+    mark follows from the index (MARK-5, MARK-6): the band and the weight of a new sample of the
+    basis, in parts per million; nothing is opened at a mark older than `mark_age`, unless that is 0
+    (MARK-7).
     """
 
     name: str
@@ -282,6 +283,7 @@ class Rulebook:
     smaller_keeps_place: bool = False
     band_both_sides: bool = False
     most_orders: int = 0
+    order_margin: bool = False
 
 
 @frozen

@@ -106,6 +106,7 @@ def any_rulebook() -> Rulebook:
         smaller_keeps_place=fresh_bool("smaller_keeps_place"),
         band_both_sides=fresh_bool("band_both_sides"),
         most_orders=between("most_orders", 0, MAX_LOTS),
+        order_margin=fresh_bool("order_margin"),
     )
 
 

@@ -76,6 +76,7 @@ REFUSALS = {  # code: phase, rule
     "beyond_band": ("validate", "BOOK-18"),
     "off_tick": ("validate", "BOOK-19"),
     "too_many_orders": ("validate", "BOOK-20"),
+    "orders_need_margin": ("margin", "MRG-8"),
     "taker_cannot_bear": ("margin", "BOOK-4"),
     "self_trade": ("match", "BOOK-11"),
     "not_filled": ("match", "BOOK-14"),
@@ -324,6 +325,7 @@ class Terms:
     smaller_keeps_place: bool = False
     band_both_sides: bool = False
     most_orders: int = 0
+    order_margin: bool = False
     mark_policy: str = MARK_POLICIES[0]
     mark_band: int = 0
     mark_weight: int = 0
@@ -553,6 +555,7 @@ class Exchange:
         self.touch(owner)
         check(amount <= self.withdrawable(owner), "not_withdrawable")
         check(amount <= self.custody, "pot_too_small")
+        self.check_reserve(owner, amount)
         self.enter(owner, -amount, "LED-7")
 
     def transfer(self, payer: int, payee: int, amount: int) -> None:
@@ -562,6 +565,7 @@ class Exchange:
         owner = self.account(payer)
         self.touch(owner)
         check(amount <= self.withdrawable(owner), "not_withdrawable")
+        self.check_reserve(owner, amount if payee != payer else 0)
         self.pay(owner, self.opened(payee), amount, "LED-8")
 
     # The book.
@@ -578,6 +582,7 @@ class Exchange:
         reduce_only: bool = False,
         expires: int = 0,
         unwinding: bool = False,
+        replaced: Order | None = None,
     ) -> None:
         """BOOK-6."""
         there, taker, begun = self.open_market(market), self.account(account), len(self.events)
@@ -588,6 +593,10 @@ class Exchange:
         if kind in RESTING and self.terms.most_orders:  # BOOK-20
             resting = sum(order.account == account for order in there.orders.values())
             check(resting < self.terms.most_orders, "too_many_orders")
+        if self.terms.order_margin:
+            self.touch(taker)
+            before, need = self.needed(taker, there, replaced), self.needed(taker, there, new)
+            check(self.equity(taker) >= need or need <= before, "orders_need_margin")
         if kind == "post_only":  # BOOK-8
             best = there.halves[-side].best()
             crosses = best is not None and new.meets(best.price)
@@ -623,6 +632,27 @@ class Exchange:
         worth = new.lots * (there.mark if kind == "market" else new.price)
         check(new.reduce_only or worth >= there.least_notional, "too_small")  # BOOK-15
         check(self.fillable(new, there) > 0, "nothing_to_reduce")
+
+    def needed(
+        self, account: Account, where: Market | None = None, more: Order | None = None
+    ) -> int:
+        """MRG-8: the initial margin of what positions may become by their orders, and one more."""
+        total = 0
+        for market in self.markets.values():
+            lots = {1: 0, -1: 0}
+            for order in [*market.orders.values(), *([more] if more and market is where else [])]:
+                if order.account == account.number and not order.reduce_only:
+                    lots[order.side] += order.lots
+            size = account.position(market.number).size
+            total += self.initial_of(market, max(size + lots[1], lots[-1] - size))
+        return total
+
+    def check_reserve(self, account: Account, leaving: int) -> None:
+        """MRG-8: what stays in an account is enough for its orders."""
+        if self.terms.order_margin:
+            need = self.needed(account)
+            there = self.withdrawable(account) + self.initial(account) - leaving
+            check(there >= need or need <= 0, "orders_need_margin")
 
     def in_band(self, new: Order, there: Market) -> bool:
         """BOOK-18."""
@@ -750,7 +780,7 @@ class Exchange:
         there.remove(old)
         self.cancelled(old, there, "BOOK-16")
         try:
-            self.place(market=market, **order)
+            self.place(market=market, replaced=old, **order)
         except Refused:  # then all is as it was
             self.restore(before)
             raise
@@ -1396,6 +1426,7 @@ def read_terms(terms: Json) -> Terms:
         self_trade=known(book.get("self_trade", SELF_TRADES[0]), SELF_TRADES),
         smaller_keeps_place=flag(book.get("smaller_keeps_place", False)),
         band_both_sides=flag(book.get("band_both_sides", False)),
+        order_margin=flag(book.get("order_margin", False)),
         most_orders=between(book.get("most_orders", "0"), 0, MAX_LOTS, "a number of orders"),
         mark_policy=known(book.get("mark_policy", MARK_POLICIES[0]), MARK_POLICIES),
         mark_band=between(book.get("mark_band", "0"), 0, MILLION, "a band"),

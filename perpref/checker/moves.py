@@ -75,6 +75,8 @@ def _lots(world: World, dice: Dice, account: AccountId, market: MarketId, side: 
     need = max(world.mark(market) * world.initial_rate(market), 1)
     affordable = world.free(account) * PARTS // need
     choices = [1, 2, 3, 7, 10, held, 2 * held, dice.near(held), dice.near(affordable)]
+    if world.exchange.rulebook.order_margin:
+        choices.append(dice.near(world.free_for(account, market, side)))
     if facing is not None:
         choices += [facing.lots, dice.near(facing.lots), facing.lots + held]
     return min(max(dice.pick(choices), 1), MAX_LOTS)

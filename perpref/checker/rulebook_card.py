@@ -84,6 +84,7 @@ TERMS = (
     Term("mark_band", "mark: band around the index", "MARK-2", "mark"),
     Term("mark_weight", "mark: weight of a sample of the basis", "MARK-4", "mark"),
     Term("mark_age", "mark: too old after, by the clock", "MARK-7", "mark"),
+    Term("order_margin", "resting orders reserve initial margin", "MRG-8", "margin"),
     Term("maker_fee", "fee of the maker", "FEE-2", "fee"),
     Term("taker_fee", "fee of the taker", "FEE-3", "fee"),
     Term("liquidation_fee", "liquidation fee, out of what the book gave", "FEE-4", "fee"),

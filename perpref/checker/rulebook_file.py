@@ -122,6 +122,7 @@ POLICIES: dict[str, Reader] = {
     "smaller_keeps_place": Value.flag,
     "band_both_sides": Value.flag,
     "most_orders": _integer(0, MAX_LOTS, "BOOK-20"),
+    "order_margin": Value.flag,
 }
 """The keys that may be left out; the textbook's choice then stands."""
 

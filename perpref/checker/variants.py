@@ -146,6 +146,7 @@ def _booking(rulebook: Rulebook, dice: Dice) -> Rulebook:
         smaller_keeps_place=dice.one_in(3),
         band_both_sides=dice.one_in(2),
         most_orders=dice.pick((0, 0, 0, 0, 1, 2, 3)),
+        order_margin=dice.one_in(5),
     )
 
 

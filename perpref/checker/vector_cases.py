@@ -1769,3 +1769,33 @@ def orders_expire_before_a_liquidation(story: Story) -> None:
     story.buys(BOB, 4, 93, till=8)
     story.clock(7)
     story.mark(93)
+
+
+@about("margin", "MRG-8", "BOOK-16", under=choosing(order_margin=True))
+def resting_orders_reserve_margin(story: Story) -> None:
+    """Of 100 a bid for 6 takes 60; an offer of as many takes nothing more; 40 may leave."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 1_000)
+    story.buys(ANN, 6, 99)
+    story.buys(ANN, 5, 98, code="orders_need_margin")
+    story.buys(ANN, 5, 100, Kind.IOC, code="orders_need_margin")
+    story.sells(ANN, 6, 101)
+    story.sells(ANN, 5, 102, code="orders_need_margin")
+    story.withdraw(ANN, 41, "orders_need_margin")
+    story.transfer(ANN, BOB, 41, "orders_need_margin")
+    story.withdraw(ANN, 30)
+    story.replaces(ANN, 1, Side.BUY, 8, 99, code="orders_need_margin")
+    story.replaces(ANN, 1, Side.BUY, 7, 99)
+    story.sells(BOB, 7, 99, Kind.IOC)
+    story.sells(ANN, 7, 99)
+    story.sells(ANN, 3, 97, only=True)
+
+
+@about("margin", "MRG-8", "BOOK-5", under=choosing(order_margin=True))
+def reserved_margin_is_not_all_that_a_fill_may_take(story: Story) -> None:
+    """The mark falls, and what was reserved for Ann's bid is not there any more."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 1_000)
+    story.buys(ANN, 10, 100)
+    story.mark(91)
+    story.sells(BOB, 10, 91, Kind.IOC)

@@ -82,6 +82,13 @@ DRAINED = exchange({ANN: holds(50), BOB: holds(-20)})
 """The pot has less than Ann alone could withdraw."""
 
 
+RESERVED = evolve(
+    exchange({ANN: holds(50), BOB: holds(-20)}, market(100, buys(1, ANN, 3, 100))),
+    rulebook=evolve(rules(), order_margin=True),
+)
+"""Of Ann's 50 her bid needs 30."""
+
+
 def bid(
     order: int,
     account: AccountId,
@@ -136,6 +143,7 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
         (DRAINED, Withdraw(NOBODY, 51)),
         (DRAINED, Withdraw(ANN, 51)),
         (DRAINED, Withdraw(ANN, 31)),
+        (RESERVED, Withdraw(ANN, 30)),
         (DRAINED, Withdraw(ANN, 30)),
     ],
     Transfer: [
@@ -143,6 +151,7 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
         (PLAIN, Transfer(NOBODY, BOB, 0)),
         (PLAIN, Transfer(NOBODY, BOB, 51)),
         (PLAIN, Transfer(ANN, BOB, 51)),
+        (RESERVED, Transfer(ANN, BOB, 50)),
         (PLAIN, Transfer(ANN, BOB, 50)),
     ],
     Place: [
@@ -166,6 +175,10 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
             bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 100),
         ),
         (CROWDED, bid(3, BOB, GOLD, Kind.POST_ONLY, 9, 100, only=False)),
+        (
+            evolve(PLAIN, rulebook=RESERVED.rulebook),
+            bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 100, only=False),
+        ),
         *bids(
             bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 100, only=False),
             bid(3, ANN, GOLD, Kind.LIMIT, 9, 100, only=False),
@@ -202,6 +215,10 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
         (
             evolve(OWN, rulebook=CROWDED.rulebook),
             instead(bid(3, BOB, GOLD, Kind.POST_ONLY, 9, 101, only=False)),
+        ),
+        (
+            evolve(TWICE, rulebook=RESERVED.rulebook),
+            instead(bid(3, BOB, GOLD, Kind.POST_ONLY, 10, 100, only=False)),
         ),
         (TWICE, instead(bid(3, BOB, GOLD, Kind.POST_ONLY, 9, 100, only=False))),
         (TWICE, instead(bid(3, BOB, GOLD, Kind.LIMIT, 9, 100, only=False))),
