@@ -20,7 +20,7 @@ from perpref.rules.margin import (
     scaled_rate,
     tiered,
 )
-from perpref.state import Market, Tier
+from perpref.state import Market, Position, Tier
 from perpref.units import MAX_CASH, MAX_LOTS, PARTS, MarketId
 from proofs.executor import all_of, any_of, assume, choose, claim, fresh_bool, fresh_int, implies
 from proofs.registry import Strength, theorem
@@ -146,9 +146,9 @@ def _filled_at(market: Market, price: int) -> bool:
     reserved = order_margin(held.size, buys, sells, market)
     assume(worth >= others + reserved)
     after, profit = position.traded(held, lots, price)
-    needs = margin.initial_margin(after, market)
-    if abs(after.size) <= exposed(held.size, buys, sells):
-        assume(needs <= reserved)  # a_smaller_size_never_needs_more
+    needs, most = margin.initial_margin(after, market), exposed(held.size, buys, sells)
+    if abs(after.size) <= most:  # then a_smaller_size_never_needs_more
+        assume(needs <= margin.initial_margin(Position(most, 0), market))
     gained = profit + position_value(after, market) - position_value(held, market)
     now = Health(worth + gained, 0, others + needs)
     return bears_fill(Health(worth, 0, others), now, False)

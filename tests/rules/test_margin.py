@@ -31,7 +31,7 @@ from perpref.rules.margin import (
 )
 from perpref.state import FLAT, Position, Tier
 from perpref.units import PARTS
-from tests.exchanges import ANN, BOB, GOLD, OIL, exchange, holds, market
+from tests.exchanges import ANN, BOB, GOLD, OIL, exchange, holds, market, refuses
 
 
 @pytest.mark.parametrize(
