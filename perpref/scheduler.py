@@ -23,6 +23,7 @@ from perpref.rules import (
     ledger,
     liquidation,
     loss,
+    loss_trigger,
     margin,
     mark,
     settlement,
@@ -31,6 +32,7 @@ from perpref.rules import (
 from perpref.state import (
     VAULT,
     Exchange,
+    FundTrigger,
     Kind,
     LossSharing,
     MarkPolicy,
@@ -421,11 +423,14 @@ def liquidate_all_due(run: Run) -> None:
     This is the one place that decides who is liquidated, and when.
     """
     touch(run, VAULT)
+    watch_fund(run)
     quiet = False
     while not quiet:
         quiet = True
         for account in [*(a for a in run.exchange.accounts if a != VAULT), VAULT]:
-            if liquidation.is_due(run.exchange, account):
+            if liquidation.is_due(run.exchange, account) and not loss.is_carried(
+                run.exchange, account
+            ):
                 liquidate_account(run, account)
                 quiet = False
 
@@ -572,6 +577,7 @@ def close_against_winners(run: Run, account: AccountId, market: MarketId) -> Non
     riskier is passed over where the rulebook spares it that. Where everybody is closed in
     proportion, that comes first, and this is for what is left (ADL-8).
     """
+    watch_fund(run)
     close_in_proportion(run, account, market)
     for counterparty in run.choices.counterparties(run.exchange, account, market):
         if not closable(run.exchange, account, market) or not adl.triggered(run.exchange, account):
@@ -657,7 +663,18 @@ def socialise_deficit(run: Run, debtor: AccountId) -> None:
 
     Where the rulebook shares it otherwise, that comes first, and this is for what is left.
     """
+    if run.exchange.rulebook.carry_bad_debt:
+        if debtor != VAULT:
+            run.do(loss.carry, debtor)
+            after_a_loss(run)
+        return
     charge_by_policy(run, debtor)
+    share_by_equity(run, debtor)
+    after_a_loss(run)
+
+
+def share_by_equity(run: Run, debtor: AccountId) -> None:
+    """Share what is left of a deficit over all positive equities (LOSS-5)."""
     equities = [(-margin.equity(run.exchange, a), a) for a in run.exchange.accounts]
     payers = sorted((negative, a) for negative, a in equities if negative < 0)
     weights = -sum(negative for negative, _ in payers)
@@ -666,6 +683,23 @@ def socialise_deficit(run: Run, debtor: AccountId) -> None:
             return
         run.do(loss.socialise, debtor, payer, weights)
         weights += negative
+
+
+@rule("LOSS-14")
+def after_a_loss(run: Run) -> None:
+    """Close the gate for a time, and pause all markets, where the rulebook says so."""
+    if run.exchange.rulebook.withdrawal_gate:
+        run.do(loss.close_gate)
+    if run.exchange.rulebook.halt_on_loss:
+        for market, listed in run.exchange.markets.items():
+            if not listed.settling and not listed.paused:
+                run.do(settlement.pause, market)
+
+
+def watch_fund(run: Run) -> None:
+    """Take note of the vault's best, where the rulebook looks at how far it has fallen."""
+    if run.exchange.rulebook.fund_trigger is FundTrigger.DRAWDOWN:
+        run.do(loss_trigger.watch_fund)
 
 
 @rule("LOSS-10")

@@ -89,6 +89,14 @@ class LossSharing(Enum):
     GAINS = "gains"
 
 
+class FundTrigger(Enum):
+    """How far the vault must have fallen before winners are closed (LOSS-11)."""
+
+    NONE = "none"
+    EMPTY = "empty"
+    DRAWDOWN = "drawdown"
+
+
 class ForcedPrice(Enum):
     """The price at which an ADL closes (ADL-3)."""
 
@@ -235,16 +243,20 @@ class Rulebook:
     quanta (LIQ-10), and at which limit (LIQ-11). With `withdraw_profit` unrealised profit may
     leave (LED-6). What begins with `funding` says how the premiums of a period, of which
     `funding_samples` are expected, become its rate (FUND-5, FUND-6), and with `funding_on_touch` an
-    account is settled only when it is touched (FUND-11). `deleverage_sharing` says how
-    many are closed at a time (ADL-8), and `loss_sharing` by what a deficit is shared (LOSS-10).
-    `self_trade` says which order goes when an account would meet itself (BOOK-11). With
-    `smaller_keeps_place` an order that only gets smaller is not placed anew (BOOK-17). With
-    `band_both_sides` no limit is beyond the price band on either side (BOOK-18). An account has at
-    most `most_orders` orders resting in a market, any number when that is 0 (BOOK-20). With
-    `order_margin` resting orders reserve initial margin (MRG-8). What begins with `mark` says how a
-    mark follows from the index (MARK-5, MARK-6): the band and the weight of a new sample of the
-    basis, in parts per million; nothing is opened at a mark older than `mark_age`, unless that is 0
-    (MARK-7).
+    account is settled only when it is touched (FUND-11). What begins with `fund_` says how far the
+    vault must have fallen before an ADL, in parts per million of its best in a window (LOSS-11). A
+    loss is carried by the vault with `carry_bad_debt` (LOSS-12); it closes the gate for
+    `withdrawal_gate` units of the clock (LOSS-13), cuts withdrawals while the vault owes with
+    `withdrawal_haircut` (LOSS-8), and pauses all markets with `halt_on_loss` (LOSS-14).
+    `deleverage_sharing` says how many are closed at a time (ADL-8), and `loss_sharing` by what a
+    deficit is shared (LOSS-10). `self_trade` says which order goes when an account would meet
+    itself (BOOK-11). With `smaller_keeps_place` an order that only gets smaller is not placed anew
+    (BOOK-17). With `band_both_sides` no limit is beyond the price band on either side (BOOK-18). An
+    account has at most `most_orders` orders resting in a market, any number when that is 0
+    (BOOK-20). With `order_margin` resting orders reserve initial margin (MRG-8). What begins with
+    `mark` says how a mark follows from the index (MARK-5, MARK-6): the band and the weight of a new
+    sample of the basis, in parts per million; nothing is opened at a mark older than `mark_age`,
+    unless that is 0 (MARK-7).
     """
 
     name: str
@@ -283,6 +295,14 @@ class Rulebook:
     smaller_keeps_place: bool = False
     band_both_sides: bool = False
     most_orders: int = 0
+    fund_trigger: FundTrigger = FundTrigger.NONE
+    fund_begins: int = 0
+    fund_ends: int = 0
+    fund_window: int = 0
+    carry_bad_debt: bool = False
+    withdrawal_gate: int = 0
+    withdrawal_haircut: bool = False
+    halt_on_loss: bool = False
     order_margin: bool = False
 
 
@@ -290,7 +310,9 @@ class Rulebook:
 class Exchange:
     """The whole state. `custody` is the pot: all cash that came in and has not left.
 
-    `now` is the time by the exchange's own clock (CLK-1).
+    `now` is the time by the exchange's own clock (CLK-1). No cash leaves an account before
+    `gate_opens` (LED-9). `fund_best` is the vault's best equity in the window that began at
+    `fund_best_at`, and `fund_drawn_down` whether it has fallen far since (LOSS-11).
     """
 
     rulebook: Rulebook
@@ -299,3 +321,7 @@ class Exchange:
     custody: int
     last_order: OrderId
     now: int = 0
+    gate_opens: int = 0
+    fund_best: int = 0
+    fund_best_at: int = 0
+    fund_drawn_down: bool = False

@@ -20,10 +20,10 @@ from weakref import WeakKeyDictionary
 
 from attrs import frozen
 
-from perpref.rules import adl, book, fee, ledger, liquidation, margin, position
+from perpref.rules import adl, book, fee, ledger, liquidation, loss_trigger, margin, position
 from perpref.rules.adl import Standing
 from perpref.rules.margin import Health
-from perpref.state import Market, Order, Position, Ranking, Rulebook
+from perpref.state import FundTrigger, Market, Order, Position, Ranking, Rulebook
 from perpref.units import PARTS
 from proofs.executor import (
     all_of,
@@ -191,6 +191,19 @@ def _forced_price(rulebook: Rulebook, bankruptcy: int, mark: int, previous_mark:
     return price
 
 
+def _fund_has_fallen(trigger: FundTrigger, fund: int, drawn_down: bool) -> bool:
+    """By an_empty_fund_has_fallen_under_every_trigger_but_a_drawdown: either may be."""
+    return fresh_bool("fund has fallen")
+
+
+def _paid_out(amount: int, pot: int, lack: int) -> int:
+    """By a_withdrawal_gets_no_more_than_it_asks_and_all_of_it_from_a_whole_pot."""
+    paid = fresh_int("paid out")
+    assume(all_of(paid >= 0, paid <= amount))
+    assume(implies(lack <= 0, paid == amount))
+    return paid
+
+
 def _triggers(equity: int, only_insolvent: bool) -> bool:
     """By an_adl_may_wait_for_insolvency."""
     triggered = fresh_bool("triggered")
@@ -330,6 +343,15 @@ CONTRACTS = (
         ),
         _forced_price,
     ),
+    Contract(
+        loss_trigger.fund_has_fallen, (loss_trigger,), lambda *rest: all_of(), _fund_has_fallen
+    ),
+    Contract(
+        ledger.paid_out,
+        (ledger,),
+        lambda amount, pot, lack: all_of(amount >= 1, pot >= 0),
+        _paid_out,
+    ),
     Contract(adl.triggers, (adl,), lambda equity, only_insolvent: all_of(), _triggers),
     Contract(
         adl.bears_closing,
@@ -362,7 +384,7 @@ PRICED = (
 )
 """What closing a position off the book at a price takes for granted."""
 
-CLOSING = (*PRICED, "triggers", "bears_closing")
+CLOSING = (*PRICED, "triggers", "fund_has_fallen", "bears_closing")
 """The same, and the guards of an ADL."""
 
 

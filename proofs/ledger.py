@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from perpref.rules import ledger
 from perpref.rules.margin import equity
-from perpref.state import Account, Position
+from perpref.state import VAULT, Account, Exchange, Position
 from perpref.units import MAX_PRICE, AccountId, MarketId
 from proofs.contracts import MARGINS
-from proofs.executor import assume, claim, delta, fresh_bool, fresh_int, implies, negation
+from proofs.executor import (
+    all_of,
+    any_of,
+    assume,
+    claim,
+    delta,
+    fresh_bool,
+    fresh_int,
+    implies,
+    negation,
+)
 from proofs.laws import CONSERVATION, QUIET, Step, action, of, take
 from proofs.registry import theorem
 from proofs.world import any_exchange, between
@@ -57,18 +67,35 @@ def deposit() -> Step:
     return Step(exchange, after, (account,), custody=amount)
 
 
-@action("LED-6", "LED-7", keeps=QUIET, assumes=MARGINS)
+@action("LED-6", "LED-7", "LED-9", "LOSS-8", keeps=QUIET, assumes=(*MARGINS, "paid_out"))
 def withdraw() -> Step:
-    exchange, account, amount = (
-        any_exchange(missing=True),
-        any_account("account"),
-        fresh_int("amount"),
-    )
+    exchange, account, amount = any_withdrawal()
     after = take(ledger.withdraw, exchange, account, amount)
-    return Step(exchange, after, (account,), custody=-amount)
+    return Step(exchange, after, (account, VAULT), custody=after.custody - exchange.custody)
 
 
-@action("LED-6", "LED-8", keeps=QUIET, assumes=MARGINS)
+def any_withdrawal() -> tuple[Exchange, AccountId, int]:
+    """Any account that asks for any amount of any exchange with a vault."""
+    exchange = any_exchange(missing=True)
+    assume(VAULT in exchange.accounts)
+    return exchange, any_account("account"), fresh_int("amount")
+
+
+@of(withdraw, "T-WITHDRAW", "LED-7", "LOSS-8", assumes=(*MARGINS, "paid_out"))
+def a_withdrawal_takes_no_more_than_it_asks_and_all_of_it_from_a_whole_pot(step: Step) -> None:
+    """The pot gives between nothing and the amount; all of it unless the vault owes a cut."""
+    (account, _) = step.accounts
+    asked = step.before.accounts[account].collateral - step.after.accounts[account].collateral
+    leaves = step.before.custody - step.after.custody
+    claim("no more", all_of(leaves >= 0, implies(account != VAULT, leaves <= asked)))
+    whole = any_of(
+        negation(step.before.rulebook.withdrawal_haircut), equity(step.before, VAULT) >= 0
+    )
+    claim("all of it", implies(whole, leaves == asked))
+    claim("the gate is open", step.before.now >= step.before.gate_opens)
+
+
+@action("LED-6", "LED-8", "LED-9", keeps=QUIET, assumes=MARGINS)
 def transfer() -> Step:
     exchange, amount = any_exchange(missing=True), fresh_int("amount")
     payer, payee = any_account("payer"), any_account("payee")
@@ -125,9 +152,9 @@ def a_loss_counts_and_a_profit_only_where_the_rulebook_says_so() -> None:
     claim("all of it", implies(all_of_it, counted == profit))
 
 
-@theorem("T-ZERO", "LED-7", subject="withdraw", assumes=MARGINS)
+@theorem("T-ZERO", "LED-7", subject="withdraw", assumes=(*MARGINS, "paid_out"))
 def the_pot_is_never_overdrawn() -> None:
     """Custody is never negative."""
-    exchange = any_exchange(missing=True)
-    after = take(ledger.withdraw, exchange, any_account("account"), fresh_int("amount"))
+    exchange, account, amount = any_withdrawal()
+    after = take(ledger.withdraw, exchange, account, amount)
     claim("custody", after.custody >= 0)

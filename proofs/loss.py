@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from perpref.rules import loss
+from perpref.rules import ledger, loss, loss_trigger
 from perpref.rules.margin import equity, position_of
-from perpref.state import Exchange, LossSharing
+from perpref.state import VAULT, Exchange, FundTrigger, LossSharing
 from perpref.units import MAX_CASH, PARTS, AccountId, MarketId
-from proofs.contracts import CLOSING
-from proofs.executor import all_of, any_of, assume, choose, claim, fresh_int, implies, ite, negation
-from proofs.laws import SOLVENCY, Step, action, take
+from proofs.contracts import CLOSING, MARGINS
+from proofs.executor import (
+    all_of,
+    any_of,
+    assume,
+    choose,
+    claim,
+    fresh_bool,
+    fresh_int,
+    implies,
+    ite,
+    negation,
+)
+from proofs.laws import CONSERVATION, QUIET, SOLVENCY, Step, action, of, take
 from proofs.ledger import any_account
 from proofs.liquidation import any_target
 from proofs.registry import tested, theorem
@@ -138,10 +149,10 @@ def what_ends_later_than_it_begins_does_not_flicker() -> None:
     fall, fund = fresh_int("fall"), between("fund", 0, MAX_CASH)
     begins, ends = between("begins", 1, PARTS), between("ends", 1, PARTS)
     assume(ends <= begins)
-    if loss.is_drawn_down(fall, fund, begins, ends, False):
-        claim("goes on", loss.is_drawn_down(fall, fund, begins, ends, True))
-    if not loss.is_drawn_down(fall, fund, begins, ends, True):
-        claim("is over", negation(loss.is_drawn_down(fall, fund, begins, ends, False)))
+    if loss_trigger.is_drawn_down(fall, fund, begins, ends, False):
+        claim("goes on", loss_trigger.is_drawn_down(fall, fund, begins, ends, True))
+    if not loss_trigger.is_drawn_down(fall, fund, begins, ends, True):
+        claim("is over", negation(loss_trigger.is_drawn_down(fall, fund, begins, ends, False)))
 
 
 @theorem("T-LOSS", "LOSS-6", subject="borne_by_winners")
@@ -149,7 +160,7 @@ def winners_bear_what_a_fund_may_not_lose() -> None:
     """Nothing while the fall is within the limit; beyond it all of the rest, but for a quantum."""
     fall, fund = between("fall", 0, MAX_CASH), between("fund", 0, MAX_CASH)
     begins = between("begins", 1, PARTS)
-    borne = loss.borne_by_winners(fall, fund, begins)
+    borne = loss_trigger.borne_by_winners(fall, fund, begins)
     claim("within", all_of(borne >= 0, borne <= fall))
     claim("the rest", (fall - borne) * PARTS <= begins * fund)
     claim("no more", implies(borne > 0, (fall - borne + 1) * PARTS > begins * fund))
@@ -160,7 +171,7 @@ def a_fund_may_fall_by_its_part_or_by_the_least_fall() -> None:
     """The floor is as far below the reference as the larger of the two."""
     reference, least = between("reference", 0, MAX_CASH), between("least", 0, MAX_CASH)
     part = between("part", 0, PARTS)
-    fall = reference - loss.fund_floor(reference, part, least)
+    fall = reference - loss_trigger.fund_floor(reference, part, least)
     claim("the least", fall >= least)
     claim("the part", (fall + 1) * PARTS > reference * part)
     claim("one of them", any_of(fall == least, fall * PARTS <= reference * part))
@@ -171,11 +182,11 @@ def a_pool_is_exceeded_by_more_than_its_part_and_a_fund_exhausted_at_nothing() -
     """At exactly the part nothing happens; a fund of exactly 0 is exhausted."""
     pool, factor = between("pool", 0, MAX_CASH), between("factor", 0, PARTS)
     profit, fund = fresh_int("profit"), fresh_int("fund")
-    if loss.exceeds_pool(profit, pool, factor):
+    if loss_trigger.exceeds_pool(profit, pool, factor):
         claim("more", profit * PARTS > factor * pool)
     else:
         claim("not more", profit * PARTS <= factor * pool)
-    if loss.is_exhausted(fund):
+    if loss_trigger.is_exhausted(fund):
         claim("nothing", fund <= 0)
     else:
         claim("something", fund >= 1)
@@ -192,12 +203,22 @@ def a_charge_on_every_lot_covers_the_loss_and_less_than_a_quantum_more_on_each()
 
 
 @theorem("T-LOSS", "LOSS-8", subject="paid_out")
+def a_withdrawal_gets_no_more_than_it_asks_and_all_of_it_from_a_whole_pot() -> None:
+    """Whatever lacks, it gets between nothing and what it asks."""
+    amount, pot = between("amount", 1, MAX_CASH), between("pot", 0, MAX_CASH)
+    lack = fresh_int("lack")
+    paid = ledger.paid_out(amount, pot, lack)
+    claim("between", all_of(paid >= 0, paid <= amount))
+    claim("whole", implies(lack <= 0, paid == amount))
+
+
+@theorem("T-LOSS", "LOSS-8", subject="paid_out")
 def a_pot_that_lacks_cash_pays_every_claim_its_part() -> None:
     """Two claims that are all there are get no more than the pot, and nobody more than asked."""
     one, other, pot = (between(name, 0, MAX_CASH) for name in ("one", "other", "pot"))
     lack = between("lack", 0, MAX_CASH)
     assume(all_of(pot >= 1, one + other == pot + lack))
-    first, second = loss.paid_out(one, pot, lack), loss.paid_out(other, pot, lack)
+    first, second = ledger.paid_out(one, pot, lack), ledger.paid_out(other, pot, lack)
     claim("within the pot", first + second <= pot)
     claim("but for dust", first + second >= pot - 1)
     claim("no more than asked", all_of(0 <= first, first <= one))
@@ -226,3 +247,67 @@ tested(
     chapter="loss",
     where="tests/test_sharing.py::test_a_policy_shares_a_loss_first_and_equity_what_is_left",
 )
+
+
+@action("LOSS-11", keeps=QUIET, assumes=MARGINS)
+def watch_fund() -> Step:
+    exchange = any_exchange()
+    after = take(loss_trigger.watch_fund, exchange)
+    return Step(exchange, after, ())
+
+
+@of(watch_fund, "T-LOSS", "LOSS-6", "LOSS-11", assumes=MARGINS)
+def the_best_of_a_window_is_never_below_what_the_fund_has(step: Step) -> None:
+    """It never falls within a window, and a fund at its best is not drawn down unless empty."""
+    worth, before, after = equity(step.before, VAULT), step.before, step.after
+    over = before.now - before.fund_best_at > before.rulebook.fund_window
+    claim("best", after.fund_best >= worth)
+    claim("never falls", implies(negation(over), after.fund_best >= before.fund_best))
+    claim("anew", implies(over, after.fund_best == worth))
+    begins = before.rulebook.fund_begins
+    at_best = all_of(worth == after.fund_best, worth > 0, begins > 0, before.rulebook.fund_ends > 0)
+    claim("at its best", implies(at_best, negation(after.fund_drawn_down)))
+
+
+@theorem("T-LOSS", "LOSS-11", subject="fund_has_fallen")
+def an_empty_fund_has_fallen_under_every_trigger_but_a_drawdown() -> None:
+    """And a drawdown is what was noted, whatever the fund has now."""
+    trigger = choose("trigger", tuple(FundTrigger))
+    fund, drawn_down = fresh_int("fund"), fresh_bool("drawn_down")
+    fallen = bool(loss_trigger.fund_has_fallen(trigger, fund, drawn_down))
+    if trigger is FundTrigger.DRAWDOWN:
+        claim("as noted", fallen is bool(drawn_down))
+    elif not fallen:
+        claim("stands", all_of(fund > 0))
+
+
+@action("LOSS-2", "LOSS-12", keeps=CONSERVATION)
+def carry() -> Step:
+    exchange, debtor, _ = any_sharing()
+    after = take(loss.carry, exchange, debtor)
+    return Step(exchange, after, (debtor, VAULT))
+
+
+@of(carry, "T-LOSS", "LOSS-12")
+def only_the_vault_carries_a_loss_and_exactly_the_loss(step: Step) -> None:
+    """The debtor ends at zero, the vault is poorer by the deficit, and nobody else pays."""
+    (debtor, _) = step.accounts
+    assume(debtor != VAULT)
+    deficit = -equity(step.before, debtor)
+    claim("ends at zero", equity(step.after, debtor) == 0)
+    claim("carried", equity(step.after, VAULT) == equity(step.before, VAULT) - deficit)
+
+
+@action("LOSS-13", keeps=QUIET, assumes=MARGINS)
+def close_gate() -> Step:
+    exchange = any_exchange()
+    after = take(loss.close_gate, exchange)
+    return Step(exchange, after, ())
+
+
+@of(close_gate, "T-LOSS", "LOSS-13", assumes=MARGINS)
+def a_gate_stays_closed_for_its_time_and_no_shorter_than_before(step: Step) -> None:
+    """It opens no earlier than it would have, and no earlier than the rulebook's time from now."""
+    before, opens = step.before, step.after.gate_opens
+    claim("no earlier", opens >= before.gate_opens)
+    claim("its time", opens >= before.now + before.rulebook.withdrawal_gate)

@@ -18,6 +18,7 @@ from perpref.state import (
     Account,
     Exchange,
     ForcedPrice,
+    FundTrigger,
     LiquidationLimit,
     LossSharing,
     Market,
@@ -106,6 +107,14 @@ def any_rulebook() -> Rulebook:
         smaller_keeps_place=fresh_bool("smaller_keeps_place"),
         band_both_sides=fresh_bool("band_both_sides"),
         most_orders=between("most_orders", 0, MAX_LOTS),
+        fund_trigger=any_choice("fund_trigger", FundTrigger.NONE),
+        fund_begins=between("fund_begins", 0, PARTS),
+        fund_ends=between("fund_ends", 0, PARTS),
+        fund_window=between("fund_window", 0, MAX_TIME),
+        carry_bad_debt=fresh_bool("carry_bad_debt"),
+        withdrawal_gate=between("withdrawal_gate", 0, MAX_TIME),
+        withdrawal_haircut=fresh_bool("withdrawal_haircut"),
+        halt_on_loss=fresh_bool("halt_on_loss"),
         order_margin=fresh_bool("order_margin"),
     )
 
@@ -228,4 +237,15 @@ def _any_exchange(missing: bool) -> Exchange:
     custody = fresh_int("custody")
     assume(custody >= 0)
     last_order, now = OrderId(fresh_int("last_order")), between("now", 0, MAX_TIME)
-    return Exchange(any_rulebook(), markets, accounts, custody, last_order, now)
+    return Exchange(
+        any_rulebook(),
+        markets,
+        accounts,
+        custody,
+        last_order,
+        now,
+        gate_opens=between("gate_opens", 0, MAX_CASH),
+        fund_best=fresh_int("fund_best"),
+        fund_best_at=between("fund_best_at", 0, MAX_TIME),
+        fund_drawn_down=fresh_bool("fund_drawn_down"),
+    )

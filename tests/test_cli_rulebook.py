@@ -33,6 +33,7 @@ from perpref.rule_registry import functions, refusals
 from perpref.state import (
     Chooser,
     ForcedPrice,
+    FundTrigger,
     LiquidationLimit,
     LossSharing,
     MarkPolicy,
@@ -80,6 +81,7 @@ def test_every_choice_is_on_the_card_and_has_words() -> None:
         *Sharing,
         *LossSharing,
         *MarkPolicy,
+        *FundTrigger,
         *Chooser,
     }
     assert set(STAGES) == set(Stage)

@@ -27,7 +27,16 @@ from perpref.machine import (
 from perpref.outcome import Outcome, Refused
 from perpref.rule_registry import Refusal, functions, refusals
 from perpref.rules import adl, book, ledger, liquidation, loss, settlement, vault
-from perpref.state import VAULT, Exchange, Kind, LiquidationLimit, MarkPolicy, SelfTrade, Side
+from perpref.state import (
+    VAULT,
+    Exchange,
+    FundTrigger,
+    Kind,
+    LiquidationLimit,
+    MarkPolicy,
+    SelfTrade,
+    Side,
+)
 from perpref.units import MAX_CASH, PARTS, AccountId, MarketId, OrderId
 from tests.exchanges import (
     ANN,
@@ -126,6 +135,7 @@ BY_COMMAND: dict[str, tuple[Exchange, Command]] = {
     "settling": (ENDED, SetMark(GOLD, 101)),
     "time_out_of_bounds": (PLAIN, AdvanceClock(-1)),
     "not_later": (PLAIN, AdvanceClock(0)),
+    "gate_closed": (evolve(PLAIN, gate_opens=1), Withdraw(ANN, 1)),
     "paused": (HELD_UP, PauseMarket(GOLD)),
     "not_paused": (PLAIN, ResumeMarket(GOLD)),
     "stale": (
@@ -231,6 +241,10 @@ BY_ACTION: dict[str, Provocation] = {
             exchange({ANN: holds(30, (10, 1_000)), BOB: holds(500, (-10, -1_000))}, market(100)),
             rulebook=evolve(rules(), deleverage_only_insolvent=True),
         ),
+        lambda x: adl.deleverage(x, ANN, BOB, GOLD, 1),
+    ),
+    "fund_stands": Provocation(
+        evolve(LOSER, rulebook=evolve(LOSER.rulebook, fund_trigger=FundTrigger.EMPTY)),
         lambda x: adl.deleverage(x, ANN, BOB, GOLD, 1),
     ),
     "counterparty_cannot_bear": Provocation(LOSER, lambda x: adl.deleverage(x, ANN, BOB, GOLD, 1)),

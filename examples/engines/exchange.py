@@ -49,6 +49,7 @@ LIMITS = ["bankruptcy", "fillable"]
 SELF_TRADES = ["resting", "incoming", "both"]
 SHARINGS = ["queue", "pro_rata"]
 LOSSES = ["equity", "notional", "gains"]
+FUND_TRIGGERS = ["none", "empty", "drawdown"]
 MARK_POLICIES = ["oracle", "index", "clamped", "basis", "median"]
 
 REFUSALS = {  # code: phase, rule
@@ -83,6 +84,7 @@ REFUSALS = {  # code: phase, rule
     "nothing_to_reduce": ("match", "BOOK-7"),
     "post_only_would_cross": ("match", "BOOK-8"),
     "pot_too_small": ("settle", "LED-7"),
+    "gate_closed": ("pause", "LED-9"),
 }
 
 FAULTS = {  # name: the rule that it breaks, and how
@@ -331,6 +333,14 @@ class Terms:
     mark_weight: int = 0
     mark_age: int = 0
     on_touch: bool = False
+    fund_trigger: str = FUND_TRIGGERS[0]
+    fund_begins: int = 0
+    fund_ends: int = 0
+    fund_window: int = 0
+    carries: bool = False
+    gate: int = 0
+    haircut: bool = False
+    halts: bool = False
 
 
 class Standing(NamedTuple):
@@ -356,6 +366,10 @@ class Exchange:
         self.custody = 0
         self.last_order = 0
         self.now = 0
+        self.gate_opens = 0
+        self.fund_best = 0
+        self.fund_best_at = 0
+        self.fund_drawn_down = False
         self.accounts = {number: Account(number) for number in (VAULT, TREASURY)}
         self.markets = {n: Market(n, *opening) for n, opening in sorted(terms.markets.items())}
         self.events: list[Json] = []
@@ -463,11 +477,11 @@ class Exchange:
         rates = [(above, maintenance) for above, _, maintenance in market.tiers]
         return ceil_div(tiered(abs(size) * market.mark, market.maintenance_rate, rates), MILLION)
 
-    def initial_of(self, market: Market, size: int) -> int:
-        """MRG-4, of one position; MRG-7 where its rate grows with open interest."""
+    def initial_of(self, market: Market, size: int, opened: int = 0) -> int:
+        """MRG-4, of one position; MRG-7 where its rate grows with open interest, `opened` more."""
         rate, low, high = market.initial_rate, market.scaled_from, market.scaled_to
         if high > low:
-            interest = market.open_interest * market.mark
+            interest = (market.open_interest + opened) * market.mark
             grown = max(0, min(interest, high) - low)
             rate += (MILLION - rate) * grown // (high - low)
         rates = [(above, initial) for above, initial, _ in market.tiers]
@@ -553,10 +567,16 @@ class Exchange:
         check(1 <= amount <= MAX_CASH, "amount_out_of_bounds")
         owner = self.account(account)
         self.touch(owner)
+        check(self.now >= self.gate_opens, "gate_closed")
         check(amount <= self.withdrawable(owner), "not_withdrawable")
-        check(amount <= self.custody, "pot_too_small")
+        leaves, lack = amount, -self.equity(self.accounts[VAULT])
+        if self.terms.haircut and lack > 0:  # LOSS-8
+            leaves = amount * self.custody // (self.custody + lack)
+        check(leaves <= self.custody, "pot_too_small")
         self.check_reserve(owner, amount)
-        self.enter(owner, -amount, "LED-7")
+        if leaves < amount:
+            self.pay(owner, self.accounts[VAULT], amount - leaves, "LOSS-8")
+        self.enter(owner, -leaves, "LED-7")
 
     def transfer(self, payer: int, payee: int, amount: int) -> None:
         """LED-8."""
@@ -564,6 +584,7 @@ class Exchange:
         check(1 <= amount <= MAX_CASH, "amount_out_of_bounds")
         owner = self.account(payer)
         self.touch(owner)
+        check(self.now >= self.gate_opens, "gate_closed")
         check(amount <= self.withdrawable(owner), "not_withdrawable")
         self.check_reserve(owner, amount if payee != payer else 0)
         self.pay(owner, self.opened(payee), amount, "LED-8")
@@ -950,15 +971,38 @@ class Exchange:
     def liquidate_all(self) -> None:
         """LIQ-8: visit all, the vault last, until nobody is due."""
         self.touch(self.accounts[VAULT])
+        self.watch_fund()
         visit = [account for number, account in sorted(self.accounts.items()) if number != VAULT]
         visit.append(self.accounts[VAULT])
         somebody = True
         while somebody:
             somebody = False
             for account in visit:
-                if self.due(account):
+                if self.due(account) and not self.carried(account):
                     self.liquidate(account)
                     somebody = self.fault != "visited-once"
+
+    def carried(self, account: Account) -> bool:
+        """LOSS-12: the debt of a vault without positions."""
+        return self.terms.carries and account.number == VAULT and not account.positions
+
+    def watch_fund(self) -> None:
+        """LOSS-11."""
+        if self.terms.fund_trigger != "drawdown":
+            return
+        worth = self.equity(self.accounts[VAULT])
+        if self.now - self.fund_best_at > self.terms.fund_window:
+            self.fund_best, self.fund_best_at = worth, self.now
+        self.fund_best = max(self.fund_best, worth)
+        limit = self.terms.fund_ends if self.fund_drawn_down else self.terms.fund_begins
+        fallen = (self.fund_best - worth) * MILLION
+        self.fund_drawn_down = fallen >= limit * max(self.fund_best, 0)
+
+    def fund_stands(self) -> bool:
+        """LOSS-11: whether no winner may be closed yet."""
+        if self.terms.fund_trigger == "empty":
+            return self.equity(self.accounts[VAULT]) > 0
+        return self.terms.fund_trigger == "drawdown" and not self.fund_drawn_down
 
     def due(self, account: Account) -> bool:
         """LIQ-1."""
@@ -1100,7 +1144,9 @@ class Exchange:
             worth = equity + gain * lots
             counted = held if self.fault == "cap-before-takeover" else after
             within_cap = abs(counted) <= market.vault_cap  # VLT-2
-            margin_met = worth >= elsewhere + self.initial_of(market, after)  # VLT-3
+            left = size - side * lots
+            opened = max(after, 0) + max(left, 0) - max(held, 0) - max(size, 0)
+            margin_met = worth >= elsewhere + self.initial_of(market, after, opened)  # VLT-3
             if self.fault == "vault-reduces-freely":
                 margin_met = margin_met or abs(after) < abs(held)
             above_boundary = worth >= self.terms.vault_boundary  # VLT-4
@@ -1171,6 +1217,7 @@ class Exchange:
 
     def deleverage(self, account: Account, market: Market) -> None:
         """ADL-5; ADL-8 where everybody is closed in proportion first."""
+        self.watch_fund()
         if self.terms.sharing == "pro_rata":
             others = self.queue(account, market)
             lots = abs(account.position(market.number).size)
@@ -1192,6 +1239,8 @@ class Exchange:
         if not self.to_close(account, market):
             return False
         if self.terms.only_insolvent and self.equity(account) >= 0:  # ADL-6
+            return False
+        if self.fund_stands():
             return False
         side = sign(account.position(market.number).size)
         price = self.forced_price(account, market)
@@ -1228,7 +1277,21 @@ class Exchange:
             self.fill(account, other, market, -side * lots, market.mark, "LOSS-1")
 
     def share_deficit(self, account: Account) -> None:
-        """LOSS-5: the largest equity first, then in account order."""
+        """LOSS-5, or LOSS-12; then what follows a loss."""
+        if self.terms.carries:
+            if account.number == VAULT:
+                return
+            self.pay(self.accounts[VAULT], account, -self.equity(account), "LOSS-12")
+        else:
+            self.share_by_equity(account)
+        if self.terms.gate:  # LOSS-13
+            self.gate_opens = max(self.gate_opens, self.now + self.terms.gate)
+        if self.terms.halts:  # LOSS-14
+            for market in self.markets.values():
+                market.paused = market.paused or not market.settling
+
+    def share_by_equity(self, account: Account) -> None:
+        """The largest equity first, then in account order."""
         if self.terms.loss_sharing != "equity":
             self.charge_deficit(account)
         deficit = -self.equity(account)
@@ -1433,6 +1496,14 @@ def read_terms(terms: Json) -> Terms:
         mark_weight=between(book.get("mark_weight", "0"), 0, MILLION, "a weight"),
         mark_age=between(book.get("mark_age", "0"), 0, MAX_TIME, "an age"),
         on_touch=flag(book.get("funding_on_touch", False)),
+        fund_trigger=known(book.get("fund_trigger", FUND_TRIGGERS[0]), FUND_TRIGGERS),
+        fund_begins=between(book.get("fund_begins", "0"), 0, MILLION, "a fall"),
+        fund_ends=between(book.get("fund_ends", "0"), 0, MILLION, "a fall"),
+        fund_window=between(book.get("fund_window", "0"), 0, MAX_TIME, "a window"),
+        carries=flag(book.get("carry_bad_debt", False)),
+        gate=between(book.get("withdrawal_gate", "0"), 0, MAX_TIME, "a gate"),
+        haircut=flag(book.get("withdrawal_haircut", False)),
+        halts=flag(book.get("halt_on_loss", False)),
         markets=markets,
     )
 
@@ -1557,6 +1628,11 @@ class Engine:
         }
         if exchange.now:
             state["now"] = str(exchange.now)
+        for name in ("gate_opens", "fund_best", "fund_best_at"):
+            if getattr(exchange, name):
+                state[name] = str(getattr(exchange, name))
+        if exchange.fund_drawn_down:
+            state["fund_drawn_down"] = True
         return {"seq": request["seq"], "state": state}
 
     def load(self, request: Json) -> Json:

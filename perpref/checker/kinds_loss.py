@@ -30,7 +30,7 @@ from perpref.checker.worked_examples import (
 )
 from perpref.outcome import Filled
 from perpref.rule_registry import Refusal
-from perpref.rules import adl, loss, margin
+from perpref.rules import adl, ledger, loss, loss_trigger, margin
 from perpref.rules.ledger import pay
 from perpref.scheduler import Run, close_against_winners, queue
 from perpref.state import VAULT, Account
@@ -129,9 +129,9 @@ def drawdown(example: Example) -> Mapping[str, object]:
     unit = quanta(fall, fund)
     return {
         "pnl_ratio": -fall / fund,
-        "adl": loss.is_drawn_down(int(fall * unit), int(fund * unit), begins, ends, False),
+        "adl": loss_trigger.is_drawn_down(int(fall * unit), int(fund * unit), begins, ends, False),
         "borne_by_adl": Fraction(
-            loss.borne_by_winners(int(fall * unit), int(fund * unit), begins), unit
+            loss_trigger.borne_by_winners(int(fall * unit), int(fund * unit), begins), unit
         ),
     }
 
@@ -139,7 +139,7 @@ def drawdown(example: Example) -> Mapping[str, object]:
 def exhausted(example: Example) -> Mapping[str, object]:
     """Bybit: a fund without a balance."""
     balance = example.number("pool_balance")
-    return {"adl": loss.is_exhausted(int(balance * quanta(balance)))}
+    return {"adl": loss_trigger.is_exhausted(int(balance * quanta(balance)))}
 
 
 def fund_fall(example: Example) -> Mapping[str, object]:
@@ -147,7 +147,7 @@ def fund_fall(example: Example) -> Mapping[str, object]:
     now, reference = example.number("fund_now"), example.number("fund_8h_average")
     unit = max(quanta(now, reference), 100)  # the rulebook's quanta are cents
     part, least = (number_of(example.venue, key) for key in ("fund_fall", "fund_fall_least"))
-    floor = loss.fund_floor(int(reference * unit), part, least * unit // 100)
+    floor = loss_trigger.fund_floor(int(reference * unit), part, least * unit // 100)
     return {"threshold": Fraction(floor, unit), "adl": now * unit < floor}
 
 
@@ -164,7 +164,7 @@ def pool_factor(example: Example) -> Mapping[str, object]:
     profit = size * (price - entry) / entry
     most = rate(example.number("max_factor"), "the highest factor")
     unit = quanta(pool, profit)
-    enabled = loss.exceeds_pool(int(profit * unit), int(pool * unit), most)
+    enabled = loss_trigger.exceeds_pool(int(profit * unit), int(pool * unit), most)
     values: dict[str, object] = {
         "adl_enabled": enabled,
         "pnl_factor": profit / pool,
@@ -176,7 +176,7 @@ def pool_factor(example: Example) -> Mapping[str, object]:
         left, paying = profit - paid, pool - paid
         least = rate(example.number("min_factor_after"), "the lowest factor")
         finer = quanta(left, paying)
-        still = loss.exceeds_pool(int(left * finer), int(paying * finer), least)
+        still = loss_trigger.exceeds_pool(int(left * finer), int(paying * finer), least)
         values |= {
             "executed": enabled and left / paying < profit / pool and still,
             "factor_after_approx": Nearest(left / paying),
@@ -273,7 +273,7 @@ def withdrawal_haircut(example: Example) -> Mapping[str, object]:
     pot = fund + sum(users.values())
     lack = max(owed - fund, Fraction(0))
     unit = quanta(pot, lack)
-    paid = loss.paid_out(int(500 * unit), int(pot * unit), int(lack * unit))
+    paid = ledger.paid_out(int(500 * unit), int(pot * unit), int(lack * unit))
     factor = lack / (pot + lack)
     return {
         "bankruptcy_amount": owed,

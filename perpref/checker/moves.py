@@ -148,7 +148,9 @@ def settle_funding(world: World, dice: Dice) -> None:
     """An awkward rate of either sign, up to the cap and one beyond."""
     cap = world.exchange.rulebook.funding_cap
     rate = dice.pick((cap, cap, cap // 3 + 1, 1, 0, cap + 1)) * dice.pick((1, -1))
-    world.do(machine.SettleFunding(world.market(dice), rate))
+    holders = world.holders()
+    market = dice.pick(holders)[1] if holders and not dice.one_in(4) else world.market(dice)
+    world.do(machine.SettleFunding(market, rate))
 
 
 def settle_premium(world: World, dice: Dice) -> None:

@@ -20,6 +20,7 @@ from perpref.checker.rulebook_file import (
 from perpref.state import (
     Chooser,
     ForcedPrice,
+    FundTrigger,
     LiquidationLimit,
     LossSharing,
     MarkPolicy,
@@ -60,6 +61,9 @@ IN_WORDS: Mapping[Enum, str] = {
     MarkPolicy.MEDIAN: "the median of index, index with average basis, and the market's price",
     Sharing.QUEUE: "one after the other",
     Sharing.PRO_RATA: "everybody in proportion to its lots, then the queue for the rest",
+    FundTrigger.NONE: "after book and vault, whatever the fund has",
+    FundTrigger.EMPTY: "when the fund has nothing left",
+    FundTrigger.DRAWDOWN: "when the fund is drawn down",
     LossSharing.EQUITY: "by equity",
     LossSharing.NOTIONAL: "by the notional of all positions, then by equity for the rest",
     LossSharing.GAINS: "by open profit, then by equity for the rest",
@@ -114,6 +118,14 @@ TERMS = (
     Term("deleverage_gap", "ADL: how far apart is far, of the mark", "ADL-3", "adl"),
     Term("deleverage_only_insolvent", "ADL: only against the insolvent", "ADL-6", "adl"),
     Term("deleverage_never_riskier", "ADL: spares whom it would leave riskier", "ADL-4", "adl"),
+    Term("fund_trigger", "winners are closed only", "LOSS-11", "loss"),
+    Term("fund_begins", "fund: drawn down from a fall of", "LOSS-6", "loss"),
+    Term("fund_ends", "fund: until a fall of less than", "LOSS-6", "loss"),
+    Term("fund_window", "fund: its best within, by the clock", "LOSS-11", "loss"),
+    Term("carry_bad_debt", "a loss that is left is carried by the vault", "LOSS-12", "loss"),
+    Term("withdrawal_gate", "no cash leaves after a loss for", "LOSS-13", "loss"),
+    Term("withdrawal_haircut", "withdrawals are cut while the vault owes", "LOSS-8", "loss"),
+    Term("halt_on_loss", "a loss pauses all markets", "LOSS-14", "loss"),
     Term("loss_sharing", "a loss that is left is shared", "LOSS-10", "loss"),
 )
 """Every choice of a rulebook, in the order of the chapters."""

@@ -25,6 +25,7 @@ from perpref.rules.adl import is_price_safe
 from perpref.state import (
     Chooser,
     ForcedPrice,
+    FundTrigger,
     LiquidationLimit,
     LossSharing,
     MarkPolicy,
@@ -122,6 +123,14 @@ POLICIES: dict[str, Reader] = {
     "smaller_keeps_place": Value.flag,
     "band_both_sides": Value.flag,
     "most_orders": _integer(0, MAX_LOTS, "BOOK-20"),
+    "fund_trigger": _one_of(FundTrigger, "a trigger", "LOSS-11"),
+    "fund_begins": _integer(0, PARTS, "LOSS-6"),
+    "fund_ends": _integer(0, PARTS, "LOSS-6"),
+    "fund_window": _integer(0, MAX_TIME, "LOSS-11"),
+    "carry_bad_debt": Value.flag,
+    "withdrawal_gate": _integer(0, MAX_TIME, "LOSS-13"),
+    "withdrawal_haircut": Value.flag,
+    "halt_on_loss": Value.flag,
     "order_margin": Value.flag,
 }
 """The keys that may be left out; the textbook's choice then stands."""

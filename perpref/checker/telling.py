@@ -17,7 +17,7 @@ from perpref.checker.scenario_run import Act, Play, Played, PlayedStep, liquidat
 from perpref.machine import Command
 from perpref.outcome import Cancelled, CashMoved, Event, Filled, Paid, Refused, Rested
 from perpref.rule_registry import Refusal
-from perpref.rules import adl, book, liquidation, loss, vault
+from perpref.rules import adl, book, liquidation, loss, loss_trigger, vault
 from perpref.rules.margin import equity, health, position_of
 from perpref.state import VAULT, Exchange, Kind, Order, Side, Stage
 from perpref.units import MAX_LOTS, AccountId, MarketId
@@ -299,6 +299,8 @@ class _Teller:
             except Refusal as refusal:
                 return f"it takes no lot more: {refusal}"
         if stage is Stage.DELEVERAGE:
+            if not loss_trigger.has_fallen(before):
+                return "winners are not closed while the fund stands (LOSS-11)"
             if not adl.triggered(before, victim):
                 return "only of an insolvent account are winners closed (ADL-6)"
             return "nobody on the other side could bear the bankruptcy price (ADL-4)"

@@ -12,6 +12,7 @@ from perpref.checker.wire import COMMANDS, Choice, MarketTerms, Terms
 from perpref.state import (
     Chooser,
     ForcedPrice,
+    FundTrigger,
     LiquidationLimit,
     LossSharing,
     MarkPolicy,
@@ -85,6 +86,8 @@ def varied(base: Terms, dice: Dice, supported: Collection[str] = COMMANDS) -> Te
         rulebook = _liquidating(rulebook, dice)
     if dice.one_in(4):
         rulebook = _funding(rulebook, dice)
+    if dice.one_in(5):
+        rulebook = _losing(rulebook, dice)
     if dice.one_in(3):
         rulebook = _marking(rulebook, dice, "set_index" in supported)
     rulebook = _booking(rulebook, dice)
@@ -124,6 +127,22 @@ def _liquidating(rulebook: Rulebook, dice: Dice) -> Rulebook:
         liquidation_adjustment=dice.pick((PARTS, 1, 3 * PARTS)),
         liquidation_spread=dice.pick((100_000, PARTS, 1)),
         withdraw_profit=dice.one_in(4),
+    )
+
+
+def _losing(rulebook: Rulebook, dice: Dice) -> Rulebook:
+    """Another way to know that a loss is nobody's, and to live with it, as some venue does it."""
+    begins = dice.pick((0, 1, 300_000, PARTS))
+    return evolve(
+        rulebook,
+        fund_trigger=dice.pick(tuple(FundTrigger)),
+        fund_begins=begins,
+        fund_ends=dice.pick((0, begins, begins >> 1)),
+        fund_window=dice.pick((0, 5, 1_000)),
+        carry_bad_debt=dice.one_in(2),
+        withdrawal_gate=dice.pick((0, 0, 1, 50)),
+        withdrawal_haircut=dice.one_in(2),
+        halt_on_loss=dice.one_in(4),
     )
 
 

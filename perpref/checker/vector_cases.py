@@ -26,6 +26,7 @@ from perpref.state import (
     TREASURY,
     VAULT,
     ForcedPrice,
+    FundTrigger,
     Kind,
     LiquidationLimit,
     LossSharing,
@@ -1423,6 +1424,75 @@ def a_market_ends_with_its_funding_settled(story: Story) -> None:
         story.fund(10_000)
     story.withdraw(ANN, 100, code="not_withdrawable")
     story.settle()
+
+
+@about("adl", "LOSS-6", "LOSS-11", under=choosing(fund_trigger=FundTrigger.EMPTY))
+def winners_are_closed_only_when_the_fund_is_empty(story: Story) -> None:
+    """The vault has a quantum, too little for a lot: Ann is closed at the mark."""
+    story.deposit(VAULT, 1)
+    late_contagion(story)
+
+
+@about(
+    "loss",
+    "LOSS-6",
+    "LOSS-11",
+    under=choosing(
+        fund_trigger=FundTrigger.DRAWDOWN, fund_begins=300_000, fund_ends=200_000, fund_window=10
+    ),
+)
+def winners_are_closed_while_the_fund_is_drawn_down(story: Story) -> None:
+    """From 100 the vault falls to 70, and no further up than 79: it is still drawn down."""
+    story.deposit(VAULT, 100)
+    story.mark(100)
+    story.withdraw(VAULT, 30)
+    story.mark(100)
+    story.deposit(VAULT, 9)
+    story.mark(100)
+    story.withdraw(VAULT, 79)
+    late_contagion(story)
+    story.clock(11)
+    story.clock(12)
+
+
+@about("loss", "LOSS-12", under=choosing(carry_bad_debt=True))
+def a_loss_is_carried_by_the_vault(story: Story) -> None:
+    """The vault pays what Ann owes and has less than nothing; the next mark finds nobody due."""
+    late_contagion(story)
+    story.mark(60)
+    story.deposit(VAULT, 10)
+
+
+@about("loss", "LOSS-8", "LOSS-12", under=choosing(carry_bad_debt=True, withdrawal_haircut=True))
+def withdrawals_are_cut_while_the_vault_owes(story: Story) -> None:
+    """Bob gets his part of 400 quanta; what he does not get is the vault's."""
+    late_contagion(story)
+    story.withdraw(BOB, 400)
+    story.deposit(VAULT, 1_000)
+    story.withdraw(BOB, 400)
+
+
+@about("ledger", "LED-9", "LOSS-13", under=choosing(withdrawal_gate=50))
+def a_loss_closes_the_gate(story: Story) -> None:
+    """No cash leaves before 55, and deposits pass."""
+    story.clock(5)
+    story.deposit(CY, 500)
+    late_contagion(story)
+    story.clock(54)
+    story.withdraw(CY, 1, code="gate_closed")
+    story.transfer(CY, BOB, 1, code="gate_closed")
+    story.deposit(CY, 1)
+    story.clock(55)
+    story.withdraw(CY, 1)
+
+
+@about("loss", "LOSS-14", under=choosing(halt_on_loss=True))
+def a_loss_halts_all_markets(story: Story) -> None:
+    """Ann is closed and her loss shared; then nothing trades until a market resumes."""
+    late_contagion(story)
+    story.buys(BOB, 1, 60, code="paused")
+    story.resume()
+    story.buys(BOB, 1, 60)
 
 
 def two_sides(story: Story) -> None:

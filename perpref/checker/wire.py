@@ -198,6 +198,10 @@ class View:
     markets: dict[MarketId, MarketView]
     last_order: OrderId = OrderId(0)
     now: int = 0
+    gate_opens: int = 0
+    fund_best: int = 0
+    fund_best_at: int = 0
+    fund_drawn_down: bool = False
 
 
 @frozen
@@ -274,6 +278,10 @@ def view(exchange: Exchange) -> View:
         },
         exchange.last_order,
         exchange.now,
+        exchange.gate_opens,
+        exchange.fund_best,
+        exchange.fund_best_at,
+        exchange.fund_drawn_down,
     )
 
 
@@ -313,7 +321,18 @@ def exchange_of(terms: Terms, seen: View) -> Exchange:
                 open_interest=sum(size for size in held if size > 0),
             ),
         )
-    return Exchange(start.rulebook, markets, accounts, seen.custody, seen.last_order, seen.now)
+    return Exchange(
+        start.rulebook,
+        markets,
+        accounts,
+        seen.custody,
+        seen.last_order,
+        seen.now,
+        seen.gate_opens,
+        seen.fund_best,
+        seen.fund_best_at,
+        seen.fund_drawn_down,
+    )
 
 
 # Conversion.

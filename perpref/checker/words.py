@@ -95,6 +95,8 @@ REASONS = {
     "FUND-12": "funding on touch",
     "LOSS-3": "share of the loss",
     "LOSS-10": "charged for the loss",
+    "LOSS-8": "kept back for the vault's debt",
+    "LOSS-12": "carried by the vault",
 }
 
 

@@ -7,6 +7,7 @@ from attrs import frozen
 from perpref.outcome import Outcome
 from perpref.rule_registry import Phase, formula, refusal, require, rule
 from perpref.rules.liquidation import bankruptcy_price, require_due, share_of_equity
+from perpref.rules.loss_trigger import has_fallen, require_fallen
 from perpref.rules.margin import (
     Health,
     equity,
@@ -177,9 +178,13 @@ def triggers(equity: int, only_insolvent: bool) -> bool:
 
 
 def triggered(exchange: Exchange, account: AccountId) -> bool:
-    """Whether this account may be closed by ADL under the rulebook (ADL-6)."""
-    only_insolvent = exchange.rulebook.deleverage_only_insolvent
-    return triggers(equity(exchange, account), only_insolvent)
+    """Whether this account may be closed by ADL under the rulebook (ADL-6, LOSS-11)."""
+    return is_insolvent_enough(exchange, account) and has_fallen(exchange)
+
+
+def is_insolvent_enough(exchange: Exchange, account: AccountId) -> bool:
+    """Whether this account is as far gone as the rulebook wants it for an ADL (ADL-6)."""
+    return triggers(equity(exchange, account), exchange.rulebook.deleverage_only_insolvent)
 
 
 @rule("ADL-6")
@@ -259,7 +264,8 @@ def deleverage(
     more, but it stays solvent, or is no worse than before.
     """
     require_due(exchange, account, market)
-    require(triggered(exchange, account), ONLY_INSOLVENT, equity(exchange, account), 0)
+    require(is_insolvent_enough(exchange, account), ONLY_INSOLVENT, equity(exchange, account), 0)
+    require_fallen(exchange)
     require_opposite(exchange, account, counterparty, market, lots)
     price = deleveraging_price(exchange, account, market)
     before = health(exchange, counterparty)

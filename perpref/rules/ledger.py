@@ -6,11 +6,11 @@ from attrs import evolve
 
 from perpref.outcome import CashMoved, Filled, Outcome, Paid
 from perpref.rule_registry import Phase, refusal, require, rule
-from perpref.rules.margin import health, unrealised_profit
+from perpref.rules.margin import equity, health, unrealised_profit
 from perpref.rules.position import traded
-from perpref.state import FLAT, Account, Exchange
+from perpref.state import FLAT, VAULT, Account, Exchange
 from perpref.table import Table
-from perpref.units import MAX_CASH, MAX_ID, AccountId, MarketId
+from perpref.units import MAX_CASH, MAX_ID, AccountId, MarketId, floor_div
 
 AMOUNT_OUT_OF_BOUNDS = refusal(
     "UNIT-2",
@@ -33,6 +33,10 @@ NOT_WITHDRAWABLE = refusal(
 )
 POT_TOO_SMALL = refusal(
     "LED-7", "pot_too_small", Phase.SETTLE, "{value} cannot leave: the pot holds {limit}"
+)
+
+GATE_CLOSED = refusal(
+    "LED-9", "gate_closed", Phase.PAUSE, "No cash leaves before {value} by the clock; it is {limit}"
 )
 
 EMPTY = Account(0, Table())
@@ -163,10 +167,40 @@ def withdraw(exchange: Exchange, account: AccountId, amount: int) -> Outcome:
     """Take cash out of the pot, at most what is withdrawable."""
     require_amount(amount)
     require_account(exchange, account)
+    require_open_gate(exchange)
     free = withdrawable(exchange, account)
     require(amount <= free, NOT_WITHDRAWABLE, amount, free)
-    require(amount <= exchange.custody, POT_TOO_SMALL, amount, exchange.custody)
-    return move_cash(exchange, account, -amount, "LED-7")
+    leaves = payout(exchange, amount)
+    require(leaves <= exchange.custody, POT_TOO_SMALL, leaves, exchange.custody)
+    if leaves == amount:
+        return move_cash(exchange, account, -amount, "LED-7")
+    kept = pay(exchange, account, VAULT, amount - leaves, "LOSS-8")
+    return kept.then(move_cash, account, -leaves, "LED-7")
+
+
+def payout(exchange: Exchange, amount: int) -> int:
+    """What a withdrawal gets: all of it, or a part while the vault carries a debt (LOSS-8)."""
+    if not exchange.rulebook.withdrawal_haircut:
+        return amount
+    lack = max(0, -equity(exchange, VAULT))
+    return paid_out(amount, exchange.custody, lack)
+
+
+@rule("LOSS-8")
+def paid_out(amount: int, pot: int, lack: int) -> int:
+    """What a withdrawal gets while a pot lacks cash: the part that the pot can pay to everybody.
+
+    Rounded down, so that the pot lasts for all claims. Whoever waits until the pot is whole again
+    loses nothing.
+    """
+    return floor_div(amount * pot, pot + lack) if lack > 0 else amount
+
+
+@rule("LED-9")
+def require_open_gate(exchange: Exchange) -> None:
+    """Refuse to let cash leave an account before the gate opens again (LOSS-13)."""
+    opens, now = exchange.gate_opens, exchange.now
+    require(now >= opens, GATE_CLOSED, opens, now)
 
 
 @rule("LED-8")
@@ -175,6 +209,7 @@ def transfer(exchange: Exchange, payer: AccountId, payee: AccountId, amount: int
     require(0 <= payee <= MAX_ID, ID_OUT_OF_BOUNDS, payee, MAX_ID)
     require_amount(amount)
     require_account(exchange, payer)
+    require_open_gate(exchange)
     free = withdrawable(exchange, payer)
     require(amount <= free, NOT_WITHDRAWABLE, amount, free)
     return pay(exchange, payer, payee, amount, "LED-8")

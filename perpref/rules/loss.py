@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from perpref.outcome import Outcome
 from perpref.rule_registry import Phase, formula, refusal, require, rule
 from perpref.rules.adl import require_opposite
@@ -9,8 +11,8 @@ from perpref.rules.ledger import pay
 from perpref.rules.liquidation import require_due
 from perpref.rules.margin import equity
 from perpref.rules.vault import transfer_position
-from perpref.state import Exchange, LossSharing, Position
-from perpref.units import PARTS, AccountId, MarketId, ceil_div, clamp, floor_div
+from perpref.state import VAULT, Exchange, LossSharing, Position
+from perpref.units import AccountId, MarketId, ceil_div, clamp, floor_div
 
 NO_DEFICIT = refusal(
     "LOSS-2", "no_deficit", Phase.VALIDATE, "The account has an equity of {value}, no deficit"
@@ -104,54 +106,32 @@ def charge(exchange: Exchange, debtor: AccountId, payer: AccountId, amount: int)
     return pay(exchange, payer, debtor, amount, "LOSS-10")
 
 
-# When a loss is no longer the fund's, and other ways to share it.
+@rule("LOSS-12")
+def carry(exchange: Exchange, debtor: AccountId) -> Outcome:
+    """The vault takes a flat account's deficit on as its own, and may then have less than none."""
+    open_lots = exchange.accounts[debtor].positions.total(lots_open)
+    require(open_lots == 0, NOT_FLAT, open_lots)
+    deficit = -equity(exchange, debtor)
+    require(deficit > 0, NO_DEFICIT, -deficit)
+    return pay(exchange, VAULT, debtor, deficit, "LOSS-12")
 
 
-@formula("LOSS-6")
-def is_drawn_down(fall: int, fund: int, begins: int, ends: int, active: bool) -> bool:
-    """Whether a fund has fallen so far that winners are closed: it begins deep and ends shallow.
-
-    Args:
-        fall: of a market's result since its best in the window, in quanta, positive.
-        fund: the highest balance in the window, in quanta.
-        begins: a fall of this part of the fund begins it, and less than `ends` ends it, in parts
-            per million.
-        active: whether it has begun.
-    """
-    limit = ends if active else begins
-    return fall * PARTS >= limit * fund
+@rule("LOSS-12")
+def is_carried(exchange: Exchange, account: AccountId) -> bool:
+    """Whether what an account owes is carried: it is the vault, and holds no position."""
+    if account != VAULT or not exchange.rulebook.carry_bad_debt:
+        return False
+    return exchange.accounts[VAULT].positions.total(lots_open) == 0
 
 
-@formula("LOSS-6")
-def borne_by_winners(fall: int, fund: int, begins: int) -> int:
-    """The part of a fall that winners bear: what is beyond the limit, in quanta, rounded up."""
-    return max(fall - floor_div(fund * begins, PARTS), 0)
+@rule("LOSS-13")
+def close_gate(exchange: Exchange) -> Outcome:
+    """After a loss that was shared or carried, no cash leaves an account for a time (LED-9)."""
+    opens = exchange.now + exchange.rulebook.withdrawal_gate
+    return Outcome(evolve(exchange, gate_opens=max(exchange.gate_opens, opens)))
 
 
-@formula("LOSS-6")
-def fund_floor(reference: int, part: int, least: int) -> int:
-    """The balance, in quanta, below which winners are closed: a part below a reference, or more.
-
-    Args:
-        part: of the reference, in parts per million; `least` is the smallest fall, in quanta.
-    """
-    return reference - max(floor_div(reference * part, PARTS), least)
-
-
-@formula("LOSS-6")
-def is_exhausted(fund: int) -> bool:
-    """Whether a fund has nothing left."""
-    return fund <= 0
-
-
-@formula("LOSS-6")
-def exceeds_pool(profit: int, pool: int, factor: int) -> bool:
-    """Whether a side's profit is more than a part of the pool that pays it: strictly more.
-
-    Args:
-        factor: the part, in parts per million.
-    """
-    return profit * PARTS > factor * pool
+# Other ways to share a loss.
 
 
 @formula("LOSS-7")
@@ -163,16 +143,6 @@ def charge_per_lot(loss: int, lots: int) -> int:
     """
     require(lots > 0, NOBODY_TO_CHARGE, lots)
     return ceil_div(loss, lots)
-
-
-@formula("LOSS-8")
-def paid_out(amount: int, pot: int, lack: int) -> int:
-    """What a withdrawal gets while a pot lacks cash: the part that the pot can pay to everybody.
-
-    Rounded down, so that the pot lasts for all claims. Whoever waits until the pot is whole again
-    loses nothing.
-    """
-    return floor_div(amount * pot, pot + lack)
 
 
 @formula("LOSS-9")

@@ -19,6 +19,7 @@ from perpref.rules import (
     ledger,
     liquidation,
     loss,
+    loss_trigger,
     margin,
     mark,
     position,
@@ -163,6 +164,14 @@ def _touched_down(size: int, since: int, index: int) -> int:
     return floor_div(size * (index - since), PARTS)
 
 
+def _always_open(_: Exchange) -> None:
+    return None
+
+
+def _always(_: Exchange) -> bool:
+    return True
+
+
 def _highest(first: int, second: int, third: int) -> int:
     return max(first, second, third)
 
@@ -212,8 +221,10 @@ FAULTS = (
     Planted("SET-5", "what waited is forgotten", settlement.resume, _as_it_was),
     Planted("CLK-1", "time stands still", clock.advance, _any_time),
     Planted("FUND-9", "a touch rounds down", funding.funding_by_index, _touched_down),
+    Planted("LED-9", "a gate that is always open", ledger.require_open_gate, _always_open),
+    Planted("LOSS-11", "the fund has always fallen", loss_trigger.has_fallen, _always),
     Planted("VLT-2", "the cap before the takeover", vault.take_over, _cap_before),
-    Planted("LOSS-5", "smallest pay first", scheduler.socialise_deficit, _smallest_pay_first),
+    Planted("LOSS-5", "smallest pay first", scheduler.share_by_equity, _smallest_pay_first),
 )
 """Each is found by the search, and blamed on its rule."""
 

@@ -81,6 +81,8 @@ COMPUTED = evolve(PLAIN, rulebook=evolve(PLAIN.rulebook, mark_policy=MarkPolicy.
 DRAINED = exchange({ANN: holds(50), BOB: holds(-20)})
 """The pot has less than Ann alone could withdraw."""
 
+GATED = evolve(PLAIN, gate_opens=1)
+
 
 RESERVED = evolve(
     exchange({ANN: holds(50), BOB: holds(-20)}, market(100, buys(1, ANN, 3, 100))),
@@ -141,6 +143,7 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
     Withdraw: [
         (DRAINED, Withdraw(NOBODY, 0)),
         (DRAINED, Withdraw(NOBODY, 51)),
+        (GATED, Withdraw(ANN, 51)),
         (DRAINED, Withdraw(ANN, 51)),
         (DRAINED, Withdraw(ANN, 31)),
         (RESERVED, Withdraw(ANN, 30)),
@@ -150,6 +153,7 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
         (PLAIN, Transfer(NOBODY, WRONG_ID, 0)),
         (PLAIN, Transfer(NOBODY, BOB, 0)),
         (PLAIN, Transfer(NOBODY, BOB, 51)),
+        (GATED, Transfer(ANN, BOB, 51)),
         (PLAIN, Transfer(ANN, BOB, 51)),
         (RESERVED, Transfer(ANN, BOB, 50)),
         (PLAIN, Transfer(ANN, BOB, 50)),
@@ -316,7 +320,7 @@ def opened_with(term: str, value: int) -> Exchange:
 def bounds() -> list[tuple[str, int, int, str]]:
     """The terms of the page that have bounds: the least, the most, and the rule."""
     found = BOUND.findall(PAGE)
-    assert len(found) == 25
+    assert len(found) == 28
     return [
         (term.replace(" ", "_"), int(least) if least.isdigit() else 50_000, 10 ** int(most), rule)
         for terms, least, most, rule in found

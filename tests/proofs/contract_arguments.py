@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from perpref.rules.margin import Health
-from perpref.state import Ranking
+from perpref.state import FundTrigger, Ranking
 from perpref.units import MarketId
 from proofs.adl import any_standing
 from proofs.executor import choose, fresh_bool, fresh_int
@@ -48,6 +48,12 @@ ARGUMENTS: dict[str, Callable[[], tuple[Any, ...]]] = {
         any_exchange().rulebook,
         *_numbers("bankruptcy", "mark", "previous_mark"),
     ),
+    "fund_has_fallen": lambda: (
+        choose("trigger", tuple(FundTrigger)),
+        *_numbers("fund"),
+        fresh_bool("drawn_down"),
+    ),
+    "paid_out": lambda: _numbers("amount", "pot", "lack"),
     "triggers": lambda: (*_numbers("equity"), fresh_bool("only_insolvent")),
     "bears_closing": lambda: (_health("before"), _health("after"), fresh_bool("never_riskier")),
     "score": lambda: (any_standing("standing"), choose("ranking", tuple(Ranking))),

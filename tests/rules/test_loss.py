@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from perpref.outcome import Filled, Paid
-from perpref.rules import adl, liquidation, loss, vault
+from perpref.rules import adl, ledger, liquidation, loss, loss_trigger, vault
 from perpref.rules.loss import close_out, lots_open, share_of_loss, socialise
 from perpref.rules.margin import equity
 from perpref.scheduler import Run, socialise_deficit
@@ -219,27 +219,27 @@ def test_a_debtor_ends_at_nothing_and_nobody_pays_more_than_it_has(
     ],
 )  # fmt: skip
 def test_a_drawdown_begins_deep_and_ends_shallow(fall: int, active: bool, drawn: bool) -> None:
-    assert loss.is_drawn_down(fall, 1_000, 300_000, 250_000, active) is drawn
+    assert loss_trigger.is_drawn_down(fall, 1_000, 300_000, 250_000, active) is drawn
 
 
 @pytest.mark.parametrize(("fall", "borne"), [(0, 0), (300, 0), (301, 1), (1_000, 700)])
 def test_winners_bear_what_is_beyond_the_limit(fall: int, borne: int) -> None:
-    assert loss.borne_by_winners(fall, 1_000, 300_000) == borne
-    assert loss.borne_by_winners(fall, 1_001, 300_000) == max(fall - 300, 0), "300.3 is 300"
+    assert loss_trigger.borne_by_winners(fall, 1_000, 300_000) == borne
+    assert loss_trigger.borne_by_winners(fall, 1_001, 300_000) == max(fall - 300, 0), "300.3 is 300"
 
 
 def test_a_fund_may_fall_by_the_larger_of_a_part_and_an_amount() -> None:
-    assert loss.fund_floor(1_000, 300_000, 50) == 700
-    assert loss.fund_floor(1_000, 300_000, 301) == 699
-    assert loss.fund_floor(999, 300_000, 0) == 999 - 299
+    assert loss_trigger.fund_floor(1_000, 300_000, 50) == 700
+    assert loss_trigger.fund_floor(1_000, 300_000, 301) == 699
+    assert loss_trigger.fund_floor(999, 300_000, 0) == 999 - 299
 
 
 def test_what_is_exactly_the_part_of_a_pool_does_not_exceed_it() -> None:
-    assert not loss.exceeds_pool(100, 1_000, 100_000)
-    assert loss.exceeds_pool(101, 1_000, 100_000)
-    assert not loss.exceeds_pool(-1, 0, 0)
-    assert loss.is_exhausted(0)
-    assert not loss.is_exhausted(1)
+    assert not loss_trigger.exceeds_pool(100, 1_000, 100_000)
+    assert loss_trigger.exceeds_pool(101, 1_000, 100_000)
+    assert not loss_trigger.exceeds_pool(-1, 0, 0)
+    assert loss_trigger.is_exhausted(0)
+    assert not loss_trigger.is_exhausted(1)
 
 
 @given(st.integers(0, 10**6), st.integers(1, 500))
@@ -255,7 +255,7 @@ def test_what_a_pot_lacks_is_missing_from_every_claim_alike(
     assume(sum(claims) > 0)
     pot = data.draw(st.integers(1, sum(claims)))
     lack = sum(claims) - pot
-    paid = [loss.paid_out(claim, pot, lack) for claim in claims]
+    paid = [ledger.paid_out(claim, pot, lack) for claim in claims]
     assert sum(paid) <= pot
     for claim, part in zip(claims, paid, strict=True):
         assert 0 <= Fraction(claim * pot, pot + lack) - part < 1
