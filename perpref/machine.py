@@ -12,6 +12,7 @@ from perpref.rule_registry import Refusal
 from perpref.rules import book, funding, ledger, settlement
 from perpref.rules.adl import is_price_safe
 from perpref.rules.ledger import EMPTY
+from perpref.rules.liquidation_size import SMALLEST_STEP
 from perpref.scheduler import BY_RULEBOOK, Choices, Run
 from perpref.state import (
     TREASURY,
@@ -239,6 +240,9 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
     _require_between("withdrawal_gate", rulebook.withdrawal_gate, 0, MAX_TIME, "LOSS-13")
     _require_between("mark_age", rulebook.mark_age, 0, MAX_TIME, "MARK-7")
     _require_between("most_orders", rulebook.most_orders, 0, MAX_LOTS, "BOOK-20")
+    _require_between("liquidation_buffer", rulebook.liquidation_buffer, 0, PARTS, "LIQ-12")
+    _require_between("liquidation_step", rulebook.liquidation_step, SMALLEST_STEP, PARTS, "LIQ-13")
+    _require_between("liquidation_target", rulebook.liquidation_target, 1, PARTS, "LIQ-13")
     _require_between("vault_trigger", rulebook.vault_trigger, 1, PARTS, "VLT-7")
     if not is_price_safe(rulebook):
         raise InvalidTerms(

@@ -123,6 +123,15 @@ class LiquidationLimit(Enum):
     FILLABLE = "fillable"
 
 
+class LiquidationSize(Enum):
+    """How much of a position an order that liquidates closes at a time (LIQ-15)."""
+
+    WHOLE = "whole"
+    TO_BUFFER = "to_buffer"
+    TIER_STEP = "tier_step"
+    EQUAL_SHARE = "equal_share"
+
+
 class Chooser(Enum):
     """Who makes a choice that the rules leave open: the rulebook's policy, or the engine."""
 
@@ -240,7 +249,10 @@ class Rulebook:
     (ADL-6), and whether a counterparty may be left riskier than it was (ADL-4). The vault steps in
     below `vault_trigger` of the maintenance margin (VLT-7). What begins with `liquidation`, but for
     the fee, says how much the first order closes of a position of more than `liquidation_whole`
-    quanta (LIQ-10), and at which limit (LIQ-11). With `withdraw_profit` unrealised profit may
+    quanta (LIQ-10), at which limit (LIQ-11), and how much is closed at a time (LIQ-15): until
+    equity is maintenance margin and a `buffer` of notional (LIQ-12), or a share of all positions,
+    the smallest multiple of a `step` that brings the margin below a `target` part of equity
+    (LIQ-13), each in parts per million. With `withdraw_profit` unrealised profit may
     leave (LED-6). What begins with `funding` says how the premiums of a period, of which
     `funding_samples` are expected, become its rate (FUND-5, FUND-6), and with `funding_on_touch` an
     account is settled only when it is touched (FUND-11). What begins with `fund_` says how far the
@@ -303,6 +315,10 @@ class Rulebook:
     withdrawal_gate: int = 0
     withdrawal_haircut: bool = False
     halt_on_loss: bool = False
+    liquidation_size: LiquidationSize = LiquidationSize.WHOLE
+    liquidation_buffer: int = 0
+    liquidation_step: int = PARTS
+    liquidation_target: int = PARTS
     order_margin: bool = False
 
 

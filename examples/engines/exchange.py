@@ -45,6 +45,7 @@ RANKINGS = [
     "mark_to_entry_literal",
 ]
 PRICES = ["bankruptcy", "mark", "previous_mark", "bankruptcy_unless_far"]
+SIZES = ["whole", "to_buffer", "tier_step", "equal_share"]
 LIMITS = ["bankruptcy", "fillable"]
 SELF_TRADES = ["resting", "incoming", "both"]
 SHARINGS = ["queue", "pro_rata"]
@@ -314,6 +315,10 @@ class Terms:
     share: int = MILLION
     whole: int = 0
     limit: str = LIMITS[0]
+    size: str = SIZES[0]
+    buffer: int = 0
+    step: int = MILLION
+    target: int = MILLION
     adjustment: int = 0
     spread: int = 0
     withdraw_profit: bool = False
@@ -1023,12 +1028,30 @@ class Exchange:
             "deleverage": self.deleverage,
             "residual": self.close_at_mark,
         }
+        if self.terms.size == "equal_share":
+            self.offer_shares(account)
         for market in self.positions_to_close(account):
             for stage in self.terms.waterfall:  # LIQ-7
                 if self.to_close(account, market):
                     stages[stage](account, market)
         if self.equity(account) < 0:
             self.share_deficit(account)
+
+    def offer_shares(self, account: Account) -> None:
+        """LIQ-13: the same share of all positions, first to the book, then to the vault."""
+        equity, needs = self.equity(account), self.maintenance(account)
+        share = self.terms.step
+        while share < MILLION and needs * (MILLION - share) >= self.terms.target * equity:
+            share += self.terms.step
+        share = min(share, MILLION)
+        for market in self.positions_to_close(account):
+            lots = abs(account.position(market.number).size)
+            kept = lots - per_million(lots, share)
+            if "book" in self.terms.waterfall and lots > kept and self.to_close(account, market):
+                self.close_on_book(account, market, kept)
+            lots = abs(account.position(market.number).size)
+            if "vault" in self.terms.waterfall and lots > kept and self.to_close(account, market):
+                self.hand_to_vault(account, market, lots - kept)
 
     def positions_to_close(self, account: Account) -> list[Market]:
         """LIQ-3: the largest maintenance margin first, then in market order."""
@@ -1054,14 +1077,44 @@ class Exchange:
             return max(1, market.mark + ceil_div(behind, -size))
         return max(1, market.mark + behind // -size)
 
-    def close_on_book(self, account: Account, market: Market) -> None:
-        """LIQ-6."""
+    def safe(self, account: Account) -> bool:
+        """LIQ-12: maintenance margin, and a buffer of notional on top of it."""
+        held = account.positions.items()
+        notional = sum(abs(p.size) * self.markets[number].mark for number, p in held)
+        margin = self.maintenance(account) + per_million(notional, self.terms.buffer)
+        return self.equity(account) >= margin
+
+    def next_order(self, account: Account, market: Market) -> int:
+        """LIQ-15: how many lots are closed at a time."""
+        lots = abs(account.position(market.number).size)
+        if self.terms.size == "tier_step":
+            begins = [tier[0] for tier in market.tiers if tier[0] < lots * market.mark]
+            return lots - max(begins, default=0) // market.mark
+        if self.terms.size != "to_buffer":
+            return lots
+        elsewhere = [(m, p.size) for m, p in account.positions.items() if m != market.number]
+        margins = sum(self.maintenance_of(self.markets[m], size) for m, size in elsewhere)
+        notionals = sum(self.markets[m].mark * abs(size) for m, size in elsewhere)
+        equity, low, high = self.equity(account), 0, lots  # too few, and enough or all
+        while high - low > 1:
+            middle = (low + high) // 2
+            left = lots - middle
+            margin = margins + self.maintenance_of(market, left)
+            margin += per_million(notionals + left * market.mark, self.terms.buffer)
+            if equity >= margin:
+                high = middle
+            else:
+                low = middle
+        return high
+
+    def close_on_book(self, account: Account, market: Market, kept: int | None = None) -> None:
+        """LIQ-6; until so many lots are left, where that is said."""
         size = account.position(market.number).size
         side = sign(size)
         first_limit = self.bankruptcy_price(account, market)
-        first = self.first_order(market, abs(size))
-        while self.to_close(account, market) or (
-            self.fault == "closed-beyond-need" and market.number in account.positions
+        first = self.first_order(market, abs(size)) if kept is None else abs(size) - kept
+        while market.number in account.positions and (
+            not self.safe(account) or self.fault == "closed-beyond-need"
         ):
             bankruptcy = self.bankruptcy_price(account, market)
             if self.fault == "book-price-once":
@@ -1077,7 +1130,7 @@ class Exchange:
                 self.take_off(resting, market, "BOOK-7")
                 continue
             left = abs(account.position(market.number).size)
-            lots = min(offered, left, first or left, MAX_LOTS)
+            lots = min(offered, left, first or self.next_order(account, market), MAX_LOTS)
             maker = self.accounts[resting.account]
             before = self.standing(maker, market)
             bookmark = self.bookmark()
@@ -1099,9 +1152,13 @@ class Exchange:
                 continue
             self.filled(resting, market, lots)
             first = max(first - lots, 0)
+            if kept is not None and first == 0:
+                return
 
     def first_order(self, market: Market, lots: int) -> int:
-        """LIQ-10: of a large position a share is offered first."""
+        """LIQ-10: of a large position a share is offered first, where positions go whole."""
+        if self.terms.size != "whole":
+            return 0
         if lots * market.mark <= self.terms.whole:
             return lots
         return per_million(lots, self.terms.share)
@@ -1124,8 +1181,8 @@ class Exchange:
             return fee
         return min(fee, gained, max(0, self.equity(account)))
 
-    def hand_to_vault(self, account: Account, market: Market) -> None:
-        """VLT-1: as many lots as the vault may take."""
+    def hand_to_vault(self, account: Account, market: Market, most: int = 10**40) -> None:
+        """VLT-1: as many lots as the vault may take, or as are wanted."""
         vault = self.accounts[VAULT]
         if account is vault:  # VLT-5
             return
@@ -1163,7 +1220,7 @@ class Exchange:
                 low = middle
             else:
                 high = middle - 1
-        self.fill(account, vault, market, -side * low, price, "VLT-1")
+        self.fill(account, vault, market, -side * min(low, most), price, "VLT-1")
 
     def queue(self, account: Account, market: Market) -> list[Account]:
         """ADL-2: everybody on the other side, by rank."""
@@ -1476,6 +1533,10 @@ def read_terms(terms: Json) -> Terms:
         vault_trigger=between(book.get("vault_trigger", str(MILLION)), 1, MILLION, "a trigger"),
         share=between(book.get("liquidation_share", str(MILLION)), 1, MILLION, "a share"),
         whole=between(book.get("liquidation_whole", "0"), 0, MAX_CASH, "a notional"),
+        size=known(book.get("liquidation_size", SIZES[0]), SIZES),
+        buffer=between(book.get("liquidation_buffer", "0"), 0, MILLION, "a buffer"),
+        step=between(book.get("liquidation_step", str(MILLION)), 10_000, MILLION, "a step"),
+        target=between(book.get("liquidation_target", str(MILLION)), 1, MILLION, "a target"),
         limit=known(book.get("liquidation_limit", LIMITS[0]), LIMITS),
         adjustment=between(book.get("liquidation_adjustment", "0"), 0, MAX_CASH, "a rate"),
         spread=between(book.get("liquidation_spread", "0"), 0, MILLION, "a spread"),
