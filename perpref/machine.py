@@ -12,6 +12,7 @@ from perpref.rule_registry import Refusal
 from perpref.rules import book, funding, ledger, settlement
 from perpref.rules.adl import is_price_safe
 from perpref.rules.ledger import EMPTY
+from perpref.rules.liquidation_size import SMALLEST_STEP
 from perpref.scheduler import BY_RULEBOOK, Choices, Run
 from perpref.state import (
     TREASURY,
@@ -240,6 +241,9 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
     _require_between("deleverage_seed", rulebook.deleverage_seed, 0, MAX_ID, "ADL-12")
     _require_between("mark_age", rulebook.mark_age, 0, MAX_TIME, "MARK-7")
     _require_between("most_orders", rulebook.most_orders, 0, MAX_LOTS, "BOOK-20")
+    _require_between("liquidation_buffer", rulebook.liquidation_buffer, 0, PARTS, "LIQ-12")
+    _require_between("liquidation_step", rulebook.liquidation_step, SMALLEST_STEP, PARTS, "LIQ-13")
+    _require_between("liquidation_target", rulebook.liquidation_target, 1, PARTS, "LIQ-13")
     _require_between("vault_trigger", rulebook.vault_trigger, 1, PARTS, "VLT-7")
     if not is_price_safe(rulebook):
         raise InvalidTerms(
@@ -328,9 +332,11 @@ def take(run: Run, command: Command) -> None:
         case Withdraw(account, amount):
             scheduler.touch(run, account)
             run.do(ledger.withdraw, account, amount)
+            scheduler.keep_reserve(run, account)
         case Transfer(payer, payee, amount):
             scheduler.touch(run, payer)
             run.do(ledger.transfer, payer, payee, amount)
+            scheduler.keep_reserve(run, payer)
         case Place(order, account, market, side, kind, lots, price, only, expires):
             placed = Order(order, account, side, price, lots, only, expires)
             scheduler.place(run, market, placed, kind)

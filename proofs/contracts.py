@@ -20,7 +20,17 @@ from weakref import WeakKeyDictionary
 
 from attrs import frozen
 
-from perpref.rules import adl, book, fee, ledger, liquidation, loss_trigger, margin, position
+from perpref.rules import (
+    adl,
+    book,
+    fee,
+    ledger,
+    liquidation,
+    liquidation_size,
+    loss_trigger,
+    margin,
+    position,
+)
 from perpref.rules.adl import Standing
 from perpref.rules.margin import Health
 from perpref.state import FundTrigger, Market, Order, Position, Ranking, Rulebook
@@ -227,6 +237,13 @@ def _limit_price(rulebook: Rulebook, bankruptcy: int, *rest: int) -> int:
     return price
 
 
+def _with_buffer(maintenance: int, notional: int, buffer: int) -> int:
+    """By a_buffer_is_on_top_of_the_maintenance_margin."""
+    needed = fresh_int("with buffer")
+    assume(implies(all_of(notional >= 0, buffer >= 0), needed >= maintenance))
+    return needed
+
+
 def _fillable_lots(most: int, size: int, offered: int) -> int:
     """By a_fill_closes_as_many_lots_as_there_are_on_all_sides."""
     lots = fresh_int("lots of the fill")
@@ -272,7 +289,11 @@ def _with_interest(held: Position, market: Market) -> tuple[object, ...]:
 
 
 MAINTENANCE = Contract(
-    margin.maintenance_margin, (margin, liquidation), _rates, _margin, _size_mark_and_rates
+    margin.maintenance_margin,
+    (margin, liquidation, liquidation_size),
+    _rates,
+    _margin,
+    _size_mark_and_rates,
 )
 
 CONTRACTS = (
@@ -326,6 +347,12 @@ CONTRACTS = (
             bankruptcy >= 1, mark >= 1, any_of(size > 0, size < 0), weight >= 0, weights >= 1
         ),
         _limit_price,
+    ),
+    Contract(
+        liquidation_size.with_buffer,
+        (liquidation_size,),
+        lambda maintenance, notional, buffer: all_of(),
+        _with_buffer,
     ),
     Contract(
         liquidation.fillable_lots,

@@ -13,6 +13,7 @@ from functools import cache
 from weakref import WeakKeyDictionary
 
 from perpref.rules import margin
+from perpref.rules.liquidation_size import SMALLEST_STEP
 from perpref.state import (
     FLAT,
     Account,
@@ -20,6 +21,7 @@ from perpref.state import (
     ForcedPrice,
     FundTrigger,
     LiquidationLimit,
+    LiquidationSize,
     LossSharing,
     Market,
     MarkPolicy,
@@ -94,6 +96,10 @@ def any_rulebook() -> Rulebook:
         liquidation_limit=any_choice("liquidation_limit", LiquidationLimit.FILLABLE),
         liquidation_adjustment=between("liquidation_adjustment", 0, MAX_CASH),
         liquidation_spread=between("liquidation_spread", 0, PARTS),
+        liquidation_size=any_choice("liquidation_size", LiquidationSize.WHOLE),
+        liquidation_buffer=between("liquidation_buffer", 0, PARTS),
+        liquidation_step=between("liquidation_step", SMALLEST_STEP, PARTS),
+        liquidation_target=between("liquidation_target", 1, PARTS),
         withdraw_profit=fresh_bool("withdraw_profit"),
         funding_interest=between("funding_interest", -PARTS, PARTS),
         funding_damper=between("funding_damper", 0, PARTS),
@@ -118,6 +124,7 @@ def any_rulebook() -> Rulebook:
         halt_on_loss=fresh_bool("halt_on_loss"),
         deleverage_weight=any_choice("deleverage_weight", ShareWeight.LOTS),
         deleverage_seed=between("deleverage_seed", 0, MAX_CASH),
+        order_margin=fresh_bool("order_margin"),
     )
 
 

@@ -41,13 +41,30 @@ from perpref.outcome import (
     Rested,
 )
 from perpref.rule_registry import Refusal, RefusalCode
-from perpref.rules import adl, book, ledger, liquidation, loss, vault
+from perpref.rules import adl, book, ledger, liquidation, liquidation_size, loss, vault
 from perpref.rules.fee import liquidation_fee, trading_fee
 from perpref.rules.margin import equity, health, position_of
 from perpref.rules.position import traded
-from perpref.state import VAULT, Exchange, ForcedPrice, MarkPolicy, Order, Rulebook, Side
+from perpref.state import (
+    VAULT,
+    Exchange,
+    ForcedPrice,
+    LiquidationSize,
+    MarkPolicy,
+    Order,
+    Rulebook,
+    Side,
+)
 from perpref.state import Kind as OrderKind
 from perpref.units import AccountId, MarketId, sign
+
+SIZES = {
+    LiquidationSize.WHOLE: "LIQ-6",
+    LiquidationSize.TO_BUFFER: "LIQ-12",
+    LiquidationSize.TIER_STEP: "LIQ-12",
+    LiquidationSize.EQUAL_SHARE: "LIQ-13",
+}
+"""By how much is closed at a time: the rule that says how many lots an order has."""
 
 SAME_RULE = {
     ("LED-5", "amount"): "LED-5",
@@ -361,7 +378,7 @@ def book_beyond_need(parting: Parting) -> str | None:
     victim, theirs = parting.victim, parting.theirs
     if victim is None or not isinstance(theirs, Cancelled) or theirs.rule not in OF_MAKERS:
         return None
-    if liquidation.is_due(parting.before, victim):
+    if not liquidation_size.is_safe(parting.before, victim):
         return None
     return "LIQ-1" if _just_covered(parting) else "LIQ-6"
 
@@ -550,6 +567,8 @@ def _other_fill(parting: Parting, ours: Filled, theirs: Filled) -> str:
         return SAME_RULE[ours.rule, "price"]
     if ours.rule in ("BOOK-3", "LIQ-6") and _reduce_only(parting, ours):
         return "BOOK-7"
+    if ours.rule == "LIQ-6":
+        return SIZES[parting.before.rulebook.liquidation_size]
     return SAME_RULE[ours.rule, "lots"]
 
 

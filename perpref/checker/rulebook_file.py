@@ -22,11 +22,13 @@ from attrs import evolve, field, frozen
 from perpref.checker.files import Document, Value, find, one_of, read_document
 from perpref.checker.wire import MarketTerms, Terms
 from perpref.rules.adl import is_price_safe
+from perpref.rules.liquidation_size import SMALLEST_STEP
 from perpref.state import (
     Chooser,
     ForcedPrice,
     FundTrigger,
     LiquidationLimit,
+    LiquidationSize,
     LossSharing,
     MarkPolicy,
     Ranking,
@@ -122,6 +124,10 @@ POLICIES: dict[str, Reader] = {
     "mark_weight": _integer(0, PARTS, "MARK-4"),
     "mark_age": _integer(0, MAX_TIME, "MARK-7"),
     "smaller_keeps_place": Value.flag,
+    "liquidation_size": _one_of(LiquidationSize, "a size", "LIQ-15"),
+    "liquidation_buffer": _integer(0, PARTS, "LIQ-12"),
+    "liquidation_step": _integer(SMALLEST_STEP, PARTS, "LIQ-13"),
+    "liquidation_target": _integer(1, PARTS, "LIQ-13"),
     "band_both_sides": Value.flag,
     "most_orders": _integer(0, MAX_LOTS, "BOOK-20"),
     "deleverage_weight": _one_of(ShareWeight, "a weight", "ADL-9"),
@@ -134,6 +140,7 @@ POLICIES: dict[str, Reader] = {
     "withdrawal_gate": _integer(0, MAX_TIME, "LOSS-13"),
     "withdrawal_haircut": Value.flag,
     "halt_on_loss": Value.flag,
+    "order_margin": Value.flag,
 }
 """The keys that may be left out; the textbook's choice then stands."""
 

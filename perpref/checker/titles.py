@@ -107,6 +107,7 @@ TITLES = {
     "LIQ-12": "As much as is needed",
     "LIQ-13": "An equal share of everything",
     "LIQ-14": "An auction",
+    "LIQ-15": "How much at a time",
     "VLT-1": "The takeover",
     "VLT-2": "The cap",
     "VLT-3": "The vault's margin",

@@ -14,6 +14,7 @@ from perpref.state import (
     ForcedPrice,
     FundTrigger,
     LiquidationLimit,
+    LiquidationSize,
     LossSharing,
     MarkPolicy,
     Ranking,
@@ -127,6 +128,10 @@ def _liquidating(rulebook: Rulebook, dice: Dice) -> Rulebook:
         vault_trigger=dice.pick((PARTS, 666_667, 333_333, 1)),
         liquidation_share=dice.pick((PARTS, 200_000, 100_000, 1)),
         liquidation_whole=dice.pick((0, 0, 1_000, 50_000)),
+        liquidation_size=dice.pick(tuple(LiquidationSize)),
+        liquidation_buffer=dice.pick((0, 0, 1, 20_000, 150_000)),
+        liquidation_step=dice.pick((PARTS, 200_000, 100_000, 333_333)),
+        liquidation_target=dice.pick((PARTS, 900_000, 1)),
         liquidation_limit=dice.pick(tuple(LiquidationLimit)),
         liquidation_adjustment=dice.pick((PARTS, 1, 3 * PARTS)),
         liquidation_spread=dice.pick((100_000, PARTS, 1)),
@@ -169,6 +174,7 @@ def _booking(rulebook: Rulebook, dice: Dice) -> Rulebook:
         smaller_keeps_place=dice.one_in(3),
         band_both_sides=dice.one_in(2),
         most_orders=dice.pick((0, 0, 0, 0, 1, 2, 3)),
+        order_margin=dice.one_in(5),
     )
 
 
