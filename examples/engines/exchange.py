@@ -45,13 +45,15 @@ RANKINGS = [
     "margined_return",
     "mark_to_entry",
     "mark_to_entry_literal",
+    "unranked",
 ]
-PRICES = ["bankruptcy", "mark", "previous_mark", "bankruptcy_unless_far"]
+PRICES = ["bankruptcy", "mark", "previous_mark", "bankruptcy_unless_far", "index"]
 SIZES = ["whole", "to_buffer", "tier_step", "equal_share"]
 LIMITS = ["bankruptcy", "fillable", "auction"]
 SELF_TRADES = ["resting", "incoming", "both"]
-SHARINGS = ["queue", "pro_rata"]
-LOSSES = ["equity", "notional", "gains"]
+SHARINGS = ["queue", "pro_rata", "largest_remainder", "capped"]
+SHARE_WEIGHTS = ["lots", "equity", "levered_profit"]
+LOSSES = ["equity", "notional", "gains", "lots"]
 FUND_TRIGGERS = ["none", "empty", "drawdown"]
 MARK_POLICIES = ["oracle", "index", "clamped", "basis", "median"]
 
@@ -80,6 +82,7 @@ REFUSALS = {  # code: phase, rule
     "beyond_band": ("validate", "BOOK-18"),
     "off_tick": ("validate", "BOOK-19"),
     "too_many_orders": ("validate", "BOOK-20"),
+    "orders_need_margin": ("margin", "MRG-8"),
     "taker_cannot_bear": ("margin", "BOOK-4"),
     "self_trade": ("match", "BOOK-11"),
     "not_filled": ("match", "BOOK-14"),
@@ -341,6 +344,7 @@ class Terms:
     smaller_keeps_place: bool = False
     band_both_sides: bool = False
     most_orders: int = 0
+    order_margin: bool = False
     mark_policy: str = MARK_POLICIES[0]
     mark_band: int = 0
     mark_weight: int = 0
@@ -354,6 +358,8 @@ class Terms:
     gate: int = 0
     haircut: bool = False
     halts: bool = False
+    share_weight: str = SHARE_WEIGHTS[0]
+    seed: int = 0
 
 
 class Standing(NamedTuple):
@@ -415,6 +421,11 @@ class Exchange:
                 self.markets[number].open_interest += max(then.size, 0) - max(now.size, 0)
             account.cash, account.positions, account.funded = cash, positions, funded
         del self.events[recorded:]
+
+    def restore(self, before: tuple[dict[int, Account], dict[int, Market]]) -> None:
+        """Back to a copy that was made before anything was written in the journal."""
+        self.accounts, self.markets = before
+        self.journal.clear()
 
     def enter(self, account: Account, amount: int, rule: str) -> None:
         """LED-1: cash into the pot, or out of it."""
@@ -581,6 +592,7 @@ class Exchange:
         if self.terms.haircut and lack > 0:  # LOSS-8
             leaves = amount * self.custody // (self.custody + lack)
         check(leaves <= self.custody, "pot_too_small")
+        self.check_reserve(owner, amount)
         if leaves < amount:
             self.pay(owner, self.accounts[VAULT], amount - leaves, "LOSS-8")
         self.enter(owner, -leaves, "LED-7")
@@ -593,6 +605,7 @@ class Exchange:
         self.touch(owner)
         check(self.now >= self.gate_opens, "gate_closed")
         check(amount <= self.withdrawable(owner), "not_withdrawable")
+        self.check_reserve(owner, amount if payee != payer else 0)
         self.pay(owner, self.opened(payee), amount, "LED-8")
 
     # The book.
@@ -609,6 +622,7 @@ class Exchange:
         reduce_only: bool = False,
         expires: int = 0,
         unwinding: bool = False,
+        replaced: Order | None = None,
     ) -> None:
         """BOOK-6."""
         there, taker, begun = self.open_market(market), self.account(account), len(self.events)
@@ -619,6 +633,10 @@ class Exchange:
         if kind in RESTING and self.terms.most_orders:  # BOOK-20
             resting = sum(order.account == account for order in there.orders.values())
             check(resting < self.terms.most_orders, "too_many_orders")
+        if self.terms.order_margin:
+            self.touch(taker)
+            before, need = self.needed(taker, there, replaced), self.needed(taker, there, new)
+            check(self.equity(taker) >= need or need <= before, "orders_need_margin")
         if kind == "post_only":  # BOOK-8
             best = there.halves[-side].best()
             crosses = best is not None and new.meets(best.price)
@@ -631,7 +649,7 @@ class Exchange:
         if stopped_by and not self.has_acted(begun):
             raise Refused(stopped_by)
         if before is not None and new.lots:  # BOOK-14: as if it had never come
-            self.accounts, self.markets = before
+            self.restore(before)
             raise Refused("not_filled")
         self.last_order = order
         if new.lots and (stopped_by or kind not in RESTING):
@@ -654,6 +672,27 @@ class Exchange:
         worth = new.lots * (there.mark if kind == "market" else new.price)
         check(new.reduce_only or worth >= there.least_notional, "too_small")  # BOOK-15
         check(self.fillable(new, there) > 0, "nothing_to_reduce")
+
+    def needed(
+        self, account: Account, where: Market | None = None, more: Order | None = None
+    ) -> int:
+        """MRG-8: the initial margin of what positions may become by their orders, and one more."""
+        total = 0
+        for market in self.markets.values():
+            lots = {1: 0, -1: 0}
+            for order in [*market.orders.values(), *([more] if more and market is where else [])]:
+                if order.account == account.number and not order.reduce_only:
+                    lots[order.side] += order.lots
+            size = account.position(market.number).size
+            total += self.initial_of(market, max(size + lots[1], lots[-1] - size))
+        return total
+
+    def check_reserve(self, account: Account, leaving: int) -> None:
+        """MRG-8: what stays in an account is enough for its orders."""
+        if self.terms.order_margin:
+            need = self.needed(account)
+            there = self.withdrawable(account) + self.initial(account) - leaving
+            check(there >= need or need <= 0, "orders_need_margin")
 
     def in_band(self, new: Order, there: Market) -> bool:
         """BOOK-18."""
@@ -781,9 +820,9 @@ class Exchange:
         there.remove(old)
         self.cancelled(old, there, "BOOK-16")
         try:
-            self.place(market=market, **order)
+            self.place(market=market, replaced=old, **order)
         except Refused:  # then all is as it was
-            self.accounts, self.markets = before
+            self.restore(before)
             raise
 
     def unwind(self, market: int, order: int) -> None:
@@ -1291,8 +1330,11 @@ class Exchange:
                 number = -number
             return -score, -lots, number
 
-        others = self.accounts.values()
-        return sorted((a for a in others if a.position(market.number).size * side < 0), key=rank)
+        facing = [a for _, a in self.sorted_accounts() if a.position(market.number).size * side < 0]
+        if self.terms.ranking == "unranked" and facing:  # ADL-12
+            first = (self.terms.seed + 1_000_003 * self.last_order) % len(facing)
+            return facing[first:] + facing[:first]
+        return sorted(facing, key=rank)
 
     def score(self, other: Account, market: Market) -> Fraction:
         """ADL-2, as the rulebook ranks."""
@@ -1322,26 +1364,59 @@ class Exchange:
         far = abs(market.mark - price) * MILLION > self.terms.gap * market.mark
         if rule == "mark" or (rule == "bankruptcy_unless_far" and far):
             return market.mark
+        if rule == "index":
+            return market.index or market.mark
         return market.previous_mark if rule == "previous_mark" else price
 
     def deleverage(self, account: Account, market: Market) -> None:
         """ADL-5; ADL-8 where everybody is closed in proportion first."""
         self.watch_fund()
-        if self.terms.sharing == "pro_rata":
-            others = self.queue(account, market)
-            lots = abs(account.position(market.number).size)
-            total = sum(abs(other.position(market.number).size) for other in others)
-            upto = given = 0
-            for other in others:
-                upto += abs(other.position(market.number).size)
-                part = ceil_div(lots * upto, total) - given
-                given += part
-                if not self.deleverage_one(account, other, market, part):
-                    return
+        others = self.queue(account, market) if self.terms.sharing != "queue" else []
+        while others:
+            others = self.close_by_parts(account, others, market)
+            if self.terms.sharing != "capped":
+                break
         for other in self.queue(account, market):
             left = abs(account.position(market.number).size)
             if not self.deleverage_one(account, other, market, left):
                 return
+
+    def close_by_parts(
+        self, account: Account, others: list[Account], market: Market
+    ) -> list[Account]:
+        """ADL-8, a round of it; who bore all of its part and holds more (ADL-11)."""
+        lots, bore = abs(account.position(market.number).size), []
+        weights = [self.share_weight(other, market) for other in others]
+        total = sum(weights)
+        if not total:
+            return []
+        given = [lots * weight // total for weight in weights]  # ADL-10
+        if self.terms.sharing == "largest_remainder":
+            left = [(given[n] * total - lots * weights[n], n) for n in range(len(others))]
+            for _, n in sorted(left)[: lots - sum(given)]:
+                given[n] += 1
+        else:
+            upto = [ceil_div(lots * sum(weights[: n + 1]), total) for n in range(len(others))]
+            given = [now - before for before, now in zip([0, *upto], upto, strict=False)]
+        for other, part in zip(others, given, strict=True):
+            held = abs(other.position(market.number).size)
+            if not self.deleverage_one(account, other, market, min(part, held)):
+                return []
+            left_over = abs(other.position(market.number).size)
+            if left_over and held - left_over == part:
+                bore.append(other)
+        return bore if len(bore) < len(others) else []
+
+    def share_weight(self, other: Account, market: Market) -> int:
+        """ADL-9."""
+        held = other.position(market.number)
+        if self.terms.share_weight == "lots":
+            return abs(held.size)
+        equity = self.equity(other)
+        if self.terms.share_weight == "equity":
+            return max(equity, 0)
+        gained = max(self.profit(market.number, held), 0)
+        return gained * abs(held.size) * market.mark // max(equity, 1)
 
     def deleverage_one(self, account: Account, other: Account, market: Market, most: int) -> bool:
         """Close at most so many lots; False when nothing is left to do."""
@@ -1425,6 +1500,8 @@ class Exchange:
         for _, other in self.sorted_accounts():
             if self.terms.loss_sharing == "gains":
                 weight = max(self.unrealised(other), 0)
+            elif self.terms.loss_sharing == "lots":
+                weight = sum(abs(held.size) for held in other.positions.values())
             else:
                 weight = sum(
                     abs(held.size) * self.markets[market].mark
@@ -1550,8 +1627,8 @@ def read_terms(terms: Json) -> Terms:
         if book.get(choice, "rulebook") != "rulebook":
             raise Malformed(f"this engine does not choose: {choice}")
     waits = flag(book.get("deleverage_only_insolvent", False))
-    if book.get("deleverage_price") == "previous_mark" and not waits:  # ADL-6
-        raise Malformed("the previous mark is a price for insolvent accounts only")
+    if book.get("deleverage_price") in ("previous_mark", "index") and not waits:  # ADL-6
+        raise Malformed("such a price is for insolvent accounts only")
     waterfall = book["waterfall"]
     if waterfall != [s for s in STAGES if s in waterfall] or waterfall[-1:] != ["residual"]:
         raise Malformed("the stages of the waterfall are unknown, or not in order")
@@ -1608,6 +1685,7 @@ def read_terms(terms: Json) -> Terms:
         self_trade=known(book.get("self_trade", SELF_TRADES[0]), SELF_TRADES),
         smaller_keeps_place=flag(book.get("smaller_keeps_place", False)),
         band_both_sides=flag(book.get("band_both_sides", False)),
+        order_margin=flag(book.get("order_margin", False)),
         most_orders=between(book.get("most_orders", "0"), 0, MAX_LOTS, "a number of orders"),
         mark_policy=known(book.get("mark_policy", MARK_POLICIES[0]), MARK_POLICIES),
         mark_band=between(book.get("mark_band", "0"), 0, MILLION, "a band"),
@@ -1622,6 +1700,8 @@ def read_terms(terms: Json) -> Terms:
         gate=between(book.get("withdrawal_gate", "0"), 0, MAX_TIME, "a gate"),
         haircut=flag(book.get("withdrawal_haircut", False)),
         halts=flag(book.get("halt_on_loss", False)),
+        share_weight=known(book.get("deleverage_weight", SHARE_WEIGHTS[0]), SHARE_WEIGHTS),
+        seed=between(book.get("deleverage_seed", "0"), 0, MAX_ID, "a seed"),
         markets=markets,
     )
 
