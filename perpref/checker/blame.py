@@ -157,6 +157,8 @@ def blamed(clues: Clues) -> str:
 def refusal(clues: Clues) -> str | None:
     """One side refuses: the rule of its refusal. Both do: the reference's."""
     if isinstance(clues.expected, Refused):
+        if _cancels_for_nothing(clues):
+            return "BOOK-16"
         return "MRG-5" if _reduces_all_the_same(clues) else clues.expected.rule
     if clues.kind is Kind.REFUSAL and isinstance(clues.result, RefusedBy):
         if clues.result.rule in ("BOOK-4", "BOOK-5") and _fills_reduce_only(clues):
@@ -167,6 +169,14 @@ def refusal(clues: Clues) -> str | None:
             return "BOOK-3"
         return clues.result.rule or _rule_of_command(clues.command)
     return None
+
+
+def _cancels_for_nothing(clues: Clues) -> bool:
+    """Whether the engine cancels an order for one that is refused, and does nothing else."""
+    match clues.command, clues.result:
+        case machine.Replace(replaced), Done((Cancelled(_, order),)):
+            return order == replaced
+    return False
 
 
 def _reduces_all_the_same(clues: Clues) -> bool:
@@ -261,6 +271,7 @@ def first_event(clues: Clues) -> str | None:
     if parting is None:
         return None
     for question in (
+        placed_anew,
         only_one_side_liquidates,
         another_position_first,
         another_limit,
@@ -295,6 +306,12 @@ def _end(clues: Clues) -> Exchange:
 
 def _liquidates(events: tuple[Event, ...]) -> bool:
     return any(event.rule in (*FORCED, "LIQ-2", "LOSS-3") for event in events)
+
+
+def placed_anew(parting: Parting) -> str | None:
+    """A replacement leaves the resting order where it is on one side, and not on the other."""
+    rules = {event.rule for event in (parting.ours, parting.theirs) if event is not None}
+    return "BOOK-17" if "BOOK-17" in rules and len(rules) == 2 else None
 
 
 def only_one_side_liquidates(parting: Parting) -> str | None:
