@@ -172,10 +172,12 @@ def refusal(clues: Clues) -> str | None:
 
 
 def _cancels_for_nothing(clues: Clues) -> bool:
-    """Whether the engine cancels an order for one that is refused, and does nothing else."""
+    """Whether an order is gone for one that is refused, and nothing else has happened."""
     match clues.command, clues.result:
         case machine.Replace(replaced), Done((Cancelled(_, order),)):
             return order == replaced
+        case machine.Replace(replaced), RefusedBy():
+            return any(difference.order == replaced for difference in clues.differences)
     return False
 
 
