@@ -238,6 +238,7 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
     _require_between("fund_ends", rulebook.fund_ends, 0, rulebook.fund_begins, "LOSS-6")
     _require_between("fund_window", rulebook.fund_window, 0, MAX_TIME, "LOSS-11")
     _require_between("withdrawal_gate", rulebook.withdrawal_gate, 0, MAX_TIME, "LOSS-13")
+    _require_between("deleverage_seed", rulebook.deleverage_seed, 0, MAX_ID, "ADL-12")
     _require_between("mark_age", rulebook.mark_age, 0, MAX_TIME, "MARK-7")
     _require_between("most_orders", rulebook.most_orders, 0, MAX_LOTS, "BOOK-20")
     _require_between("liquidation_buffer", rulebook.liquidation_buffer, 0, PARTS, "LIQ-12")
@@ -246,10 +247,11 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
     _require_between("vault_trigger", rulebook.vault_trigger, 1, PARTS, "VLT-7")
     if not is_price_safe(rulebook):
         raise InvalidTerms(
-            "deleverage_price: at the previous mark a solvent account could be ruined, so "
+            "deleverage_price: at the previous mark or the index a solvent account could be "
+            "ruined, so "
             "deleverage_only_insolvent must be true (ADL-6)"
         )
-    pro_rata = rulebook.deleverage_sharing is Sharing.PRO_RATA
+    pro_rata = rulebook.deleverage_sharing is not Sharing.QUEUE
     if pro_rata and rulebook.counterparty is Chooser.ENGINE:
         raise InvalidTerms(
             "deleverage_sharing: in proportion everybody is closed, so the engine has nobody to "

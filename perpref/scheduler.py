@@ -16,6 +16,7 @@ from perpref.outcome import Cancelled, Event, Outcome
 from perpref.rule_registry import Refusal, require, rule
 from perpref.rules import (
     adl,
+    adl_sharing,
     admission,
     book,
     clock,
@@ -39,6 +40,7 @@ from perpref.state import (
     LossSharing,
     MarkPolicy,
     Order,
+    Ranking,
     SelfTrade,
     Sharing,
     Side,
@@ -664,23 +666,72 @@ def deleverage_by(
 
 @rule("ADL-8")
 def close_in_proportion(run: Run, account: AccountId, market: MarketId) -> None:
-    """Close everybody on the other side by the same part of its lots, as far as each can bear.
+    """Close everybody on the other side by its part, as far as each can bear.
 
-    In the order of the queue; what one cannot bear is not shared anew.
+    In the order of the queue. What one cannot bear is not shared anew, but for CAPPED (ADL-11).
     """
-    if run.exchange.rulebook.deleverage_sharing is Sharing.QUEUE:
+    sharing = run.exchange.rulebook.deleverage_sharing
+    if sharing is Sharing.QUEUE:
         return
-    others = queue(run.exchange, account, market)
-    sizes = [abs(margin.position_of(run.exchange, other, market).size) for other in others]
-    lots = abs(margin.position_of(run.exchange, account, market).size)
-    before, total = 0, sum(sizes)
-    for counterparty, size in zip(others, sizes, strict=True):
-        if not closable(run.exchange, account, market) or not adl.triggered(run.exchange, account):
+    able = queue(run.exchange, account, market)
+    while able:
+        able = close_by_parts(run, account, market, able)
+        if sharing is not Sharing.CAPPED:
             return
-        part = adl.part_in_proportion(lots, before, size, total)
+
+
+@rule("ADL-11")
+def close_by_parts(
+    run: Run, account: AccountId, market: MarketId, others: list[AccountId]
+) -> list[AccountId]:
+    """One round: each of the others by its part. Who bore all of it, if somebody did not."""
+    bore = []
+    for counterparty, part in parts(run.exchange, account, market, others):
+        if not closable(run.exchange, account, market) or not adl.triggered(run.exchange, account):
+            return []
+        before = abs(margin.position_of(run.exchange, counterparty, market).size)
         if part > 0:
-            deleverage_by(run, account, counterparty, market, part)
-        before += size
+            deleverage_by(run, account, counterparty, market, min(part, before))
+        after = abs(margin.position_of(run.exchange, counterparty, market).size)
+        if before - after == part and after > 0:
+            bore.append(counterparty)
+    return bore if len(bore) < len(others) else []
+
+
+def parts(
+    exchange: Exchange, account: AccountId, market: MarketId, others: list[AccountId]
+) -> list[tuple[AccountId, int]]:
+    """By how many lots each is to be closed (ADL-8, ADL-10); nobody without any weight."""
+    rulebook = exchange.rulebook
+    lots = abs(margin.position_of(exchange, account, market).size)
+    weights = [
+        adl_sharing.weight_of_winner(
+            rulebook.deleverage_weight, adl.standing(exchange, other, market)
+        )
+        for other in others
+    ]
+    total = sum(weights)
+    if total == 0:
+        return []
+    if rulebook.deleverage_sharing is Sharing.LARGEST_REMAINDER:
+        return list(zip(others, by_largest_remainder(lots, weights), strict=True))
+    shared, before = [], 0
+    for other, weight in zip(others, weights, strict=True):
+        shared.append((other, adl_sharing.part_in_proportion(lots, before, weight, total)))
+        before += weight
+    return shared
+
+
+@rule("ADL-10")
+def by_largest_remainder(lots: int, weights: list[int]) -> list[int]:
+    """Each part rounded down, and one lot more for the largest remainders, first come first."""
+    total = sum(weights)
+    whole = [adl_sharing.whole_part(lots, weight, total) for weight in weights]
+    left = [adl_sharing.remainder(lots, weight, total) for weight in weights]
+    first = sorted(range(len(weights)), key=lambda place: (-left[place], place))
+    for place in first[: lots - sum(whole)]:
+        whole[place] += 1
+    return whole
 
 
 def close_at_mark(run: Run, account: AccountId, market: MarketId) -> None:
@@ -717,12 +768,24 @@ def queue(exchange: Exchange, account: AccountId, market: MarketId) -> list[Acco
         if margin.position_of(exchange, other, market).size * size < 0
     ]
     ranking = exchange.rulebook.deleverage_ranking
+    if ranking is Ranking.UNRANKED:
+        return walk(exchange, [standing.account for standing in standings])
 
     def rank(first: adl.Standing, second: adl.Standing) -> int:
         return -1 if adl.outranks(first, second, ranking) else 1
 
     standings.sort(key=cmp_to_key(rank))
     return [standing.account for standing in standings]
+
+
+@rule("ADL-12")
+def walk(exchange: Exchange, others: list[AccountId]) -> list[AccountId]:
+    """Accounts in account order, round from one that nobody picks."""
+    if not others:
+        return others
+    seed = exchange.rulebook.deleverage_seed
+    first = adl_sharing.first_of_walk(seed, exchange.last_order, len(others))
+    return others[first:] + others[:first]
 
 
 @rule("LOSS-5")
@@ -797,6 +860,7 @@ def weight_in_loss(exchange: Exchange, account: AccountId) -> int:
         margin.equity(exchange, account),
         positions.total_against(exchange.markets, margin.notional),
         margin.unrealised_profit(exchange, account),
+        positions.total(loss.lots_open),
     )
 
 

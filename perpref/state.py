@@ -64,6 +64,7 @@ class Ranking(Enum):
     MARGINED_RETURN = "margined_return"
     MARK_TO_ENTRY = "mark_to_entry"
     MARK_TO_ENTRY_LITERAL = "mark_to_entry_literal"
+    UNRANKED = "unranked"
 
 
 class SelfTrade(Enum):
@@ -75,10 +76,24 @@ class SelfTrade(Enum):
 
 
 class Sharing(Enum):
-    """Who is closed by an ADL: the first of the queue, or everybody in proportion (ADL-8)."""
+    """Who is closed by an ADL: the first of the queue, or everybody in proportion (ADL-8).
+
+    In proportion the parts are rounded in turn, or the largest remainders are rounded up (ADL-10);
+    what somebody cannot bear is for the queue, or shared anew (ADL-11).
+    """
 
     QUEUE = "queue"
     PRO_RATA = "pro_rata"
+    LARGEST_REMAINDER = "largest_remainder"
+    CAPPED = "capped"
+
+
+class ShareWeight(Enum):
+    """In proportion to what an ADL closes everybody (ADL-9)."""
+
+    LOTS = "lots"
+    EQUITY = "equity"
+    LEVERED_PROFIT = "levered_profit"
 
 
 class LossSharing(Enum):
@@ -87,6 +102,7 @@ class LossSharing(Enum):
     EQUITY = "equity"
     NOTIONAL = "notional"
     GAINS = "gains"
+    LOTS = "lots"
 
 
 class FundTrigger(Enum):
@@ -103,6 +119,7 @@ class ForcedPrice(Enum):
     BANKRUPTCY = "bankruptcy"
     MARK = "mark"
     PREVIOUS_MARK = "previous_mark"
+    INDEX = "index"
     BANKRUPTCY_UNLESS_FAR = "bankruptcy_unless_far"
 
 
@@ -260,6 +277,8 @@ class Rulebook:
     loss is carried by the vault with `carry_bad_debt` (LOSS-12); it closes the gate for
     `withdrawal_gate` units of the clock (LOSS-13), cuts withdrawals while the vault owes with
     `withdrawal_haircut` (LOSS-8), and pauses all markets with `halt_on_loss` (LOSS-14).
+    `deleverage_weight` is what an ADL shares lots by (ADL-9), and `deleverage_seed` where an
+    unranked walk begins (ADL-12). `deleverage_sharing` says how many are closed at a time
     `deleverage_sharing` says how many are closed at a time (ADL-8), and `loss_sharing` by what a
     deficit is shared (LOSS-10). `self_trade` says which order goes when an account would meet
     itself (BOOK-11). With `smaller_keeps_place` an order that only gets smaller is not placed anew
@@ -315,6 +334,8 @@ class Rulebook:
     withdrawal_gate: int = 0
     withdrawal_haircut: bool = False
     halt_on_loss: bool = False
+    deleverage_weight: ShareWeight = ShareWeight.LOTS
+    deleverage_seed: int = 0
     liquidation_size: LiquidationSize = LiquidationSize.WHOLE
     liquidation_buffer: int = 0
     liquidation_step: int = PARTS

@@ -193,7 +193,9 @@ def _healths(before: Health, after: Health, reducing: bool) -> bool:
     )
 
 
-def _forced_price(rulebook: Rulebook, bankruptcy: int, mark: int, previous_mark: int) -> int:
+def _forced_price(
+    rulebook: Rulebook, bankruptcy: int, mark: int, previous_mark: int, index: int
+) -> int:
     """By an_adl_closes_a_solvent_account_at_its_bankruptcy_price_or_at_the_mark."""
     price = fresh_int("price of the ADL")
     assume(price >= 1)
@@ -365,7 +367,7 @@ CONTRACTS = (
     Contract(
         adl.forced_price,
         (adl,),
-        lambda rulebook, bankruptcy, mark, previous_mark: all_of(
+        lambda rulebook, bankruptcy, mark, previous_mark, index: all_of(
             bankruptcy >= 1, mark >= 1, previous_mark >= 1
         ),
         _forced_price,

@@ -80,7 +80,7 @@ def who_is_closed_by_adl_loses_what_it_has_and_no_less(rulebook: Rulebook) -> No
     bankruptcy, mark, previous = (
         between(name, 1, MAX_PRICE) for name in ("bankruptcy", "mark", "previous_mark")
     )
-    price = adl.forced_price(rulebook, bankruptcy, mark, previous)
+    price = adl.forced_price(rulebook, bankruptcy, mark, previous, between("index", 0, MAX_PRICE))
     claim("bankruptcy price", price == bankruptcy)
 
 
@@ -89,7 +89,7 @@ def an_adl_closes_at_a_price_of_today(rulebook: Rulebook) -> None:
     bankruptcy, mark, previous = (
         between(name, 1, MAX_PRICE) for name in ("bankruptcy", "mark", "previous_mark")
     )
-    price = adl.forced_price(rulebook, bankruptcy, mark, previous)
+    price = adl.forced_price(rulebook, bankruptcy, mark, previous, between("index", 0, MAX_PRICE))
     claim("today's", any_of(price == bankruptcy, price == mark))
 
 

@@ -29,6 +29,7 @@ from perpref.state import (
     Position,
     Ranking,
     Rulebook,
+    ShareWeight,
     Side,
     Stage,
 )
@@ -113,7 +114,7 @@ def any_rulebook() -> Rulebook:
         smaller_keeps_place=fresh_bool("smaller_keeps_place"),
         band_both_sides=fresh_bool("band_both_sides"),
         most_orders=between("most_orders", 0, MAX_LOTS),
-        fund_trigger=any_choice("fund_trigger", FundTrigger.NONE),
+        fund_trigger=any_choice("fund_trigger", FundTrigger.DRAWDOWN),
         fund_begins=between("fund_begins", 0, PARTS),
         fund_ends=between("fund_ends", 0, PARTS),
         fund_window=between("fund_window", 0, MAX_TIME),
@@ -121,6 +122,8 @@ def any_rulebook() -> Rulebook:
         withdrawal_gate=between("withdrawal_gate", 0, MAX_TIME),
         withdrawal_haircut=fresh_bool("withdrawal_haircut"),
         halt_on_loss=fresh_bool("halt_on_loss"),
+        deleverage_weight=any_choice("deleverage_weight", ShareWeight.LOTS),
+        deleverage_seed=between("deleverage_seed", 0, MAX_CASH),
         order_margin=fresh_bool("order_margin"),
     )
 

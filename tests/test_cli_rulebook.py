@@ -40,6 +40,7 @@ from perpref.state import (
     MarkPolicy,
     Ranking,
     SelfTrade,
+    ShareWeight,
     Sharing,
     Stage,
 )
@@ -81,6 +82,7 @@ def test_every_choice_is_on_the_card_and_has_words() -> None:
         *LiquidationSize,
         *SelfTrade,
         *Sharing,
+        *ShareWeight,
         *LossSharing,
         *MarkPolicy,
         *FundTrigger,

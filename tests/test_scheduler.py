@@ -51,6 +51,7 @@ from perpref.state import (
     Order,
     Ranking,
     Rulebook,
+    ShareWeight,
     Sharing,
     Side,
     Stage,
@@ -853,6 +854,7 @@ LIQUIDATING: st.SearchStrategy[dict[str, Any]] = st.builds(
     liquidation_adjustment=st.sampled_from([1, 1_000_000, 5_000_000]),
     liquidation_spread=st.sampled_from([1, 100_000, 1_000_000]),
     deleverage_sharing=st.sampled_from(Sharing),
+    deleverage_weight=st.sampled_from(ShareWeight),
     loss_sharing=st.sampled_from(LossSharing),
 )
 """Any way to liquidate, and to share what is left."""

@@ -43,13 +43,15 @@ RANKINGS = [
     "margined_return",
     "mark_to_entry",
     "mark_to_entry_literal",
+    "unranked",
 ]
-PRICES = ["bankruptcy", "mark", "previous_mark", "bankruptcy_unless_far"]
+PRICES = ["bankruptcy", "mark", "previous_mark", "bankruptcy_unless_far", "index"]
 SIZES = ["whole", "to_buffer", "tier_step", "equal_share"]
 LIMITS = ["bankruptcy", "fillable"]
 SELF_TRADES = ["resting", "incoming", "both"]
-SHARINGS = ["queue", "pro_rata"]
-LOSSES = ["equity", "notional", "gains"]
+SHARINGS = ["queue", "pro_rata", "largest_remainder", "capped"]
+SHARE_WEIGHTS = ["lots", "equity", "levered_profit"]
+LOSSES = ["equity", "notional", "gains", "lots"]
 FUND_TRIGGERS = ["none", "empty", "drawdown"]
 MARK_POLICIES = ["oracle", "index", "clamped", "basis", "median"]
 
@@ -374,6 +376,8 @@ class Terms:
     gate: int = 0
     haircut: bool = False
     halts: bool = False
+    share_weight: str = SHARE_WEIGHTS[0]
+    seed: int = 0
 
 
 class Standing(NamedTuple):
@@ -1283,8 +1287,11 @@ class Exchange:
                 number = -number
             return -score, -lots, number
 
-        others = self.accounts.values()
-        return sorted((a for a in others if a.position(market.number).size * side < 0), key=rank)
+        facing = [a for _, a in self.sorted_accounts() if a.position(market.number).size * side < 0]
+        if self.terms.ranking == "unranked" and facing:  # ADL-12
+            first = (self.terms.seed + 1_000_003 * self.last_order) % len(facing)
+            return facing[first:] + facing[:first]
+        return sorted(facing, key=rank)
 
     def score(self, other: Account, market: Market) -> Fraction:
         """ADL-2, as the rulebook ranks."""
@@ -1314,26 +1321,59 @@ class Exchange:
         far = abs(market.mark - price) * MILLION > self.terms.gap * market.mark
         if rule == "mark" or (rule == "bankruptcy_unless_far" and far):
             return market.mark
+        if rule == "index":
+            return market.index or market.mark
         return market.previous_mark if rule == "previous_mark" else price
 
     def deleverage(self, account: Account, market: Market) -> None:
         """ADL-5; ADL-8 where everybody is closed in proportion first."""
         self.watch_fund()
-        if self.terms.sharing == "pro_rata":
-            others = self.queue(account, market)
-            lots = abs(account.position(market.number).size)
-            total = sum(abs(other.position(market.number).size) for other in others)
-            upto = given = 0
-            for other in others:
-                upto += abs(other.position(market.number).size)
-                part = ceil_div(lots * upto, total) - given
-                given += part
-                if not self.deleverage_one(account, other, market, part):
-                    return
+        others = self.queue(account, market) if self.terms.sharing != "queue" else []
+        while others:
+            others = self.close_by_parts(account, others, market)
+            if self.terms.sharing != "capped":
+                break
         for other in self.queue(account, market):
             left = abs(account.position(market.number).size)
             if not self.deleverage_one(account, other, market, left):
                 return
+
+    def close_by_parts(
+        self, account: Account, others: list[Account], market: Market
+    ) -> list[Account]:
+        """ADL-8, a round of it; who bore all of its part and holds more (ADL-11)."""
+        lots, bore = abs(account.position(market.number).size), []
+        weights = [self.share_weight(other, market) for other in others]
+        total = sum(weights)
+        if not total:
+            return []
+        given = [lots * weight // total for weight in weights]  # ADL-10
+        if self.terms.sharing == "largest_remainder":
+            left = [(given[n] * total - lots * weights[n], n) for n in range(len(others))]
+            for _, n in sorted(left)[: lots - sum(given)]:
+                given[n] += 1
+        else:
+            upto = [ceil_div(lots * sum(weights[: n + 1]), total) for n in range(len(others))]
+            given = [now - before for before, now in zip([0, *upto], upto, strict=False)]
+        for other, part in zip(others, given, strict=True):
+            held = abs(other.position(market.number).size)
+            if not self.deleverage_one(account, other, market, min(part, held)):
+                return []
+            left_over = abs(other.position(market.number).size)
+            if left_over and held - left_over == part:
+                bore.append(other)
+        return bore if len(bore) < len(others) else []
+
+    def share_weight(self, other: Account, market: Market) -> int:
+        """ADL-9."""
+        held = other.position(market.number)
+        if self.terms.share_weight == "lots":
+            return abs(held.size)
+        equity = self.equity(other)
+        if self.terms.share_weight == "equity":
+            return max(equity, 0)
+        gained = max(self.profit(market.number, held), 0)
+        return gained * abs(held.size) * market.mark // max(equity, 1)
 
     def deleverage_one(self, account: Account, other: Account, market: Market, most: int) -> bool:
         """Close at most so many lots; False when nothing is left to do."""
@@ -1417,6 +1457,8 @@ class Exchange:
         for _, other in self.sorted_accounts():
             if self.terms.loss_sharing == "gains":
                 weight = max(self.unrealised(other), 0)
+            elif self.terms.loss_sharing == "lots":
+                weight = sum(abs(held.size) for held in other.positions.values())
             else:
                 weight = sum(
                     abs(held.size) * self.markets[market].mark
@@ -1542,8 +1584,8 @@ def read_terms(terms: Json) -> Terms:
         if book.get(choice, "rulebook") != "rulebook":
             raise Malformed(f"this engine does not choose: {choice}")
     waits = flag(book.get("deleverage_only_insolvent", False))
-    if book.get("deleverage_price") == "previous_mark" and not waits:  # ADL-6
-        raise Malformed("the previous mark is a price for insolvent accounts only")
+    if book.get("deleverage_price") in ("previous_mark", "index") and not waits:  # ADL-6
+        raise Malformed("such a price is for insolvent accounts only")
     waterfall = book["waterfall"]
     if waterfall != [s for s in STAGES if s in waterfall] or waterfall[-1:] != ["residual"]:
         raise Malformed("the stages of the waterfall are unknown, or not in order")
@@ -1609,6 +1651,8 @@ def read_terms(terms: Json) -> Terms:
         gate=between(book.get("withdrawal_gate", "0"), 0, MAX_TIME, "a gate"),
         haircut=flag(book.get("withdrawal_haircut", False)),
         halts=flag(book.get("halt_on_loss", False)),
+        share_weight=known(book.get("deleverage_weight", SHARE_WEIGHTS[0]), SHARE_WEIGHTS),
+        seed=between(book.get("deleverage_seed", "0"), 0, MAX_ID, "a seed"),
         markets=markets,
     )
 

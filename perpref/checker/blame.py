@@ -159,6 +159,8 @@ def refusal(clues: Clues) -> str | None:
     if isinstance(clues.expected, Refused):
         if _cancels_for_nothing(clues):
             return "BOOK-16"
+        if clues.expected.code == book.NOT_FILLED.code and _fills_against_reduce_only(clues):
+            return "BOOK-7"
         return "MRG-5" if _reduces_all_the_same(clues) else clues.expected.rule
     if clues.kind is Kind.REFUSAL and isinstance(clues.result, RefusedBy):
         if clues.result.rule in ("BOOK-4", "BOOK-5") and _fills_reduce_only(clues):
@@ -190,6 +192,19 @@ def _reduces_all_the_same(clues: Clues) -> bool:
     taker = _taker(clues.command)
     fills = [event for event in clues.result.events if isinstance(event, Filled)]
     return bool(taker and fills and _only_reduces_by(clues.before, taker.account, fills[0]))
+
+
+def _fills_against_reduce_only(clues: Clues) -> bool:
+    """Whether the engine fills an order whole with the help of one that can only reduce."""
+    if not isinstance(clues.result, Done):
+        return False
+    for event in clues.result.events:
+        if isinstance(event, Filled) and event.market in clues.before.markets:
+            resting = clues.before.markets[event.market].orders
+            parties = (event.buyer, event.seller)
+            if any(order.reduce_only and order.account in parties for _, order in resting.items()):
+                return True
+    return False
 
 
 def _borne_but_for_the_price(clues: Clues) -> bool:

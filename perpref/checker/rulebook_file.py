@@ -34,6 +34,7 @@ from perpref.state import (
     Ranking,
     Rulebook,
     SelfTrade,
+    ShareWeight,
     Sharing,
     Stage,
     Tier,
@@ -129,6 +130,8 @@ POLICIES: dict[str, Reader] = {
     "liquidation_target": _integer(1, PARTS, "LIQ-13"),
     "band_both_sides": Value.flag,
     "most_orders": _integer(0, MAX_LOTS, "BOOK-20"),
+    "deleverage_weight": _one_of(ShareWeight, "a weight", "ADL-9"),
+    "deleverage_seed": _integer(0, MAX_ID, "ADL-12"),
     "fund_trigger": _one_of(FundTrigger, "a trigger", "LOSS-11"),
     "fund_begins": _integer(0, PARTS, "LOSS-6"),
     "fund_ends": _integer(0, PARTS, "LOSS-6"),
@@ -321,7 +324,7 @@ def require_safe_price(root: Value, rulebook: Rulebook) -> None:
     if not is_price_safe(rulebook):
         waits = root.get("deleverage_only_insolvent") or root.need("deleverage_price")
         raise waits.bad(
-            "a solvent account could be ruined at the previous mark",
+            "a solvent account could be ruined at the previous mark or the index",
             "deleverage_only_insolvent must be true with this price",
             "ADL-6",
             shown=False,
@@ -330,7 +333,8 @@ def require_safe_price(root: Value, rulebook: Rulebook) -> None:
 
 def require_nobody_chooses(root: Value, rulebook: Rulebook) -> None:
     """Refuse that an engine chooses whom to close where everybody is closed (ADL-8)."""
-    if (rulebook.deleverage_sharing, rulebook.counterparty) == (Sharing.PRO_RATA, Chooser.ENGINE):
+    shared = rulebook.deleverage_sharing is not Sharing.QUEUE
+    if shared and rulebook.counterparty is Chooser.ENGINE:
         shares = root.get("deleverage_sharing") or root.need("counterparty")
         raise shares.bad(
             "in proportion everybody is closed, and the engine has nobody to choose",

@@ -20,6 +20,7 @@ from perpref.state import (
     Ranking,
     Rulebook,
     SelfTrade,
+    ShareWeight,
     Sharing,
     Tier,
 )
@@ -36,6 +37,7 @@ RATES = (
     (500_000, 62_501),
     (77_777, 77_777),
 )
+MAYBE_FAR = (ForcedPrice.PREVIOUS_MARK, ForcedPrice.INDEX)
 GAPS = (0, 50_000, 200_000)
 MOST_MARKETS = 3
 
@@ -104,15 +106,17 @@ def _deleveraging(rulebook: Rulebook, dice: Dice) -> Rulebook:
     """Another way to deleverage, as some venue does it."""
     price = dice.pick(tuple(ForcedPrice))
     chosen = rulebook.counterparty is Chooser.ENGINE
-    sharing = Sharing.QUEUE if chosen else Sharing.PRO_RATA
+    sharing = Sharing.QUEUE if chosen else dice.pick(tuple(Sharing))
     return evolve(
         rulebook,
         deleverage_ranking=dice.pick(tuple(Ranking)),
         deleverage_price=price,
         deleverage_gap=dice.pick(GAPS) if price is ForcedPrice.BANKRUPTCY_UNLESS_FAR else 0,
-        deleverage_only_insolvent=price is ForcedPrice.PREVIOUS_MARK or dice.one_in(2),
+        deleverage_only_insolvent=price in MAYBE_FAR or dice.one_in(2),
         deleverage_never_riskier=dice.one_in(3),
         deleverage_sharing=dice.pick((Sharing.QUEUE, sharing)),
+        deleverage_weight=dice.pick(tuple(ShareWeight)),
+        deleverage_seed=dice.pick((0, 1, 7, 10**18)),
         loss_sharing=dice.pick(tuple(LossSharing)),
     )
 

@@ -36,6 +36,7 @@ from perpref.state import (
     Ranking,
     Rulebook,
     SelfTrade,
+    ShareWeight,
     Sharing,
     Side,
     Stage,
@@ -1709,6 +1710,82 @@ def everybody_is_closed_in_proportion(story: Story) -> None:
 def what_one_cannot_bear_is_for_the_queue(story: Story) -> None:
     """At 113 Dan can bear 9 of 10 lots; the queue comes to him again, at the price of then."""
     contagion(story, 129)
+
+
+@about(
+    "adl",
+    "ADL-9",
+    "ADL-10",
+    under=choosing(
+        deleverage_sharing=Sharing.LARGEST_REMAINDER, deleverage_weight=ShareWeight.LOTS
+    ),
+)
+def the_largest_remainders_are_rounded_up(story: Story) -> None:
+    """Of 10 lots 7.5, 1.5 and 1 fall to 15, 3 and 2: the first of the queue has the last half."""
+    many_shorts(story)
+
+
+@about(
+    "adl",
+    "ADL-9",
+    under=choosing(deleverage_sharing=Sharing.PRO_RATA, deleverage_weight=ShareWeight.EQUITY),
+)
+def the_wealthy_give_more(story: Story) -> None:
+    """Bob has most, and gives most; Dan, who has little, gives nothing."""
+    many_shorts(story)
+
+
+@about(
+    "adl",
+    "ADL-9",
+    under=choosing(
+        deleverage_sharing=Sharing.PRO_RATA, deleverage_weight=ShareWeight.LEVERED_PROFIT
+    ),
+)
+def profit_and_leverage_give_more(story: Story) -> None:
+    """Dan has gained on all that he has, and gives more than his lots alone would say."""
+    many_shorts(story)
+
+
+@about("adl", "ADL-11", under=choosing(deleverage_sharing=Sharing.CAPPED))
+def what_one_cannot_bear_is_shared_anew(story: Story) -> None:
+    """At 113 Dan can bear 9 of 10 lots, and nobody else is there to share the last."""
+    contagion(story, 129)
+
+
+@about(
+    "adl",
+    "ADL-11",
+    under=choosing(deleverage_sharing=Sharing.CAPPED, deleverage_weight=ShareWeight.EQUITY),
+)
+def a_small_position_is_full_and_the_others_share_the_rest(story: Story) -> None:
+    """Dan is rich and holds 2: he gives both, and Bob and Cy the rest by what they have."""
+    story.deposit(DAN, 9_000)
+    many_shorts(story)
+
+
+@about("adl", "ADL-12", under=choosing(deleverage_ranking=Ranking.UNRANKED, deleverage_seed=1))
+def a_walk_that_nobody_ranks(story: Story) -> None:
+    """Three accounts stand on the other side; the last order says where the walk begins."""
+    many_shorts(story)
+
+
+@about("loss", "LOSS-10", under=choosing(loss_sharing=LossSharing.LOTS))
+def a_loss_is_shared_by_lots(story: Story) -> None:
+    """Every lot of either side pays the same, as far as its holder can."""
+    others_are_open(story)
+
+
+@about(
+    "adl",
+    "ADL-3",
+    "ADL-6",
+    under=choosing(deleverage_price=ForcedPrice.INDEX, deleverage_only_insolvent=True),
+)
+def a_deleveraging_at_the_index(story: Story) -> None:
+    """Ann is closed at the index of 89 while the mark is 86; before the first index at the mark."""
+    story.index(89, 90)
+    short_of_forty(story)
 
 
 def others_are_open(story: Story) -> None:

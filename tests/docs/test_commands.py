@@ -320,7 +320,7 @@ def opened_with(term: str, value: int) -> Exchange:
 def bounds() -> list[tuple[str, int, int, str]]:
     """The terms of the page that have bounds: the least, the most, and the rule."""
     found = BOUND.findall(PAGE)
-    assert len(found) == 30
+    assert len(found) == 31
     return [
         (term.replace(" ", "_"), int(least) if least.isdigit() else 50_000, 10 ** int(most), rule)
         for terms, least, most, rule in found
@@ -338,9 +338,9 @@ def test_a_term_has_the_bounds_of_the_page(term: str, least: int, most: int, rul
 
 
 def test_the_page_counts_the_rankings_and_the_prices_of_adl() -> None:
-    assert (len(Ranking), len(ForcedPrice)) == (5, 4)
-    assert "| deleverage ranking | one of five |" in PAGE
-    assert "| deleverage price | one of four; `previous_mark` only if" in PAGE
+    assert (len(Ranking), len(ForcedPrice)) == (6, 5)
+    assert "| deleverage ranking | one of six |" in PAGE
+    assert "| deleverage price | one of five; `previous_mark` and `index` only if" in PAGE
     waits = evolve(rules(), deleverage_price=ForcedPrice.PREVIOUS_MARK)
     with pytest.raises(machine.InvalidTerms, match="ADL-6"):
         machine.opened(waits, [])

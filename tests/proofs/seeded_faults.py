@@ -17,6 +17,7 @@ from attrs import frozen
 from perpref import units
 from perpref.rules import (
     adl,
+    adl_sharing,
     admission,
     book,
     clock,
@@ -903,7 +904,7 @@ FAULTS = (
     ),
     fault(
         "a part in proportion rounded by itself",
-        adl.part_in_proportion,
+        adl_sharing.part_in_proportion,
         "ceil_div(lots * (before + size), total) - ceil_div(lots * before, total)",
         "ceil_div(lots * size, total)",
         "adl",
@@ -1116,6 +1117,38 @@ FAULTS = (
         "resting <= most",
         "book",
         "require_room",
+    ),
+    fault(
+        "a part rounded down twice",
+        adl_sharing.remainder,
+        "whole_part(lots, weight, total) * total",
+        "(whole_part(lots, weight, total) - 1) * total",
+        "adl",
+        "whole_part",
+    ),
+    fault(
+        "debtors weigh in an ADL",
+        adl_sharing.weight_of_winner,
+        "max(standing.equity, 0)",
+        "standing.equity",
+        "adl",
+        "weight_of_winner",
+    ),
+    fault(
+        "a walk begins behind the last",
+        adl_sharing.first_of_walk,
+        "return drawn - floor_div(drawn, count) * count",
+        "return drawn - floor_div(drawn, count) * count + 1",
+        "adl",
+        "first_of_walk",
+    ),
+    fault(
+        "more margin goes along than there is",
+        adl_sharing.margin_transferred,
+        "ceil_div(margin * lots, abs(size))",
+        "ceil_div(margin * lots + abs(size), abs(size)) + lots",
+        "adl",
+        "margin_transferred",
     ),
     fault(
         "a gate opens at once",
