@@ -146,17 +146,38 @@ FLAT = Position(0, 0)
 
 
 @frozen
+class Stake:
+    """What an account has in the insurance vault: shares, of what the vault is worth (VLT-12).
+
+    They may not be redeemed before the clock shows `locked_until` (VLT-15). `requested` shares are
+    on notice, worth `requested_worth` quanta when that was given, and may be redeemed from
+    `notice_ends` on (VLT-16); 0 when none are.
+    """
+
+    shares: int = 0
+    locked_until: int = 0
+    requested: int = 0
+    requested_worth: int = 0
+    notice_ends: int = 0
+
+
+NO_STAKE = Stake()
+
+
+@frozen
 class Account:
     """One holder of cash and positions under cross margin.
 
     `collateral` is what was put in, plus what was realised, in quanta. It may be negative
     while open profits cover it; equity is what counts (MRG-1).
     `funded` is the funding index to which each market is settled, 0 where there is none (FUND-12).
+    `stake` is what it has in the vault, beside its equity; the vault's own is the house's (VLT-12).
     """
 
     collateral: int
     positions: Table[MarketId, Position]
     funded: Table[MarketId, int] = field(factory=Table)
+    stake: Stake = NO_STAKE
 
 
 @frozen
@@ -255,7 +276,9 @@ class Rulebook:
     (BOOK-18). An account has at most `most_orders` orders resting in a market, any number when
     that is 0 (BOOK-20). What begins with `mark` says how a mark follows from the index (MARK-5,
     MARK-6): the band and the weight of a new sample of the basis, in parts per million; nothing
-    is opened at a mark older than `mark_age`, unless that is 0 (MARK-7).
+    is opened at a mark older than `mark_age`, unless that is 0 (MARK-7). A contribution to the
+    vault is worth at least `vault_least_shares` (VLT-13); its shares are locked for `vault_lockup`
+    by the clock (VLT-15) and redeemed at `vault_notice`, with none when that is 0 (VLT-16).
     """
 
     name: str
@@ -302,6 +325,9 @@ class Rulebook:
     withdrawal_gate: int = 0
     withdrawal_haircut: bool = False
     halt_on_loss: bool = False
+    vault_least_shares: int = 1
+    vault_lockup: int = 0
+    vault_notice: int = 0
 
 
 @frozen

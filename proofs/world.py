@@ -13,6 +13,7 @@ from functools import cache
 from weakref import WeakKeyDictionary
 
 from perpref.rules import margin
+from perpref.rules.vault_shares import shares_of
 from perpref.state import (
     FLAT,
     Account,
@@ -29,11 +30,13 @@ from perpref.state import (
     Rulebook,
     Side,
     Stage,
+    Stake,
 )
 from perpref.units import (
     MAX_CASH,
     MAX_LOTS,
     MAX_PRICE,
+    MAX_SHARES,
     MAX_TIME,
     PARTS,
     AccountId,
@@ -107,6 +110,9 @@ def any_rulebook() -> Rulebook:
         smaller_keeps_place=fresh_bool("smaller_keeps_place"),
         band_both_sides=fresh_bool("band_both_sides"),
         most_orders=between("most_orders", 0, MAX_LOTS),
+        vault_least_shares=between("vault_least_shares", 1, MAX_CASH),
+        vault_lockup=between("vault_lockup", 0, MAX_TIME),
+        vault_notice=between("vault_notice", 0, MAX_TIME),
         fund_trigger=any_choice("fund_trigger", FundTrigger.NONE),
         fund_begins=between("fund_begins", 0, PARTS),
         fund_ends=between("fund_ends", 0, PARTS),
@@ -136,6 +142,17 @@ def any_position(name: str) -> Position:
     position = Position(fresh_int(f"{name}.size"), fresh_int(f"{name}.cost"))
     assume(sound(position))
     return position
+
+
+NO_FEWER_THAN_NO_SHARES = Additive("shares", (shares_of,), lambda shares: shares >= 0)
+
+
+def any_stake(name: str) -> Stake:
+    """Any stake in the vault: shares are never negative, and a time is one that a clock shows."""
+    shares, locked = between(f"{name}.shares", 0, MAX_SHARES), fresh_int(f"{name}.locked_until")
+    requested, worth = fresh_int(f"{name}.requested"), fresh_int(f"{name}.requested_worth")
+    assume(all_of(requested >= 0, worth >= 0))
+    return Stake(shares, locked, requested, worth, fresh_int(f"{name}.notice_ends"))
 
 
 def any_order(name: str, side: Side | None = None) -> Order:
@@ -230,9 +247,11 @@ def _any_exchange(missing: bool) -> Exchange:
         funded: SymTable[MarketId, int] = SymTable(
             f"{name}.funded", lambda market: fresh_int(f"{name}.funded {market}"), absent=0
         )
-        return Account(fresh_int(f"{name}.collateral"), positions, funded)
+        return Account(fresh_int(f"{name}.collateral"), positions, funded, any_stake(name))
 
-    accounts: SymTable[AccountId, Account] = SymTable("accounts", any_account, optional=missing)
+    accounts: SymTable[AccountId, Account] = SymTable(
+        "accounts", any_account, optional=missing, additive=(NO_FEWER_THAN_NO_SHARES,)
+    )
     custody = fresh_int("custody")
     assume(custody >= 0)
     last_order, now = OrderId(fresh_int("last_order")), between("now", 0, MAX_TIME)
