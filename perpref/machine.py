@@ -12,6 +12,7 @@ from perpref.rule_registry import Refusal
 from perpref.rules import book, funding, ledger, settlement, vault_shares
 from perpref.rules.adl import is_price_safe
 from perpref.rules.ledger import EMPTY
+from perpref.rules.liquidation_size import SMALLEST_STEP
 from perpref.scheduler import BY_RULEBOOK, Choices, Run
 from perpref.state import (
     TREASURY,
@@ -264,18 +265,23 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
     _require_between("fund_ends", rulebook.fund_ends, 0, rulebook.fund_begins, "LOSS-6")
     _require_between("fund_window", rulebook.fund_window, 0, MAX_TIME, "LOSS-11")
     _require_between("withdrawal_gate", rulebook.withdrawal_gate, 0, MAX_TIME, "LOSS-13")
+    _require_between("deleverage_seed", rulebook.deleverage_seed, 0, MAX_ID, "ADL-12")
     _require_between("mark_age", rulebook.mark_age, 0, MAX_TIME, "MARK-7")
     _require_between("most_orders", rulebook.most_orders, 0, MAX_LOTS, "BOOK-20")
+    _require_between("liquidation_buffer", rulebook.liquidation_buffer, 0, PARTS, "LIQ-12")
+    _require_between("liquidation_step", rulebook.liquidation_step, SMALLEST_STEP, PARTS, "LIQ-13")
+    _require_between("liquidation_target", rulebook.liquidation_target, 1, PARTS, "LIQ-13")
     _require_between("vault_trigger", rulebook.vault_trigger, 1, PARTS, "VLT-7")
     _require_between("vault_least_shares", rulebook.vault_least_shares, 1, MAX_CASH, "VLT-13")
     _require_between("vault_lockup", rulebook.vault_lockup, 0, MAX_TIME, "VLT-15")
     _require_between("vault_notice", rulebook.vault_notice, 0, MAX_TIME, "VLT-16")
     if not is_price_safe(rulebook):
         raise InvalidTerms(
-            "deleverage_price: at the previous mark a solvent account could be ruined, so "
+            "deleverage_price: at the previous mark or the index a solvent account could be "
+            "ruined, so "
             "deleverage_only_insolvent must be true (ADL-6)"
         )
-    pro_rata = rulebook.deleverage_sharing is Sharing.PRO_RATA
+    pro_rata = rulebook.deleverage_sharing is not Sharing.QUEUE
     if pro_rata and rulebook.counterparty is Chooser.ENGINE:
         raise InvalidTerms(
             "deleverage_sharing: in proportion everybody is closed, so the engine has nobody to "
@@ -356,9 +362,11 @@ def take(run: Run, command: Command) -> None:
         case Withdraw(account, amount):
             scheduler.touch(run, account)
             run.do(ledger.withdraw, account, amount)
+            scheduler.keep_reserve(run, account)
         case Transfer(payer, payee, amount):
             scheduler.touch(run, payer)
             run.do(ledger.transfer, payer, payee, amount)
+            scheduler.keep_reserve(run, payer)
         case Place(order, account, market, side, kind, lots, price, only, expires):
             placed = Order(order, account, side, price, lots, only, expires)
             scheduler.place(run, market, placed, kind)

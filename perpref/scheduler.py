@@ -16,11 +16,14 @@ from perpref.outcome import Cancelled, Event, Outcome
 from perpref.rule_registry import Refusal, require, rule
 from perpref.rules import (
     adl,
+    adl_sharing,
     admission,
     book,
     clock,
     funding,
+    ledger,
     liquidation,
+    liquidation_size,
     loss,
     loss_trigger,
     margin,
@@ -33,11 +36,14 @@ from perpref.state import (
     Exchange,
     FundTrigger,
     Kind,
+    LiquidationSize,
     LossSharing,
     MarkPolicy,
     Order,
+    Ranking,
     SelfTrade,
     Sharing,
+    Side,
     Stage,
 )
 from perpref.units import MAX_LOTS, AccountId, MarketId, OrderId
@@ -107,11 +113,13 @@ class Run:
 
 
 @rule("BOOK-6")
-def place(run: Run, market: MarketId, order: Order, kind: Kind) -> None:
+def place(
+    run: Run, market: MarketId, order: Order, kind: Kind, replaced: Order | None = None
+) -> None:
     """Match an order against the book, then let the rest of it rest, or go.
 
     An order that changes nothing because its account cannot bear the first fill is refused; one
-    that has changed something is done, and what is left of it is cancelled.
+    that has changed something is done, and what is left of it is cancelled. `replaced` is gone.
     """
     if kind is Kind.MARKET:
         order = evolve(order, price=book.UNPRICED[order.side])
@@ -120,6 +128,9 @@ def place(run: Run, market: MarketId, order: Order, kind: Kind) -> None:
     if kind.rests:
         resting = count_of_orders(run.exchange, market, order.account)
         admission.require_room(run.exchange.rulebook, resting)
+    if run.exchange.rulebook.order_margin:
+        touch(run, order.account)
+        reserve(run.exchange, market, order, replaced)
     trade(run, market, order, kind)
 
 
@@ -143,6 +154,44 @@ def trade(run: Run, market: MarketId, order: Order, kind: Kind) -> None:
         run.events.append(Cancelled(market, left.id, left.account, left.lots, "BOOK-6"))
     else:
         run.do(book.rest, market, left)
+
+
+@rule("MRG-8")
+def reserve(exchange: Exchange, market: MarketId, order: Order, replaced: Order | None) -> None:
+    """Refuse an order for which there is not the initial margin, whatever of it would fill."""
+    before = needed(exchange, order.account, market, replaced)
+    after = needed(exchange, order.account, market, order)
+    margin.require_order_margin(margin.equity(exchange, order.account), before, after)
+
+
+@rule("MRG-8")
+def keep_reserve(run: Run, account: AccountId) -> None:
+    """Refuse that cash leaves which an account's positions and orders need."""
+    if run.exchange.rulebook.order_margin:
+        free = ledger.withdrawable(run.exchange, account)
+        worth = free + margin.health(run.exchange, account).initial
+        margin.require_order_margin(worth, 0, needed(run.exchange, account))
+
+
+def needed(
+    exchange: Exchange,
+    account: AccountId,
+    where: MarketId | None = None,
+    incoming: Order | None = None,
+) -> int:
+    """What positions and orders of an account need in all markets, with one order more."""
+    total = 0
+    for market, listed in exchange.markets.items():
+        orders = [order for _, order in listed.orders.items() if order.account == account]
+        if market == where and incoming is not None:
+            orders.append(incoming)
+        buys, sells = (
+            sum(order.lots for order in orders if order.side is side and not order.reduce_only)
+            for side in (Side.BUY, Side.SELL)
+        )
+        size = margin.position_of(exchange, account, market).size
+        total += margin.order_margin(size, buys, sells, listed)
+    return total
 
 
 def count_of_orders(exchange: Exchange, market: MarketId, account: AccountId) -> int:
@@ -180,7 +229,7 @@ def replace(run: Run, market: MarketId, replaced: OrderId, order: Order, kind: K
         require_terms(run.exchange, market, order, kind)
         return
     run.do(book.cancel, market, replaced, order.account, "BOOK-16")
-    place(run, market, order, kind)
+    place(run, market, order, kind, resting)
 
 
 @rule("BOOK-14")
@@ -402,6 +451,7 @@ class Progress:
 def liquidate_account(run: Run, account: AccountId) -> None:
     """Cancel the account's orders, then send its positions down the waterfall, one by one."""
     cancel_all_orders(run, account)
+    offer_equal_shares(run, account)
     progress: Progress | None = Progress(account, largest_first(run.exchange, account))
     while progress is not None:
         progress = advance(run, progress)
@@ -436,6 +486,26 @@ def cancel_all_orders(run: Run, account: AccountId) -> None:
                 run.do(book.cancel, market, order_id, account, "LIQ-2")
 
 
+@rule("LIQ-13")
+def offer_equal_shares(run: Run, account: AccountId) -> None:
+    """Offer the same share of every position to the book and then to the vault, where that is so.
+
+    The share is that of the moment when the liquidation begins. What it does not close, or where it
+    is not enough, goes down the waterfall afterwards.
+    """
+    if run.exchange.rulebook.liquidation_size is not LiquidationSize.EQUAL_SHARE:
+        return
+    share = liquidation_size.equal_share(run.exchange, account)
+    for market in largest_first(run.exchange, account):
+        size = margin.position_of(run.exchange, account, market).size
+        kept = abs(size) - liquidation_size.lots_of_share(size, share)
+        for stage, offer in OFFERS.items():
+            wanted = abs(margin.position_of(run.exchange, account, market).size) - kept
+            offered = stage in run.exchange.rulebook.waterfall
+            if wanted > 0 and offered and closable(run.exchange, account, market):
+                offer(run, account, market, wanted)
+
+
 @rule("LIQ-3")
 def largest_first(exchange: Exchange, account: AccountId) -> tuple[MarketId, ...]:
     """The markets of an account's positions: largest maintenance margin first, then by market."""
@@ -452,13 +522,13 @@ def closable(exchange: Exchange, account: AccountId, market: MarketId) -> bool:
     return position.size != 0 and liquidation.is_due(exchange, account)
 
 
-def close_on_book(run: Run, account: AccountId, market: MarketId) -> None:
-    """First stage: an IOC at the rulebook's limit (LIQ-6), for a share first where it says so.
+def close_on_book(run: Run, account: AccountId, market: MarketId, most: int | None = None) -> None:
+    """First stage: IOCs at the rulebook's limit (LIQ-6), each as large as the rulebook says.
 
-    What is left of the position follows at once (LIQ-10), unless the account is no longer due.
+    They follow one another until the account is safe, or no more than `most` lots are wanted.
     """
-    ordered = first_order(run.exchange, account, market)
-    while closable(run.exchange, account, market):
+    ordered = first_order(run.exchange, account, market) if most is None else most
+    while offerable(run.exchange, account, market):
         size = margin.position_of(run.exchange, account, market).size
         side = liquidation.closing_side(size)
         maker = book.best(run.exchange.markets[market], side.opposite)
@@ -467,10 +537,9 @@ def close_on_book(run: Run, account: AccountId, market: MarketId) -> None:
             return
         if cancelled_if_it_cannot_reduce(run, market, maker):
             continue
+        lots = ordered or next_order(run.exchange, account, market)
         try:
-            run.do(
-                liquidation.liquidate, account, market, maker, min(ordered or abs(size), MAX_LOTS)
-            )
+            run.do(liquidation.liquidate, account, market, maker, min(lots, MAX_LOTS))
         except Refusal as refusal:
             if refusal.code is liquidation.FUND_CANNOT_PAY:
                 return
@@ -480,20 +549,60 @@ def close_on_book(run: Run, account: AccountId, market: MarketId) -> None:
         else:
             closed = abs(size) - abs(margin.position_of(run.exchange, account, market).size)
             ordered = max(ordered - closed, 0)
+            if most is not None and ordered == 0:
+                return
+
+
+def offerable(exchange: Exchange, account: AccountId, market: MarketId) -> bool:
+    """Whether a position is still open and its account not yet safe (LIQ-12)."""
+    position = margin.position_of(exchange, account, market)
+    return position.size != 0 and not liquidation_size.is_safe(exchange, account)
+
+
+@rule("LIQ-15")
+def next_order(exchange: Exchange, account: AccountId, market: MarketId) -> int:
+    """How many lots the next order closes under the rulebook: at least one, at most all."""
+    position, listed = margin.position_of(exchange, account, market), exchange.markets[market]
+    match exchange.rulebook.liquidation_size:
+        case LiquidationSize.TO_BUFFER:
+            return fewest_that_suffice(exchange, account, market)
+        case LiquidationSize.TIER_STEP:
+            begins = liquidation_size.tier_begins(margin.notional(position, listed), listed.tiers)
+            return liquidation_size.lots_of_tier(position.size, listed.mark, begins)
+        case LiquidationSize.WHOLE | LiquidationSize.EQUAL_SHARE:
+            return abs(position.size)
+
+
+@rule("LIQ-12")
+def fewest_that_suffice(exchange: Exchange, account: AccountId, market: MarketId) -> int:
+    """The fewest lots that make an account safe, closed at the mark, by bisection; or all."""
+    lacking, enough = 0, abs(margin.position_of(exchange, account, market).size)
+    while enough - lacking > 1:
+        middle = (lacking + enough) >> 1
+        if liquidation_size.suffices(exchange, account, market, middle):
+            enough = middle
+        else:
+            lacking = middle
+    return enough
 
 
 @rule("LIQ-10")
 def first_order(exchange: Exchange, account: AccountId, market: MarketId) -> int:
-    """How many lots the first order closes under the rulebook."""
+    """How many lots the first order closes, where positions are offered whole; otherwise 0."""
+    if exchange.rulebook.liquidation_size is not LiquidationSize.WHOLE:
+        return 0
     position, rulebook = margin.position_of(exchange, account, market), exchange.rulebook
     worth = margin.notional(position, exchange.markets[market])
     share, whole = rulebook.liquidation_share, rulebook.liquidation_whole
-    return liquidation.first_lots(position.size, worth, share, whole, again=False)
+    return liquidation_size.first_lots(position.size, worth, share, whole, again=False)
 
 
-def close_into_vault(run: Run, account: AccountId, market: MarketId) -> None:
-    """Second stage: the vault takes over as many lots as it can (VLT-1)."""
+def close_into_vault(
+    run: Run, account: AccountId, market: MarketId, most: int | None = None
+) -> None:
+    """Second stage: the vault takes over as many lots as it can (VLT-1), or as many as wanted."""
     lots = largest_takeover(run.exchange, account, market)
+    lots = lots if most is None else min(lots, most)
     if lots > 0:
         run.do(vault.take_over, account, market, lots)
 
@@ -557,23 +666,72 @@ def deleverage_by(
 
 @rule("ADL-8")
 def close_in_proportion(run: Run, account: AccountId, market: MarketId) -> None:
-    """Close everybody on the other side by the same part of its lots, as far as each can bear.
+    """Close everybody on the other side by its part, as far as each can bear.
 
-    In the order of the queue; what one cannot bear is not shared anew.
+    In the order of the queue. What one cannot bear is not shared anew, but for CAPPED (ADL-11).
     """
-    if run.exchange.rulebook.deleverage_sharing is Sharing.QUEUE:
+    sharing = run.exchange.rulebook.deleverage_sharing
+    if sharing is Sharing.QUEUE:
         return
-    others = queue(run.exchange, account, market)
-    sizes = [abs(margin.position_of(run.exchange, other, market).size) for other in others]
-    lots = abs(margin.position_of(run.exchange, account, market).size)
-    before, total = 0, sum(sizes)
-    for counterparty, size in zip(others, sizes, strict=True):
-        if not closable(run.exchange, account, market) or not adl.triggered(run.exchange, account):
+    able = queue(run.exchange, account, market)
+    while able:
+        able = close_by_parts(run, account, market, able)
+        if sharing is not Sharing.CAPPED:
             return
-        part = adl.part_in_proportion(lots, before, size, total)
+
+
+@rule("ADL-11")
+def close_by_parts(
+    run: Run, account: AccountId, market: MarketId, others: list[AccountId]
+) -> list[AccountId]:
+    """One round: each of the others by its part. Who bore all of it, if somebody did not."""
+    bore = []
+    for counterparty, part in parts(run.exchange, account, market, others):
+        if not closable(run.exchange, account, market) or not adl.triggered(run.exchange, account):
+            return []
+        before = abs(margin.position_of(run.exchange, counterparty, market).size)
         if part > 0:
-            deleverage_by(run, account, counterparty, market, part)
-        before += size
+            deleverage_by(run, account, counterparty, market, min(part, before))
+        after = abs(margin.position_of(run.exchange, counterparty, market).size)
+        if before - after == part and after > 0:
+            bore.append(counterparty)
+    return bore if len(bore) < len(others) else []
+
+
+def parts(
+    exchange: Exchange, account: AccountId, market: MarketId, others: list[AccountId]
+) -> list[tuple[AccountId, int]]:
+    """By how many lots each is to be closed (ADL-8, ADL-10); nobody without any weight."""
+    rulebook = exchange.rulebook
+    lots = abs(margin.position_of(exchange, account, market).size)
+    weights = [
+        adl_sharing.weight_of_winner(
+            rulebook.deleverage_weight, adl.standing(exchange, other, market)
+        )
+        for other in others
+    ]
+    total = sum(weights)
+    if total == 0:
+        return []
+    if rulebook.deleverage_sharing is Sharing.LARGEST_REMAINDER:
+        return list(zip(others, by_largest_remainder(lots, weights), strict=True))
+    shared, before = [], 0
+    for other, weight in zip(others, weights, strict=True):
+        shared.append((other, adl_sharing.part_in_proportion(lots, before, weight, total)))
+        before += weight
+    return shared
+
+
+@rule("ADL-10")
+def by_largest_remainder(lots: int, weights: list[int]) -> list[int]:
+    """Each part rounded down, and one lot more for the largest remainders, first come first."""
+    total = sum(weights)
+    whole = [adl_sharing.whole_part(lots, weight, total) for weight in weights]
+    left = [adl_sharing.remainder(lots, weight, total) for weight in weights]
+    first = sorted(range(len(weights)), key=lambda place: (-left[place], place))
+    for place in first[: lots - sum(whole)]:
+        whole[place] += 1
+    return whole
 
 
 def close_at_mark(run: Run, account: AccountId, market: MarketId) -> None:
@@ -585,6 +743,12 @@ def close_at_mark(run: Run, account: AccountId, market: MarketId) -> None:
         other = abs(margin.position_of(run.exchange, counterparty, market).size)
         run.do(loss.close_out, account, counterparty, market, min(size, other))
 
+
+OFFERS: dict[Stage, Callable[[Run, AccountId, MarketId, int], None]] = {
+    Stage.BOOK: close_on_book,
+    Stage.VAULT: close_into_vault,
+}
+"""The stages at which a share of a position is enough (LIQ-13)."""
 
 STAGES: dict[Stage, Callable[[Run, AccountId, MarketId], None]] = {
     Stage.BOOK: close_on_book,
@@ -604,12 +768,24 @@ def queue(exchange: Exchange, account: AccountId, market: MarketId) -> list[Acco
         if margin.position_of(exchange, other, market).size * size < 0
     ]
     ranking = exchange.rulebook.deleverage_ranking
+    if ranking is Ranking.UNRANKED:
+        return walk(exchange, [standing.account for standing in standings])
 
     def rank(first: adl.Standing, second: adl.Standing) -> int:
         return -1 if adl.outranks(first, second, ranking) else 1
 
     standings.sort(key=cmp_to_key(rank))
     return [standing.account for standing in standings]
+
+
+@rule("ADL-12")
+def walk(exchange: Exchange, others: list[AccountId]) -> list[AccountId]:
+    """Accounts in account order, round from one that nobody picks."""
+    if not others:
+        return others
+    seed = exchange.rulebook.deleverage_seed
+    first = adl_sharing.first_of_walk(seed, exchange.last_order, len(others))
+    return others[first:] + others[:first]
 
 
 @rule("LOSS-5")
@@ -684,6 +860,7 @@ def weight_in_loss(exchange: Exchange, account: AccountId) -> int:
         margin.equity(exchange, account),
         positions.total_against(exchange.markets, margin.notional),
         margin.unrealised_profit(exchange, account),
+        positions.total(loss.lots_open),
     )
 
 

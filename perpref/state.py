@@ -64,6 +64,7 @@ class Ranking(Enum):
     MARGINED_RETURN = "margined_return"
     MARK_TO_ENTRY = "mark_to_entry"
     MARK_TO_ENTRY_LITERAL = "mark_to_entry_literal"
+    UNRANKED = "unranked"
 
 
 class SelfTrade(Enum):
@@ -75,10 +76,24 @@ class SelfTrade(Enum):
 
 
 class Sharing(Enum):
-    """Who is closed by an ADL: the first of the queue, or everybody in proportion (ADL-8)."""
+    """Who is closed by an ADL: the first of the queue, or everybody in proportion (ADL-8).
+
+    In proportion the parts are rounded in turn, or the largest remainders are rounded up (ADL-10);
+    what somebody cannot bear is for the queue, or shared anew (ADL-11).
+    """
 
     QUEUE = "queue"
     PRO_RATA = "pro_rata"
+    LARGEST_REMAINDER = "largest_remainder"
+    CAPPED = "capped"
+
+
+class ShareWeight(Enum):
+    """In proportion to what an ADL closes everybody (ADL-9)."""
+
+    LOTS = "lots"
+    EQUITY = "equity"
+    LEVERED_PROFIT = "levered_profit"
 
 
 class LossSharing(Enum):
@@ -87,6 +102,7 @@ class LossSharing(Enum):
     EQUITY = "equity"
     NOTIONAL = "notional"
     GAINS = "gains"
+    LOTS = "lots"
 
 
 class FundTrigger(Enum):
@@ -103,6 +119,7 @@ class ForcedPrice(Enum):
     BANKRUPTCY = "bankruptcy"
     MARK = "mark"
     PREVIOUS_MARK = "previous_mark"
+    INDEX = "index"
     BANKRUPTCY_UNLESS_FAR = "bankruptcy_unless_far"
 
 
@@ -121,6 +138,15 @@ class LiquidationLimit(Enum):
 
     BANKRUPTCY = "bankruptcy"
     FILLABLE = "fillable"
+
+
+class LiquidationSize(Enum):
+    """How much of a position an order that liquidates closes at a time (LIQ-15)."""
+
+    WHOLE = "whole"
+    TO_BUFFER = "to_buffer"
+    TIER_STEP = "tier_step"
+    EQUAL_SHARE = "equal_share"
 
 
 class Chooser(Enum):
@@ -261,24 +287,30 @@ class Rulebook:
     (ADL-6), and whether a counterparty may be left riskier than it was (ADL-4). The vault steps in
     below `vault_trigger` of the maintenance margin (VLT-7). What begins with `liquidation`, but for
     the fee, says how much the first order closes of a position of more than `liquidation_whole`
-    quanta (LIQ-10), and at which limit (LIQ-11). With `withdraw_profit` unrealised profit may
+    quanta (LIQ-10), at which limit (LIQ-11), and how much is closed at a time (LIQ-15): until
+    equity is maintenance margin and a `buffer` of notional (LIQ-12), or a share of all positions,
+    the smallest multiple of a `step` that brings the margin below a `target` part of equity
+    (LIQ-13), each in parts per million. With `withdraw_profit` unrealised profit may
     leave (LED-6). What begins with `funding` says how the premiums of a period, of which
     `funding_samples` are expected, become its rate (FUND-5, FUND-6), and with `funding_on_touch` an
     account is settled only when it is touched (FUND-11). What begins with `fund_` says how far the
-    vault must have fallen before an ADL, in parts per million of its best in a window (LOSS-11).
-    A loss is carried by the vault with `carry_bad_debt` (LOSS-12); it closes the gate for
+    vault must have fallen before an ADL, in parts per million of its best in a window (LOSS-11). A
+    loss is carried by the vault with `carry_bad_debt` (LOSS-12); it closes the gate for
     `withdrawal_gate` units of the clock (LOSS-13), cuts withdrawals while the vault owes with
     `withdrawal_haircut` (LOSS-8), and pauses all markets with `halt_on_loss` (LOSS-14).
-    `deleverage_sharing` says how many are closed at a time (ADL-8), and `loss_sharing` by what
-    a deficit is shared (LOSS-10). `self_trade` says which order goes when an account would meet
-    itself (BOOK-11). With `smaller_keeps_place` an order that only gets smaller is not placed
-    anew (BOOK-17). With `band_both_sides` no limit is beyond the price band on either side
-    (BOOK-18). An account has at most `most_orders` orders resting in a market, any number when
-    that is 0 (BOOK-20). What begins with `mark` says how a mark follows from the index (MARK-5,
-    MARK-6): the band and the weight of a new sample of the basis, in parts per million; nothing
-    is opened at a mark older than `mark_age`, unless that is 0 (MARK-7). A contribution to the
-    vault is worth at least `vault_least_shares` (VLT-13); its shares are locked for `vault_lockup`
-    by the clock (VLT-15) and redeemed at `vault_notice`, with none when that is 0 (VLT-16).
+    `deleverage_weight` is what an ADL shares lots by (ADL-9), and `deleverage_seed` where an
+    unranked walk begins (ADL-12).
+    `deleverage_sharing` says how many are closed at a time (ADL-8), and `loss_sharing` by what a
+    deficit is shared (LOSS-10). `self_trade` says which order goes when an account would meet
+    itself (BOOK-11). With `smaller_keeps_place` an order that only gets smaller is not placed anew
+    (BOOK-17). With `band_both_sides` no limit is beyond the price band on either side (BOOK-18). An
+    account has at most `most_orders` orders resting in a market, any number when that is 0
+    (BOOK-20). With `order_margin` resting orders reserve initial margin (MRG-8). What begins with
+    `mark` says how a mark follows from the index (MARK-5, MARK-6): the band and the weight of a new
+    sample of the basis, in parts per million; nothing is opened at a mark older than `mark_age`,
+    unless that is 0 (MARK-7). A contribution to the vault is worth at least `vault_least_shares`
+    (VLT-13); its shares are locked for `vault_lockup` by the clock (VLT-15) and redeemed at
+    `vault_notice`, with none when that is 0 (VLT-16).
     """
 
     name: str
@@ -325,6 +357,13 @@ class Rulebook:
     withdrawal_gate: int = 0
     withdrawal_haircut: bool = False
     halt_on_loss: bool = False
+    deleverage_weight: ShareWeight = ShareWeight.LOTS
+    deleverage_seed: int = 0
+    liquidation_size: LiquidationSize = LiquidationSize.WHOLE
+    liquidation_buffer: int = 0
+    liquidation_step: int = PARTS
+    liquidation_target: int = PARTS
+    order_margin: bool = False
     vault_least_shares: int = 1
     vault_lockup: int = 0
     vault_notice: int = 0

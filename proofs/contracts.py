@@ -20,7 +20,17 @@ from weakref import WeakKeyDictionary
 
 from attrs import frozen
 
-from perpref.rules import adl, book, fee, ledger, liquidation, loss_trigger, margin, position
+from perpref.rules import (
+    adl,
+    book,
+    fee,
+    ledger,
+    liquidation,
+    liquidation_size,
+    loss_trigger,
+    margin,
+    position,
+)
 from perpref.rules.adl import Standing
 from perpref.rules.margin import Health
 from perpref.state import FundTrigger, Market, Order, Position, Ranking, Rulebook
@@ -183,7 +193,9 @@ def _healths(before: Health, after: Health, reducing: bool) -> bool:
     )
 
 
-def _forced_price(rulebook: Rulebook, bankruptcy: int, mark: int, previous_mark: int) -> int:
+def _forced_price(
+    rulebook: Rulebook, bankruptcy: int, mark: int, previous_mark: int, index: int
+) -> int:
     """By an_adl_closes_a_solvent_account_at_its_bankruptcy_price_or_at_the_mark."""
     price = fresh_int("price of the ADL")
     assume(price >= 1)
@@ -223,6 +235,13 @@ def _limit_price(rulebook: Rulebook, bankruptcy: int, *rest: int) -> int:
     price = fresh_int("limit")
     assume(price >= 1)
     return price
+
+
+def _with_buffer(maintenance: int, notional: int, buffer: int) -> int:
+    """By a_buffer_is_on_top_of_the_maintenance_margin."""
+    needed = fresh_int("with buffer")
+    assume(implies(all_of(notional >= 0, buffer >= 0), needed >= maintenance))
+    return needed
 
 
 def _fillable_lots(most: int, size: int, offered: int) -> int:
@@ -270,7 +289,11 @@ def _with_interest(held: Position, market: Market) -> tuple[object, ...]:
 
 
 MAINTENANCE = Contract(
-    margin.maintenance_margin, (margin, liquidation), _rates, _margin, _size_mark_and_rates
+    margin.maintenance_margin,
+    (margin, liquidation, liquidation_size),
+    _rates,
+    _margin,
+    _size_mark_and_rates,
 )
 
 CONTRACTS = (
@@ -326,6 +349,12 @@ CONTRACTS = (
         _limit_price,
     ),
     Contract(
+        liquidation_size.with_buffer,
+        (liquidation_size,),
+        lambda maintenance, notional, buffer: all_of(),
+        _with_buffer,
+    ),
+    Contract(
         liquidation.fillable_lots,
         (liquidation,),
         lambda most, size, offered: all_of(most >= 1, any_of(size > 0, size < 0), offered >= 1),
@@ -338,7 +367,7 @@ CONTRACTS = (
     Contract(
         adl.forced_price,
         (adl,),
-        lambda rulebook, bankruptcy, mark, previous_mark: all_of(
+        lambda rulebook, bankruptcy, mark, previous_mark, index: all_of(
             bankruptcy >= 1, mark >= 1, previous_mark >= 1
         ),
         _forced_price,

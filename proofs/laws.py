@@ -30,7 +30,7 @@ from proofs.executor import (
     touched,
 )
 from proofs.executor.explore import Run, running
-from proofs.registry import Strength, Theorem, register
+from proofs.registry import Strength, Theorem, chapter_of, register
 from proofs.world import sound
 
 
@@ -218,7 +218,7 @@ def action(
                         property_id,
                         name,
                         (law.__doc__ or "").strip(),
-                        program.__module__.rpartition(".")[2],
+                        chapter_of(program),
                         program.__name__,
                         rules,
                         Strength.THEOREM,
@@ -243,7 +243,7 @@ def of(
                 property_id,
                 law.__name__,
                 " ".join((law.__doc__ or "").split()),
-                program.__module__.rpartition(".")[2],
+                chapter_of(program),
                 program.__name__,
                 rules,
                 Strength.THEOREM,

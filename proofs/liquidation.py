@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from perpref.rules import liquidation, margin
+from perpref.rules import liquidation, liquidation_size, margin
 from perpref.rules.margin import equity, health, position_of
 from perpref.rules.vault import transfer_position
 from perpref.state import TREASURY, VAULT, Exchange, LiquidationLimit, Side
@@ -25,7 +25,6 @@ from proofs.executor import (
     assume,
     choose,
     claim,
-    fresh_bool,
     fresh_int,
     implies,
     ite,
@@ -178,6 +177,14 @@ def a_liquidation_fill_leaves_a_smaller_position_or_none(step: Step) -> None:
     claim("same side", all_of(implies(was > 0, now >= 0), implies(was < 0, now <= 0)))
 
 
+@of(liquidate_long, "T-LIQ", "LIQ-12", assumes=ALL_CONTRACTS)
+@of(liquidate_short, "T-LIQ", "LIQ-12", assumes=ALL_CONTRACTS)
+def nothing_is_closed_on_the_book_once_an_account_is_safe(step: Step) -> None:
+    """A fill is only taken from an account below maintenance margin and buffer."""
+    safe = liquidation_size.safe_margin(step.before, step.accounts[0])
+    claim("not safe", equity(step.before, step.accounts[0]) < safe)
+
+
 tested(
     "T-NEVER",
     "the_waterfall_ends_with_everybody_solvent_and_nobody_due",
@@ -298,17 +305,6 @@ def a_liquidation_price_parts_the_marks_at_which_an_account_is_due() -> None:
         claim("a short", all_of(implies(due, above), implies(above, due)))
 
 
-@theorem("T-LIQ", "LIQ-10", subject="first_lots")
-def a_first_order_closes_something_and_never_more_than_there_is() -> None:
-    """At least a lot and at most all; all of what is small or was closed in part just before."""
-    size, worth, whole = fresh_int("size"), fresh_int("notional"), fresh_int("whole")
-    share, again = between("share", 1, PARTS), fresh_bool("again")
-    assume(any_of(size > 0, size < 0))
-    lots = liquidation.first_lots(size, worth, share, whole, again)
-    claim("something", all_of(lots >= 1, lots <= abs(size)))
-    claim("all", implies(any_of(again, worth <= whole, share == PARTS), lots == abs(size)))
-
-
 @theorem("T-LIQ", "LIQ-11", subject="fillable_price")
 def a_fillable_price_gives_away_no_more_than_its_part_of_the_margin() -> None:
     """It is the mark or worse for the account, by at most a part of the position's margin."""
@@ -323,60 +319,6 @@ def a_fillable_price_gives_away_no_more_than_its_part_of_the_margin() -> None:
     claim("a price", all_of(price >= 1, given >= 0))
     claim("no more", given * abs(size) * PARTS <= spread * weight)
     claim("nothing while safe", implies(worth >= weights, price == mark))
-
-
-@theorem("T-LIQ", "LIQ-12", subject="lots_to_cover")
-def what_is_passed_on_covers_a_shortage_but_for_a_lot() -> None:
-    """One lot more would free more margin than was lacking, and these lots free no more than it."""
-    shortage, price = between("shortage", 0, MAX_CASH), between("price", 1, MAX_PRICE)
-    collateral = between("collateral", 0, PARTS)
-    rate, first, second = (between(name, 0, PARTS) for name in ("margin", "fee", "insurance"))
-    lots = liquidation.lots_to_cover(shortage, price, collateral, rate, first, second)
-    freed = price * (collateral * (rate - first) - PARTS * second)
-    if lots is None:
-        claim("nothing is freed", any_of(rate <= first, freed <= 0))
-    else:
-        claim("no more", lots * freed <= shortage * PARTS * PARTS)
-        claim("but for a lot", (lots + 1) * freed > shortage * PARTS * PARTS)
-
-
-@theorem("T-LIQ", "LIQ-12", subject="lots_above")
-def what_steps_down_is_left_at_the_largest_size_of_the_tier() -> None:
-    """What is left is within the tier, and what already was is not touched."""
-    size, most = fresh_int("size"), fresh_int("most")
-    assume(most >= 0)
-    lots = liquidation.lots_above(size, most)
-    claim("within", all_of(lots >= 0, abs(size) - lots <= most))
-    claim("no more than needed", implies(lots > 0, abs(size) - lots == most))
-
-
-@theorem("T-LIQ", "LIQ-13", subject="smallest_share")
-def the_smallest_share_that_makes_an_account_safe_is_closed() -> None:
-    """By steps of a fifth: it makes the account safe or is all, and a fifth less would not do."""
-    worth, needs = fresh_int("equity"), fresh_int("maintenance")
-    fee, target = between("fee", 0, PARTS), between("target", 1, PARTS)
-    assume(needs >= 0)
-    step = PARTS // 5
-    share = liquidation.smallest_share(worth, needs, step, fee, target)
-
-    def safe(part: int) -> bool:
-        left = worth - liquidation.penalty(needs, part, fee)
-        return needs * (PARTS - part) < target * left
-
-    claim("a share", all_of(share >= step, share <= PARTS))
-    claim("safe or all", any_of(share == PARTS, safe(share)))
-    if share > step:
-        claim("less would not do", negation(safe(share - step)))
-
-
-@theorem("T-LIQ", "LIQ-13", subject="penalty")
-def a_penalty_is_no_more_than_the_margin_that_is_freed() -> None:
-    """It is rounded up, and a fee of the whole margin takes just what the share frees."""
-    needs = between("maintenance", 0, MAX_CASH)
-    share, fee = between("share", 0, PARTS), between("fee", 0, PARTS)
-    costs = liquidation.penalty(needs, share, fee)
-    claim("not less", costs * PARTS * PARTS >= needs * share * fee)
-    claim("no more", (costs - 1) * PARTS < needs * share)
 
 
 @theorem("T-LIQ", "LIQ-14", subject="offered_limit")

@@ -61,7 +61,7 @@ def a_weight_in_a_loss_is_never_negative() -> None:
     worth, profit = fresh_int("equity"), fresh_int("profit")
     notional = between("notional", 0, MAX_CASH)
     sharing = choose("sharing", tuple(LossSharing))
-    weight = loss.weight_of_loss(sharing, worth, notional, profit)
+    weight = loss.weight_of_loss(sharing, worth, notional, profit, between("lots", 0, MAX_CASH))
     claim("not negative", weight >= 0)
     if sharing is LossSharing.GAINS:
         claim("losers", implies(profit <= 0, weight == 0))

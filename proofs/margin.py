@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from perpref.rules import margin, position
 from perpref.rules.margin import (
     Health,
     above_tier,
@@ -12,15 +13,17 @@ from perpref.rules.margin import (
     initial_margin,
     maintenance_margin,
     notional,
+    order_margin,
     position_value,
     reduces,
+    require_order_margin,
     scaled_rate,
     tiered,
 )
-from perpref.state import Market, Tier
-from perpref.units import PARTS, MarketId
-from proofs.executor import all_of, assume, choose, claim, fresh_bool, fresh_int, implies
-from proofs.registry import theorem
+from perpref.state import Market, Position, Tier
+from perpref.units import MAX_CASH, MAX_LOTS, PARTS, MarketId
+from proofs.executor import all_of, any_of, assume, choose, claim, fresh_bool, fresh_int, implies
+from proofs.registry import Strength, theorem
 from proofs.world import any_exchange, any_position, between
 
 
@@ -104,6 +107,74 @@ def orders_expose_an_account_to_whatever_part_of_them_fills() -> None:
     bought, sold = between("bought", 0, buys), between("sold", 0, sells)
     assume(all_of(buys >= 0, sells >= 0))
     claim("covered", abs(size + bought - sold) <= exposed(size, buys, sells))
+
+
+@theorem("T-MRG", "MRG-6", subject="above_tier")
+def by_one_tier_more_a_larger_notional_still_needs_no_less() -> None:
+    """What one tier keeps, any number of them keeps; both notionals go on at the same rate."""
+    worth, more, above = (fresh_int(name) for name in ("notional", "more", "above"))
+    small, large, rate = (fresh_int(name) for name in ("small", "large", "rate"))
+    assume(all_of(0 <= worth, worth <= more, small <= large))
+    tier = any_tier("tier")
+    small, one = above_tier(small, rate, worth, above, tier.initial_rate)
+    large, other = above_tier(large, rate, more, above, tier.initial_rate)
+    claim("no less", small <= large)
+    claim("one rate", one == other)
+
+
+@theorem("T-MRG", "MRG-4", "MRG-8", subject="order_margin", assumes=("scaled_rate",))
+def a_smaller_size_never_needs_more() -> None:
+    """Of two sizes in one market, on whatever sides, the larger has at least the margin."""
+    market = any_market()
+    small, large = any_position("small"), any_position("large")
+    worth, more = notional(small, market), notional(large, market)
+    assume(worth <= more)
+    assume(market.initial_rate * worth <= market.initial_rate * more)
+    claim("no more", initial_margin(small, market) <= initial_margin(large, market))
+
+
+def _filled_at(market: Market, price: int) -> bool:
+    """Whether an account that has order margin bears what fills of its orders, all at one price.
+
+    Its other markets need something, whatever it is; nobody asks for a fee.
+    """
+    held = any_position("held")
+    buys, sells = between("buys", 0, MAX_LOTS), between("sells", 0, MAX_LOTS)
+    lots = between("bought", 0, buys) - between("sold", 0, sells)
+    others, worth = between("others", 0, MAX_CASH), fresh_int("worth")
+    assume(lots != 0)
+    reserved = order_margin(held.size, buys, sells, market)
+    assume(worth >= others + reserved)
+    after, profit = position.traded(held, lots, price)
+    needs, most = margin.initial_margin(after, market), exposed(held.size, buys, sells)
+    if abs(after.size) <= most:  # then a_smaller_size_never_needs_more
+        assume(needs <= margin.initial_margin(Position(most, 0), market))
+    gained = profit + position_value(after, market) - position_value(held, market)
+    now = Health(worth + gained, 0, others + needs)
+    return bears_fill(Health(worth, 0, others), now, False)
+
+
+@theorem("T-MRG", "MRG-8", "MRG-5", subject="order_margin", assumes=("initial_margin",))
+def whatever_fills_at_the_mark_is_borne_by_who_has_order_margin() -> None:
+    """While the mark and the rates stay, no part of any orders is too much at the mark."""
+    market = any_exchange().markets[MarketId(fresh_int("market"))]
+    claim("borne", _filled_at(market, market.mark))
+
+
+@theorem("T-MRG", "MRG-8", subject="order_margin", strength=Strength.REFUTED, assumes=())
+def whatever_fills_at_its_limit_is_borne_by_who_has_order_margin() -> None:
+    """At a price worse than the mark a fill takes equity that nobody has reserved."""
+    market = evolve(any_exchange().markets[MarketId(fresh_int("market"))], tiers=())
+    assume(all_of(market.scaled_to == 0, market.initial_rate == 100_000, market.mark == 100))
+    claim("borne", _filled_at(market, between("price", 90, 110)))
+
+
+@theorem("T-MRG", "MRG-8", subject="require_order_margin")
+def orders_are_taken_with_their_margin_or_when_they_need_no_more() -> None:
+    """What is not refused leaves enough for what may fill, or needs no more than was needed."""
+    worth, before, after = (fresh_int(name) for name in ("worth", "before", "after"))
+    require_order_margin(worth, before, after)
+    claim("enough, or no more", any_of(worth >= after, after <= before))
 
 
 @theorem("T-MRG", "MRG-3", "MRG-4", subject="maintenance_margin")

@@ -30,6 +30,9 @@ CHAPTERS = (
     "clock",
 )
 
+PARTS = ("liquidation_size",)
+"""Chapters in more than one module: the others, each named after its chapter."""
+
 
 class Strength(Enum):
     """How a property is held."""
@@ -91,7 +94,7 @@ def theorem(
                 property_id,
                 program.__name__,
                 _first_sentence(program),
-                program.__module__.rpartition(".")[2],
+                chapter_of(program),
                 subject,
                 rules,
                 strength,
@@ -102,6 +105,11 @@ def theorem(
         return program
 
     return state
+
+
+def chapter_of(program: Callable[[], object]) -> str:
+    """The chapter of the module that a program stands in."""
+    return program.__module__.rpartition(".")[2].partition("_")[0]
 
 
 def tested(
@@ -121,8 +129,8 @@ def _first_sentence(program: Callable[[], object]) -> str:
 
 def theorems() -> list[Theorem]:
     """Every theorem, in the order of the chapters; those of one program stand together."""
-    for chapter in CHAPTERS:
-        import_module(f"proofs.{chapter}")
+    for module in (*CHAPTERS, *PARTS):
+        import_module(f"proofs.{module}")
     first: dict[object, int] = {}
     for place, stated in enumerate(_theorems):
         first.setdefault(stated.program or stated.name, place)

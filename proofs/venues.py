@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 from attrs import evolve, frozen
 
-from perpref.rules import adl, ledger, liquidation, vault
+from perpref.rules import adl, ledger, liquidation, liquidation_size, vault
 from perpref.rules.margin import maintenance_margin
-from perpref.state import Market, Position, Rulebook, Stage
+from perpref.state import LiquidationSize, Market, Position, Rulebook, Stage
 from perpref.units import MAX_PRICE
 from proofs.adl import any_standing
 from proofs.executor import all_of, any_of, assume, claim, fresh_bool, fresh_int, implies
@@ -43,11 +43,13 @@ def the_book_takes_nothing_beyond_the_bankruptcy_price(rulebook: Rulebook) -> No
 
 
 def a_position_is_offered_whole(rulebook: Rulebook) -> None:
-    """The first order of a liquidation closes all of a position, however large (LIQ-10)."""
+    """The first order of a liquidation closes all of a position, however large (LIQ-10, LIQ-15)."""
     size, worth = fresh_int("size"), between("notional", 0, MAX_PRICE)
     assume(size > 0)
     share, whole = rulebook.liquidation_share, rulebook.liquidation_whole
-    claim("all", liquidation.first_lots(size, worth, share, whole, False) == size)
+    offered = liquidation_size.first_lots(size, worth, share, whole, False)
+    whole_at_a_time = rulebook.liquidation_size is LiquidationSize.WHOLE
+    claim("all", all_of(whole_at_a_time, offered == size))
 
 
 def the_vault_steps_in_for_whoever_is_due(rulebook: Rulebook) -> None:
@@ -78,7 +80,7 @@ def who_is_closed_by_adl_loses_what_it_has_and_no_less(rulebook: Rulebook) -> No
     bankruptcy, mark, previous = (
         between(name, 1, MAX_PRICE) for name in ("bankruptcy", "mark", "previous_mark")
     )
-    price = adl.forced_price(rulebook, bankruptcy, mark, previous)
+    price = adl.forced_price(rulebook, bankruptcy, mark, previous, between("index", 0, MAX_PRICE))
     claim("bankruptcy price", price == bankruptcy)
 
 
@@ -87,7 +89,7 @@ def an_adl_closes_at_a_price_of_today(rulebook: Rulebook) -> None:
     bankruptcy, mark, previous = (
         between(name, 1, MAX_PRICE) for name in ("bankruptcy", "mark", "previous_mark")
     )
-    price = adl.forced_price(rulebook, bankruptcy, mark, previous)
+    price = adl.forced_price(rulebook, bankruptcy, mark, previous, between("index", 0, MAX_PRICE))
     claim("today's", any_of(price == bankruptcy, price == mark))
 
 

@@ -13,6 +13,7 @@ from functools import cache
 from weakref import WeakKeyDictionary
 
 from perpref.rules import margin
+from perpref.rules.liquidation_size import SMALLEST_STEP
 from perpref.rules.vault_shares import shares_of
 from perpref.state import (
     FLAT,
@@ -21,6 +22,7 @@ from perpref.state import (
     ForcedPrice,
     FundTrigger,
     LiquidationLimit,
+    LiquidationSize,
     LossSharing,
     Market,
     MarkPolicy,
@@ -28,6 +30,7 @@ from perpref.state import (
     Position,
     Ranking,
     Rulebook,
+    ShareWeight,
     Side,
     Stage,
     Stake,
@@ -96,6 +99,10 @@ def any_rulebook() -> Rulebook:
         liquidation_limit=any_choice("liquidation_limit", LiquidationLimit.FILLABLE),
         liquidation_adjustment=between("liquidation_adjustment", 0, MAX_CASH),
         liquidation_spread=between("liquidation_spread", 0, PARTS),
+        liquidation_size=any_choice("liquidation_size", LiquidationSize.WHOLE),
+        liquidation_buffer=between("liquidation_buffer", 0, PARTS),
+        liquidation_step=between("liquidation_step", SMALLEST_STEP, PARTS),
+        liquidation_target=between("liquidation_target", 1, PARTS),
         withdraw_profit=fresh_bool("withdraw_profit"),
         funding_interest=between("funding_interest", -PARTS, PARTS),
         funding_damper=between("funding_damper", 0, PARTS),
@@ -110,10 +117,10 @@ def any_rulebook() -> Rulebook:
         smaller_keeps_place=fresh_bool("smaller_keeps_place"),
         band_both_sides=fresh_bool("band_both_sides"),
         most_orders=between("most_orders", 0, MAX_LOTS),
+        fund_trigger=any_choice("fund_trigger", FundTrigger.DRAWDOWN),
         vault_least_shares=between("vault_least_shares", 1, MAX_CASH),
         vault_lockup=between("vault_lockup", 0, MAX_TIME),
         vault_notice=between("vault_notice", 0, MAX_TIME),
-        fund_trigger=any_choice("fund_trigger", FundTrigger.NONE),
         fund_begins=between("fund_begins", 0, PARTS),
         fund_ends=between("fund_ends", 0, PARTS),
         fund_window=between("fund_window", 0, MAX_TIME),
@@ -121,6 +128,9 @@ def any_rulebook() -> Rulebook:
         withdrawal_gate=between("withdrawal_gate", 0, MAX_TIME),
         withdrawal_haircut=fresh_bool("withdrawal_haircut"),
         halt_on_loss=fresh_bool("halt_on_loss"),
+        deleverage_weight=any_choice("deleverage_weight", ShareWeight.LOTS),
+        deleverage_seed=between("deleverage_seed", 0, MAX_CASH),
+        order_margin=fresh_bool("order_margin"),
     )
 
 

@@ -43,6 +43,7 @@ CHAPTERS = (
     "settlement",
     "clock",
     "admission",
+    "liquidation_size",
 )
 EXTRA = {"scheduler": "scheduler.py"}
 """Not rules, but mutated on request."""

@@ -134,6 +134,12 @@ def test_a_refusal_half_way_changes_nothing() -> None:
         ({"funding_cap": 1_000_001}, "funding_cap: 1000001 is not between 0 and 1000000 (FUND-1)"),
         ({"vault_boundary": -1}, "vault_boundary: -1 is not between 0 and 1"),
         ({"most_orders": -1}, "most_orders: -1 is not between 0 and"),
+        (
+            {"liquidation_buffer": -1},
+            "liquidation_buffer: -1 is not between 0 and 1000000 (LIQ-12)",
+        ),
+        ({"liquidation_step": 9_999}, "liquidation_step: 9999 is not between 10000 and 1000000"),
+        ({"liquidation_target": 0}, "liquidation_target: 0 is not between 1 and 1000000 (LIQ-13)"),
         ({"waterfall": ()}, "waterfall: stages are"),
         ({"waterfall": (Stage.BOOK,)}, "waterfall: stages are"),
         ({"waterfall": (Stage.VAULT, Stage.BOOK, Stage.RESIDUAL)}, "waterfall: stages are"),

@@ -145,6 +145,10 @@ BY_COMMAND: dict[str, tuple[Exchange, Command]] = {
         evolve(PLAIN, rulebook=evolve(PLAIN.rulebook, most_orders=2)),
         Place(OrderId(3), BOB, GOLD, Side.BUY, Kind.POST_ONLY, 1, 99),
     ),
+    "orders_need_margin": (
+        evolve(PLAIN, rulebook=evolve(PLAIN.rulebook, order_margin=True)),
+        bid(3, 101, 1),
+    ),
     "settling": (ENDED, SetMark(GOLD, 101)),
     "time_out_of_bounds": (PLAIN, AdvanceClock(-1)),
     "not_later": (PLAIN, AdvanceClock(0)),

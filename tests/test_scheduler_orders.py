@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perpref import machine
-from perpref.machine import AdvanceClock, Cancel, Place, Replace
+from perpref.machine import AdvanceClock, Cancel, Place, Replace, Transfer, Withdraw
 from perpref.outcome import Cancelled, Filled, Outcome, Refused, Rested
 from perpref.scheduler import count_of_orders
-from perpref.state import VAULT, Exchange, Kind, SelfTrade, Side
+from perpref.state import VAULT, Exchange, Kind, Order, SelfTrade, Side
 from perpref.units import AccountId, MarketId, OrderId
 from tests.exchanges import ANN, BOB, CY, GOLD, OIL, buys, exchange, holds, market, rules, sells
 
@@ -299,4 +299,104 @@ def test_every_kind_may_have_a_time_that_has_not_come(kind: Kind) -> None:
     )
     for expires, code in ((4, "expired"), (5, "expired"), (6, ""), (0, "")):
         outcome = machine.apply(before, evolve(buying(3, 100, kind), expires=expires))
+        assert (outcome.code if isinstance(outcome, Refused) else "") == code
+
+
+@given(
+    st.integers(0, 400),
+    st.integers(-9, 9),
+    st.lists(
+        st.tuples(st.sampled_from(Side), st.integers(1, 9), st.booleans()), min_size=1, max_size=6
+    ),
+    st.lists(st.tuples(st.sampled_from(Side), st.integers(1, 12)), max_size=4),
+)
+def test_an_order_with_margin_always_fills_at_the_mark(
+    cash: int,
+    size: int,
+    asked: list[tuple[Side, int, bool]],
+    hits: list[tuple[Side, int]],
+) -> None:
+    """All of Ann's orders are at the mark, one side at a time; Bob hits them in any order."""
+    now = exchange(
+        {ANN: holds(cash, (size, size * 100)), BOB: holds(10**6)},
+        market(100),
+        rulebook=evolve(rules(), order_margin=True, self_trade=SelfTrade.INCOMING),
+    )
+    for number, (side, lots, only) in enumerate(asked, 1):
+        placed = Place(OrderId(number), ANN, GOLD, side, Kind.POST_ONLY, lots, 100, only)
+        outcome = machine.apply(now, placed)
+        now = outcome.exchange if isinstance(outcome, Outcome) else now
+    for number, (side, lots) in enumerate(hits, 100):
+        outcome = machine.apply(now, Place(OrderId(number), BOB, GOLD, side, Kind.IOC, lots, 100))
+        assert isinstance(outcome, Outcome)
+        assert all(event.rule != "BOOK-5" for event in outcome.events)
+        now = outcome.exchange
+
+
+def reserving(cash: int, *resting: Order, size: int = 0) -> Exchange:
+    """At a mark of 100 a lot needs 10."""
+    return exchange(
+        {ANN: holds(cash, (size, size * 100)), BOB: holds(10**6)},
+        market(100, *resting),
+        rulebook=evolve(rules(), order_margin=True),
+        last_order=8,
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "placed", "code"),
+    [
+        (reserving(50), buying(5, 1, Kind.LIMIT), ""),
+        (reserving(50), buying(6, 1, Kind.LIMIT), "orders_need_margin"),
+        (reserving(50), buying(6, 1, Kind.IOC), "orders_need_margin"),
+        (reserving(50), buying(6, 1, Kind.MARKET), "orders_need_margin"),
+        (reserving(50, buys(1, ANN, 4, 90)), buying(2, 90, Kind.LIMIT), "orders_need_margin"),
+        (reserving(50, sells(1, ANN, 5, 110)), buying(5, 90, Kind.LIMIT), ""),
+        (reserving(50, buys(1, BOB, 5, 90)), buying(5, 90, Kind.LIMIT), ""),
+        (reserving(50, size=-5), buying(10, 90, Kind.LIMIT), ""),
+        (reserving(50, size=-5), buying(11, 90, Kind.LIMIT), "orders_need_margin"),
+        (reserving(10, size=-5), buying(10, 90, Kind.LIMIT), ""),
+        (reserving(10, size=-5), evolve(buying(9, 90, Kind.LIMIT), reduce_only=True), ""),
+    ],
+)
+def test_resting_orders_reserve_margin(before: Exchange, placed: Place, code: str) -> None:
+    outcome = machine.apply(before, placed)
+    assert (outcome.code if isinstance(outcome, Refused) else "") == code
+
+
+def test_a_replacement_is_weighed_against_what_it_replaces() -> None:
+    """Ann has 10, and an order for 5 that needs 50, from better days."""
+    before = reserving(10, buys(1, ANN, 5, 90))
+    for lots, code in ((6, "orders_need_margin"), (5, ""), (3, "")):
+        outcome = machine.apply(before, instead(buying(lots, 91, Kind.LIMIT), of=1))
+        assert (outcome.code if isinstance(outcome, Refused) else "") == code
+
+
+def test_margin_in_all_markets_is_one_sum() -> None:
+    before = reserving(90, buys(1, ANN, 5, 90))
+    listed = before.markets.put(OIL, market(200, sells(2, ANN, 1, 250)))
+    both = evolve(before, markets=listed)
+    for lots, code in ((2, ""), (3, "orders_need_margin")):
+        outcome = machine.apply(both, buying(lots, 90, Kind.LIMIT))
+        assert (outcome.code if isinstance(outcome, Refused) else "") == code
+
+
+def test_cash_that_orders_need_does_not_leave() -> None:
+    before = reserving(50, buys(1, ANN, 3, 90))
+    for amount, code in ((20, ""), (21, "orders_need_margin"), (51, "not_withdrawable")):
+        for command in (Withdraw(ANN, amount), Transfer(ANN, BOB, amount)):
+            outcome = machine.apply(before, command)
+            assert (outcome.code if isinstance(outcome, Refused) else "") == code
+    assert isinstance(machine.apply(before, Transfer(ANN, ANN, 20)), Outcome)
+
+
+def test_profit_that_nobody_has_realised_covers_orders_and_does_not_let_cash_leave() -> None:
+    """At 120 Ann has 60 and a profit of 40, and needs 60 for her 2 lots and her bid for 3."""
+    before = reserving(60, buys(1, ANN, 3, 90), size=2)
+    raised = evolve(
+        before, markets=before.markets.put(GOLD, evolve(before.markets[GOLD], mark=120))
+    )
+    assert isinstance(machine.apply(raised, Withdraw(ANN, 1)), Refused)
+    for lots, code in ((3, ""), (4, "orders_need_margin")):
+        outcome = machine.apply(raised, buying(lots, 90, Kind.LIMIT))
         assert (outcome.code if isinstance(outcome, Refused) else "") == code

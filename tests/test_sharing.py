@@ -13,7 +13,7 @@ from perpref.machine import InvalidTerms, opened
 from perpref.outcome import Filled, Paid
 from perpref.rules.margin import equity, unrealised_profit
 from perpref.scheduler import Run, close_against_winners, socialise_deficit
-from perpref.state import Chooser, Exchange, LossSharing, Sharing
+from perpref.state import Chooser, Exchange, LossSharing, Ranking, ShareWeight, Sharing
 from perpref.units import AccountId
 from tests.exchanges import ANN, GOLD, exchange, holds, market, position, rules
 
@@ -69,7 +69,9 @@ def test_in_proportion_nobody_chooses() -> None:
 holders = st.lists(st.tuples(st.integers(-200, 500), st.integers(-9, 9)), min_size=1, max_size=7)
 
 
-@given(holders, st.sampled_from((LossSharing.NOTIONAL, LossSharing.GAINS)), st.data())
+@given(
+    holders, st.sampled_from((LossSharing.NOTIONAL, LossSharing.GAINS, LossSharing.LOTS)), st.data()
+)
 def test_a_policy_shares_a_loss_first_and_equity_what_is_left(
     accounts: list[tuple[int, int]], sharing: LossSharing, data: st.DataObject
 ) -> None:
@@ -103,3 +105,94 @@ def test_a_policy_shares_a_loss_first_and_equity_what_is_left(
     enough = all(equity(before, a) >= gains[a] for a in held)
     if sharing is LossSharing.GAINS and enough and deficit <= sum(gains.values()):
         assert all(event.rule == "LOSS-10" for event in paid), "profits alone suffice"
+
+
+SHARED = (Sharing.PRO_RATA, Sharing.LARGEST_REMAINDER, Sharing.CAPPED)
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 12), st.integers(0, 60)), min_size=1, max_size=6),
+    st.sampled_from(SHARED),
+    st.sampled_from(ShareWeight),
+    st.integers(0, 9),
+    st.data(),
+)
+def test_however_lots_are_shared_out_nobody_is_ruined_and_all_that_can_be_is_closed(
+    others: list[tuple[int, int]],
+    sharing: Sharing,
+    weight: ShareWeight,
+    owes: int,
+    data: st.DataObject,
+) -> None:
+    long = data.draw(st.integers(1, sum(size for size, _ in others)))
+    before = facing(long, [size for size, _ in others], 0, owes)
+    accounts = before.accounts
+    for place, (_, cash) in enumerate(others):
+        who = AccountId(FIRST + place)
+        accounts = accounts.put(who, evolve(accounts[who], collateral=cash))
+    chosen = evolve(PRO_RATA, deleverage_sharing=sharing, deleverage_weight=weight)
+    before = evolve(before, accounts=accounts, rulebook=chosen)
+    run = Run(before)
+    close_against_winners(run, ANN, GOLD)
+    after = run.exchange
+    for place, (size, cash) in enumerate(others):
+        who = AccountId(FIRST + place)
+        left = -position(after, who)[0]
+        assert 0 <= left <= size
+        assert equity(after, who) == cash - owes * (size - left) >= 0
+    if position(after, ANN)[0] > 0 and owes:
+        assert all(
+            equity(after, AccountId(FIRST + place)) < owes
+            or position(after, AccountId(FIRST + place))[0] == 0
+            for place in range(len(others))
+        ), "nobody could bear a lot more"
+
+
+def shared_out(sharing: Sharing, weight: ShareWeight, sizes: list[int], long: int) -> list[int]:
+    """What each of some shorts, who are rich, gives of so many lots."""
+    before = facing(long, sizes, 10**6)
+    chosen = evolve(PRO_RATA, deleverage_sharing=sharing, deleverage_weight=weight)
+    run = Run(evolve(before, rulebook=chosen))
+    close_against_winners(run, ANN, GOLD)
+    return [
+        size + position(run.exchange, AccountId(FIRST + place))[0]
+        for place, size in enumerate(sizes)
+    ]
+
+
+def test_the_largest_remainders_are_rounded_up() -> None:
+    """Of 7 lots 3.5, 2.1 and 1.4 fall to 10, 6 and 4: the halves go first."""
+    shares = shared_out(Sharing.LARGEST_REMAINDER, ShareWeight.LOTS, [10, 6, 4], 7)
+    assert shares == [4, 2, 1]
+
+
+def test_by_equity_the_rich_give_as_far_as_they_hold() -> None:
+    """All have a million: each gives a third of 12, but the last holds only 1 of its 4."""
+    assert shared_out(Sharing.CAPPED, ShareWeight.EQUITY, [10, 10, 1], 12) == [6, 5, 1]
+
+
+def test_what_one_cannot_bear_is_shared_anew() -> None:
+    """Of 12 lots 4 fall to each of three; the first bears 1, and the others share its 3."""
+    before = facing(12, [10, 10, 10], 1_000, owes=5)
+    poor = before.accounts[AccountId(FIRST)]
+    before = evolve(
+        before,
+        accounts=before.accounts.put(AccountId(FIRST), evolve(poor, collateral=5)),
+        rulebook=evolve(PRO_RATA, deleverage_sharing=Sharing.CAPPED),
+    )
+    run = Run(before)
+    close_against_winners(run, ANN, GOLD)
+    left = [-position(run.exchange, AccountId(FIRST + place))[0] for place in range(3)]
+    assert sorted(left) == [4, 5, 9]
+
+
+def test_a_walk_is_in_account_order_from_its_first() -> None:
+    before = facing(3, [1, 1, 1, 1], 10**6)
+    for seed in range(5):
+        rulebook = evolve(rules(), deleverage_ranking=Ranking.UNRANKED, deleverage_seed=seed)
+        run = Run(evolve(before, rulebook=rulebook))
+        close_against_winners(run, ANN, GOLD)
+        closed = [event.buyer for event in run.outcome().events if isinstance(event, Filled)]
+        facing_ann = [AccountId(FIRST + place) for place in range(4)]
+        begin = seed % 4
+        assert closed == (facing_ann[begin:] + facing_ann[:begin])[:3]

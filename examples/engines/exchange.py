@@ -44,12 +44,15 @@ RANKINGS = [
     "margined_return",
     "mark_to_entry",
     "mark_to_entry_literal",
+    "unranked",
 ]
-PRICES = ["bankruptcy", "mark", "previous_mark", "bankruptcy_unless_far"]
+PRICES = ["bankruptcy", "mark", "previous_mark", "bankruptcy_unless_far", "index"]
+SIZES = ["whole", "to_buffer", "tier_step", "equal_share"]
 LIMITS = ["bankruptcy", "fillable"]
 SELF_TRADES = ["resting", "incoming", "both"]
-SHARINGS = ["queue", "pro_rata"]
-LOSSES = ["equity", "notional", "gains"]
+SHARINGS = ["queue", "pro_rata", "largest_remainder", "capped"]
+SHARE_WEIGHTS = ["lots", "equity", "levered_profit"]
+LOSSES = ["equity", "notional", "gains", "lots"]
 FUND_TRIGGERS = ["none", "empty", "drawdown"]
 MARK_POLICIES = ["oracle", "index", "clamped", "basis", "median"]
 
@@ -88,6 +91,7 @@ REFUSALS = {  # code: phase, rule
     "beyond_band": ("validate", "BOOK-18"),
     "off_tick": ("validate", "BOOK-19"),
     "too_many_orders": ("validate", "BOOK-20"),
+    "orders_need_margin": ("margin", "MRG-8"),
     "taker_cannot_bear": ("margin", "BOOK-4"),
     "self_trade": ("match", "BOOK-11"),
     "not_filled": ("match", "BOOK-14"),
@@ -338,6 +342,10 @@ class Terms:
     share: int = MILLION
     whole: int = 0
     limit: str = LIMITS[0]
+    size: str = SIZES[0]
+    buffer: int = 0
+    step: int = MILLION
+    target: int = MILLION
     adjustment: int = 0
     spread: int = 0
     withdraw_profit: bool = False
@@ -351,6 +359,7 @@ class Terms:
     smaller_keeps_place: bool = False
     band_both_sides: bool = False
     most_orders: int = 0
+    order_margin: bool = False
     mark_policy: str = MARK_POLICIES[0]
     mark_band: int = 0
     mark_weight: int = 0
@@ -367,6 +376,8 @@ class Terms:
     gate: int = 0
     haircut: bool = False
     halts: bool = False
+    share_weight: str = SHARE_WEIGHTS[0]
+    seed: int = 0
 
 
 class Standing(NamedTuple):
@@ -428,6 +439,11 @@ class Exchange:
                 self.markets[number].open_interest += max(then.size, 0) - max(now.size, 0)
             account.cash, account.positions, account.funded = cash, positions, funded
         del self.events[recorded:]
+
+    def restore(self, before: tuple[dict[int, Account], dict[int, Market]]) -> None:
+        """Back to a copy that was made before anything was written in the journal."""
+        self.accounts, self.markets = before
+        self.journal.clear()
 
     def enter(self, account: Account, amount: int, rule: str) -> None:
         """LED-1: cash into the pot, or out of it."""
@@ -594,6 +610,7 @@ class Exchange:
         if self.terms.haircut and lack > 0:  # LOSS-8
             leaves = amount * self.custody // (self.custody + lack)
         check(leaves <= self.custody, "pot_too_small")
+        self.check_reserve(owner, amount)
         if leaves < amount:
             self.pay(owner, self.accounts[VAULT], amount - leaves, "LOSS-8")
         self.enter(owner, -leaves, "LED-7")
@@ -606,6 +623,7 @@ class Exchange:
         self.touch(owner)
         check(self.now >= self.gate_opens, "gate_closed")
         check(amount <= self.withdrawable(owner), "not_withdrawable")
+        self.check_reserve(owner, amount if payee != payer else 0)
         self.pay(owner, self.opened(payee), amount, "LED-8")
 
     # Shares of the vault.
@@ -687,6 +705,7 @@ class Exchange:
         reduce_only: bool = False,
         expires: int = 0,
         unwinding: bool = False,
+        replaced: Order | None = None,
     ) -> None:
         """BOOK-6."""
         there, taker, begun = self.open_market(market), self.account(account), len(self.events)
@@ -697,6 +716,10 @@ class Exchange:
         if kind in RESTING and self.terms.most_orders:  # BOOK-20
             resting = sum(order.account == account for order in there.orders.values())
             check(resting < self.terms.most_orders, "too_many_orders")
+        if self.terms.order_margin:
+            self.touch(taker)
+            before, need = self.needed(taker, there, replaced), self.needed(taker, there, new)
+            check(self.equity(taker) >= need or need <= before, "orders_need_margin")
         if kind == "post_only":  # BOOK-8
             best = there.halves[-side].best()
             crosses = best is not None and new.meets(best.price)
@@ -709,7 +732,7 @@ class Exchange:
         if stopped_by and not self.has_acted(begun):
             raise Refused(stopped_by)
         if before is not None and new.lots:  # BOOK-14: as if it had never come
-            self.accounts, self.markets = before
+            self.restore(before)
             raise Refused("not_filled")
         self.last_order = order
         if new.lots and (stopped_by or kind not in RESTING):
@@ -732,6 +755,27 @@ class Exchange:
         worth = new.lots * (there.mark if kind == "market" else new.price)
         check(new.reduce_only or worth >= there.least_notional, "too_small")  # BOOK-15
         check(self.fillable(new, there) > 0, "nothing_to_reduce")
+
+    def needed(
+        self, account: Account, where: Market | None = None, more: Order | None = None
+    ) -> int:
+        """MRG-8: the initial margin of what positions may become by their orders, and one more."""
+        total = 0
+        for market in self.markets.values():
+            lots = {1: 0, -1: 0}
+            for order in [*market.orders.values(), *([more] if more and market is where else [])]:
+                if order.account == account.number and not order.reduce_only:
+                    lots[order.side] += order.lots
+            size = account.position(market.number).size
+            total += self.initial_of(market, max(size + lots[1], lots[-1] - size))
+        return total
+
+    def check_reserve(self, account: Account, leaving: int) -> None:
+        """MRG-8: what stays in an account is enough for its orders."""
+        if self.terms.order_margin:
+            need = self.needed(account)
+            there = self.withdrawable(account) + self.initial(account) - leaving
+            check(there >= need or need <= 0, "orders_need_margin")
 
     def in_band(self, new: Order, there: Market) -> bool:
         """BOOK-18."""
@@ -859,9 +903,9 @@ class Exchange:
         there.remove(old)
         self.cancelled(old, there, "BOOK-16")
         try:
-            self.place(market=market, **order)
+            self.place(market=market, replaced=old, **order)
         except Refused:  # then all is as it was
-            self.accounts, self.markets = before
+            self.restore(before)
             raise
 
     def unwind(self, market: int, order: int) -> None:
@@ -1081,12 +1125,30 @@ class Exchange:
             "deleverage": self.deleverage,
             "residual": self.close_at_mark,
         }
+        if self.terms.size == "equal_share":
+            self.offer_shares(account)
         for market in self.positions_to_close(account):
             for stage in self.terms.waterfall:  # LIQ-7
                 if self.to_close(account, market):
                     stages[stage](account, market)
         if self.equity(account) < 0:
             self.share_deficit(account)
+
+    def offer_shares(self, account: Account) -> None:
+        """LIQ-13: the same share of all positions, first to the book, then to the vault."""
+        equity, needs = self.equity(account), self.maintenance(account)
+        share = self.terms.step
+        while share < MILLION and needs * (MILLION - share) >= self.terms.target * equity:
+            share += self.terms.step
+        share = min(share, MILLION)
+        for market in self.positions_to_close(account):
+            lots = abs(account.position(market.number).size)
+            kept = lots - per_million(lots, share)
+            if "book" in self.terms.waterfall and lots > kept and self.to_close(account, market):
+                self.close_on_book(account, market, kept)
+            lots = abs(account.position(market.number).size)
+            if "vault" in self.terms.waterfall and lots > kept and self.to_close(account, market):
+                self.hand_to_vault(account, market, lots - kept)
 
     def positions_to_close(self, account: Account) -> list[Market]:
         """LIQ-3: the largest maintenance margin first, then in market order."""
@@ -1112,14 +1174,44 @@ class Exchange:
             return max(1, market.mark + ceil_div(behind, -size))
         return max(1, market.mark + behind // -size)
 
-    def close_on_book(self, account: Account, market: Market) -> None:
-        """LIQ-6."""
+    def safe(self, account: Account) -> bool:
+        """LIQ-12: maintenance margin, and a buffer of notional on top of it."""
+        held = account.positions.items()
+        notional = sum(abs(p.size) * self.markets[number].mark for number, p in held)
+        margin = self.maintenance(account) + per_million(notional, self.terms.buffer)
+        return self.equity(account) >= margin
+
+    def next_order(self, account: Account, market: Market) -> int:
+        """LIQ-15: how many lots are closed at a time."""
+        lots = abs(account.position(market.number).size)
+        if self.terms.size == "tier_step":
+            begins = [tier[0] for tier in market.tiers if tier[0] < lots * market.mark]
+            return lots - max(begins, default=0) // market.mark
+        if self.terms.size != "to_buffer":
+            return lots
+        elsewhere = [(m, p.size) for m, p in account.positions.items() if m != market.number]
+        margins = sum(self.maintenance_of(self.markets[m], size) for m, size in elsewhere)
+        notionals = sum(self.markets[m].mark * abs(size) for m, size in elsewhere)
+        equity, low, high = self.equity(account), 0, lots  # too few, and enough or all
+        while high - low > 1:
+            middle = (low + high) // 2
+            left = lots - middle
+            margin = margins + self.maintenance_of(market, left)
+            margin += per_million(notionals + left * market.mark, self.terms.buffer)
+            if equity >= margin:
+                high = middle
+            else:
+                low = middle
+        return high
+
+    def close_on_book(self, account: Account, market: Market, kept: int | None = None) -> None:
+        """LIQ-6; until so many lots are left, where that is said."""
         size = account.position(market.number).size
         side = sign(size)
         first_limit = self.bankruptcy_price(account, market)
-        first = self.first_order(market, abs(size))
-        while self.to_close(account, market) or (
-            self.fault == "closed-beyond-need" and market.number in account.positions
+        first = self.first_order(market, abs(size)) if kept is None else abs(size) - kept
+        while market.number in account.positions and (
+            not self.safe(account) or self.fault == "closed-beyond-need"
         ):
             bankruptcy = self.bankruptcy_price(account, market)
             if self.fault == "book-price-once":
@@ -1135,7 +1227,7 @@ class Exchange:
                 self.take_off(resting, market, "BOOK-7")
                 continue
             left = abs(account.position(market.number).size)
-            lots = min(offered, left, first or left, MAX_LOTS)
+            lots = min(offered, left, first or self.next_order(account, market), MAX_LOTS)
             maker = self.accounts[resting.account]
             before = self.standing(maker, market)
             bookmark = self.bookmark()
@@ -1157,9 +1249,13 @@ class Exchange:
                 continue
             self.filled(resting, market, lots)
             first = max(first - lots, 0)
+            if kept is not None and first == 0:
+                return
 
     def first_order(self, market: Market, lots: int) -> int:
-        """LIQ-10: of a large position a share is offered first."""
+        """LIQ-10: of a large position a share is offered first, where positions go whole."""
+        if self.terms.size != "whole":
+            return 0
         if lots * market.mark <= self.terms.whole:
             return lots
         return per_million(lots, self.terms.share)
@@ -1182,8 +1278,8 @@ class Exchange:
             return fee
         return min(fee, gained, max(0, self.equity(account)))
 
-    def hand_to_vault(self, account: Account, market: Market) -> None:
-        """VLT-1: as many lots as the vault may take."""
+    def hand_to_vault(self, account: Account, market: Market, most: int = 10**40) -> None:
+        """VLT-1: as many lots as the vault may take, or as are wanted."""
         vault = self.accounts[VAULT]
         if account is vault:  # VLT-5
             return
@@ -1221,7 +1317,7 @@ class Exchange:
                 low = middle
             else:
                 high = middle - 1
-        self.fill(account, vault, market, -side * low, price, "VLT-1")
+        self.fill(account, vault, market, -side * min(low, most), price, "VLT-1")
 
     def queue(self, account: Account, market: Market) -> list[Account]:
         """ADL-2: everybody on the other side, by rank."""
@@ -1240,8 +1336,11 @@ class Exchange:
                 number = -number
             return -score, -lots, number
 
-        others = self.accounts.values()
-        return sorted((a for a in others if a.position(market.number).size * side < 0), key=rank)
+        facing = [a for _, a in self.sorted_accounts() if a.position(market.number).size * side < 0]
+        if self.terms.ranking == "unranked" and facing:  # ADL-12
+            first = (self.terms.seed + 1_000_003 * self.last_order) % len(facing)
+            return facing[first:] + facing[:first]
+        return sorted(facing, key=rank)
 
     def score(self, other: Account, market: Market) -> Fraction:
         """ADL-2, as the rulebook ranks."""
@@ -1271,26 +1370,59 @@ class Exchange:
         far = abs(market.mark - price) * MILLION > self.terms.gap * market.mark
         if rule == "mark" or (rule == "bankruptcy_unless_far" and far):
             return market.mark
+        if rule == "index":
+            return market.index or market.mark
         return market.previous_mark if rule == "previous_mark" else price
 
     def deleverage(self, account: Account, market: Market) -> None:
         """ADL-5; ADL-8 where everybody is closed in proportion first."""
         self.watch_fund()
-        if self.terms.sharing == "pro_rata":
-            others = self.queue(account, market)
-            lots = abs(account.position(market.number).size)
-            total = sum(abs(other.position(market.number).size) for other in others)
-            upto = given = 0
-            for other in others:
-                upto += abs(other.position(market.number).size)
-                part = ceil_div(lots * upto, total) - given
-                given += part
-                if not self.deleverage_one(account, other, market, part):
-                    return
+        others = self.queue(account, market) if self.terms.sharing != "queue" else []
+        while others:
+            others = self.close_by_parts(account, others, market)
+            if self.terms.sharing != "capped":
+                break
         for other in self.queue(account, market):
             left = abs(account.position(market.number).size)
             if not self.deleverage_one(account, other, market, left):
                 return
+
+    def close_by_parts(
+        self, account: Account, others: list[Account], market: Market
+    ) -> list[Account]:
+        """ADL-8, a round of it; who bore all of its part and holds more (ADL-11)."""
+        lots, bore = abs(account.position(market.number).size), []
+        weights = [self.share_weight(other, market) for other in others]
+        total = sum(weights)
+        if not total:
+            return []
+        given = [lots * weight // total for weight in weights]  # ADL-10
+        if self.terms.sharing == "largest_remainder":
+            left = [(given[n] * total - lots * weights[n], n) for n in range(len(others))]
+            for _, n in sorted(left)[: lots - sum(given)]:
+                given[n] += 1
+        else:
+            upto = [ceil_div(lots * sum(weights[: n + 1]), total) for n in range(len(others))]
+            given = [now - before for before, now in zip([0, *upto], upto, strict=False)]
+        for other, part in zip(others, given, strict=True):
+            held = abs(other.position(market.number).size)
+            if not self.deleverage_one(account, other, market, min(part, held)):
+                return []
+            left_over = abs(other.position(market.number).size)
+            if left_over and held - left_over == part:
+                bore.append(other)
+        return bore if len(bore) < len(others) else []
+
+    def share_weight(self, other: Account, market: Market) -> int:
+        """ADL-9."""
+        held = other.position(market.number)
+        if self.terms.share_weight == "lots":
+            return abs(held.size)
+        equity = self.equity(other)
+        if self.terms.share_weight == "equity":
+            return max(equity, 0)
+        gained = max(self.profit(market.number, held), 0)
+        return gained * abs(held.size) * market.mark // max(equity, 1)
 
     def deleverage_one(self, account: Account, other: Account, market: Market, most: int) -> bool:
         """Close at most so many lots; False when nothing is left to do."""
@@ -1374,6 +1506,8 @@ class Exchange:
         for _, other in self.sorted_accounts():
             if self.terms.loss_sharing == "gains":
                 weight = max(self.unrealised(other), 0)
+            elif self.terms.loss_sharing == "lots":
+                weight = sum(abs(held.size) for held in other.positions.values())
             else:
                 weight = sum(
                     abs(held.size) * self.markets[market].mark
@@ -1502,8 +1636,8 @@ def read_terms(terms: Json) -> Terms:
         if book.get(choice, "rulebook") != "rulebook":
             raise Malformed(f"this engine does not choose: {choice}")
     waits = flag(book.get("deleverage_only_insolvent", False))
-    if book.get("deleverage_price") == "previous_mark" and not waits:  # ADL-6
-        raise Malformed("the previous mark is a price for insolvent accounts only")
+    if book.get("deleverage_price") in ("previous_mark", "index") and not waits:  # ADL-6
+        raise Malformed("such a price is for insolvent accounts only")
     waterfall = book["waterfall"]
     if waterfall != [s for s in STAGES if s in waterfall] or waterfall[-1:] != ["residual"]:
         raise Malformed("the stages of the waterfall are unknown, or not in order")
@@ -1537,6 +1671,10 @@ def read_terms(terms: Json) -> Terms:
         vault_trigger=between(book.get("vault_trigger", str(MILLION)), 1, MILLION, "a trigger"),
         share=between(book.get("liquidation_share", str(MILLION)), 1, MILLION, "a share"),
         whole=between(book.get("liquidation_whole", "0"), 0, MAX_CASH, "a notional"),
+        size=known(book.get("liquidation_size", SIZES[0]), SIZES),
+        buffer=between(book.get("liquidation_buffer", "0"), 0, MILLION, "a buffer"),
+        step=between(book.get("liquidation_step", str(MILLION)), 10_000, MILLION, "a step"),
+        target=between(book.get("liquidation_target", str(MILLION)), 1, MILLION, "a target"),
         limit=known(book.get("liquidation_limit", LIMITS[0]), LIMITS),
         adjustment=between(book.get("liquidation_adjustment", "0"), 0, MAX_CASH, "a rate"),
         spread=between(book.get("liquidation_spread", "0"), 0, MILLION, "a spread"),
@@ -1550,6 +1688,7 @@ def read_terms(terms: Json) -> Terms:
         self_trade=known(book.get("self_trade", SELF_TRADES[0]), SELF_TRADES),
         smaller_keeps_place=flag(book.get("smaller_keeps_place", False)),
         band_both_sides=flag(book.get("band_both_sides", False)),
+        order_margin=flag(book.get("order_margin", False)),
         most_orders=between(book.get("most_orders", "0"), 0, MAX_LOTS, "a number of orders"),
         mark_policy=known(book.get("mark_policy", MARK_POLICIES[0]), MARK_POLICIES),
         mark_band=between(book.get("mark_band", "0"), 0, MILLION, "a band"),
@@ -1567,6 +1706,8 @@ def read_terms(terms: Json) -> Terms:
         gate=between(book.get("withdrawal_gate", "0"), 0, MAX_TIME, "a gate"),
         haircut=flag(book.get("withdrawal_haircut", False)),
         halts=flag(book.get("halt_on_loss", False)),
+        share_weight=known(book.get("deleverage_weight", SHARE_WEIGHTS[0]), SHARE_WEIGHTS),
+        seed=between(book.get("deleverage_seed", "0"), 0, MAX_ID, "a seed"),
         markets=markets,
     )
 

@@ -41,13 +41,30 @@ from perpref.outcome import (
     Rested,
 )
 from perpref.rule_registry import Refusal, RefusalCode
-from perpref.rules import adl, book, ledger, liquidation, loss, vault
+from perpref.rules import adl, book, ledger, liquidation, liquidation_size, loss, vault
 from perpref.rules.fee import liquidation_fee, trading_fee
 from perpref.rules.margin import equity, health, position_of
 from perpref.rules.position import traded
-from perpref.state import VAULT, Exchange, ForcedPrice, MarkPolicy, Order, Rulebook, Side
+from perpref.state import (
+    VAULT,
+    Exchange,
+    ForcedPrice,
+    LiquidationSize,
+    MarkPolicy,
+    Order,
+    Rulebook,
+    Side,
+)
 from perpref.state import Kind as OrderKind
 from perpref.units import AccountId, MarketId, sign
+
+SIZES = {
+    LiquidationSize.WHOLE: "LIQ-6",
+    LiquidationSize.TO_BUFFER: "LIQ-12",
+    LiquidationSize.TIER_STEP: "LIQ-12",
+    LiquidationSize.EQUAL_SHARE: "LIQ-13",
+}
+"""By how much is closed at a time: the rule that says how many lots an order has."""
 
 SAME_RULE = {
     ("LED-5", "amount"): "LED-5",
@@ -140,6 +157,8 @@ def blamed(clues: Clues) -> str:
 def refusal(clues: Clues) -> str | None:
     """One side refuses: the rule of its refusal. Both do: the reference's."""
     if isinstance(clues.expected, Refused):
+        if clues.expected.code == book.NOT_FILLED.code and _fills_against_reduce_only(clues):
+            return "BOOK-7"
         return "MRG-5" if _reduces_all_the_same(clues) else clues.expected.rule
     if clues.kind is Kind.REFUSAL and isinstance(clues.result, RefusedBy):
         if clues.result.rule in ("BOOK-4", "BOOK-5") and _fills_reduce_only(clues):
@@ -161,6 +180,19 @@ def _reduces_all_the_same(clues: Clues) -> bool:
     taker = _taker(clues.command)
     fills = [event for event in clues.result.events if isinstance(event, Filled)]
     return bool(taker and fills and _only_reduces_by(clues.before, taker.account, fills[0]))
+
+
+def _fills_against_reduce_only(clues: Clues) -> bool:
+    """Whether the engine fills an order whole with the help of one that can only reduce."""
+    if not isinstance(clues.result, Done):
+        return False
+    for event in clues.result.events:
+        if isinstance(event, Filled) and event.market in clues.before.markets:
+            resting = clues.before.markets[event.market].orders
+            parties = (event.buyer, event.seller)
+            if any(order.reduce_only and order.account in parties for _, order in resting.items()):
+                return True
+    return False
 
 
 def _borne_but_for_the_price(clues: Clues) -> bool:
@@ -346,7 +378,7 @@ def book_beyond_need(parting: Parting) -> str | None:
     victim, theirs = parting.victim, parting.theirs
     if victim is None or not isinstance(theirs, Cancelled) or theirs.rule not in OF_MAKERS:
         return None
-    if liquidation.is_due(parting.before, victim):
+    if not liquidation_size.is_safe(parting.before, victim):
         return None
     return "LIQ-1" if _just_covered(parting) else "LIQ-6"
 
@@ -535,6 +567,8 @@ def _other_fill(parting: Parting, ours: Filled, theirs: Filled) -> str:
         return SAME_RULE[ours.rule, "price"]
     if ours.rule in ("BOOK-3", "LIQ-6") and _reduce_only(parting, ours):
         return "BOOK-7"
+    if ours.rule == "LIQ-6":
+        return SIZES[parting.before.rulebook.liquidation_size]
     return SAME_RULE[ours.rule, "lots"]
 
 

@@ -29,7 +29,7 @@ from perpref.checker.worked_examples import (
     quanta,
     rate,
 )
-from perpref.rules import adl, fee, liquidation, margin, vault
+from perpref.rules import adl, fee, liquidation, liquidation_size, margin, vault
 from perpref.rules.ledger import pay
 from perpref.state import VAULT, Position
 from perpref.units import PARTS, AccountId
@@ -111,7 +111,7 @@ def part_sent(example: Example) -> Mapping[str, object]:
     lots = whole(worth * unit, "the value")
     rulebook = rules_of(example.venue)
     share, most = rulebook.liquidation_share, rulebook.liquidation_whole
-    closing = liquidation.first_lots(lots, lots, share, most, example.inputs["in_cooldown"])
+    closing = liquidation_size.first_lots(lots, lots, share, most, example.inputs["in_cooldown"])
     return {"fraction_sent": Fraction(closing, lots)}
 
 
@@ -143,7 +143,7 @@ def stage_reached(example: Example) -> Mapping[str, object]:
 def stepped_down(example: Example) -> Mapping[str, object]:
     """OKX: a position steps down to the largest size of the first tier."""
     held, most = (int(example.inputs[key]) for key in ("swaps_held", "tier1_max"))
-    return {"swaps_closed": liquidation.lots_above(held, most)}
+    return {"swaps_closed": liquidation_size.lots_above(held, most)}
 
 
 def share_closed(example: Example) -> Mapping[str, object]:
@@ -152,7 +152,7 @@ def share_closed(example: Example) -> Mapping[str, object]:
     share = rate(example.number("share"), "the share")
     unit = quanta(worth, needs) * 10**6
     fee_rate = number_of(example.venue, "share_fee")
-    costs = Fraction(liquidation.penalty(int(needs * unit), share, fee_rate), unit)
+    costs = Fraction(liquidation_size.penalty(int(needs * unit), share, fee_rate), unit)
     left, needed = worth - costs, needs * (1 - Fraction(share, PARTS))
     ratio = needed / left
     return {
@@ -186,8 +186,8 @@ def share_chosen(example: Example) -> Mapping[str, object]:
     step, fee_rate, target = (
         number_of(example.venue, key) for key in ("share_step", "share_fee", "share_target")
     )
-    share = liquidation.smallest_share(now.equity, now.maintenance, step, fee_rate, target)
-    costs = liquidation.penalty(now.maintenance, share, fee_rate)
+    share = liquidation_size.smallest_share(now.equity, now.maintenance, step, fee_rate, target)
+    costs = liquidation_size.penalty(now.maintenance, share, fee_rate)
     for market, position in list(state.accounts[FIRST].positions.items()):
         lots = whole(Fraction(abs(position.size) * share, PARTS), "the lots to close")
         price = state.markets[market].mark
@@ -226,7 +226,7 @@ def lots_to_cover(example: Example) -> Mapping[str, object]:
             "quote_price_1e6",
         )
     )
-    lots = liquidation.lots_to_cover(
+    lots = liquidation_size.lots_to_cover(
         shortage * E9, price, collateral, ratio * 100, fee_rate, insured
     )
     return {"base_1e9": UNLIMITED if lots is None else lots}
@@ -270,7 +270,7 @@ def throttle(example: Example) -> Mapping[str, object]:
     small = number_of(example.venue, "small_shortage")
     elapsed, duration = (int(example.inputs[key]) for key in ("slot", "duration_slots"))
     share = min(PARTS, elapsed * PARTS // duration + int(example.inputs["initial_pct_1e4"]) * 100)
-    closing = liquidation.first_lots(PARTS, shortage, share, small - 1, False)
+    closing = liquidation_size.first_lots(PARTS, shortage, share, small - 1, False)
     return {"pct_1e4": Fraction(closing, 100)}
 
 
@@ -298,7 +298,7 @@ def taken_by_a_liquidator(example: Example) -> Mapping[str, object]:
     part = number_of(example.venue, "insurance_fee_part")
     worth = abs(lots) * at
     charged = fee.insurance_fee_rate(shortage, worth, safe, fee_rate, part, most)
-    covering = liquidation.lots_to_cover(shortage, at, PARTS, safe, fee_rate, charged)
+    covering = liquidation_size.lots_to_cover(shortage, at, PARTS, safe, fee_rate, charged)
     moved = abs(lots) if covering is None else min(covering, abs(lots))
     price = vault.liquidator_price(at, lots, fee_rate)
     state = vault.transfer_position(state, FIRST, taker, ONE, moved, price, "VLT-9").exchange

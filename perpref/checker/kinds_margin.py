@@ -262,10 +262,9 @@ def order_margin(example: Example) -> Mapping[str, object]:
     size, buys, sells = (
         whole(example.number(key), key) for key in ("position", "buy_orders", "sell_orders")
     )
-    most = margin.exposed(size, buys, sells)
     initial = rate(example.number("imf"), "the initial rate")
     market = listed(whole(example.number("mark"), "the mark"), 1, initial)
-    needed = margin.initial_margin(Position(most, most * market.mark), market)
+    needed = margin.order_margin(size, buys, sells, market)
     return {
         "buy_open": margin.exposed(max(size, 0), buys, 0) if size >= 0 else size + buys,
         "sell_open": sells - size,

@@ -133,6 +133,11 @@ class Minimiser:
             self._try_terms(evolve(terms, markets={**terms.markets, market: changed}))
 
     def _try_terms(self, terms: Terms) -> None:
+        """Unless they make no sense, as one value may not without another."""
+        try:
+            terms.opened()
+        except machine.InvalidTerms:
+            return
         self._try(Case(terms, self._case.commands))
 
     def _merged_deposits(self) -> None:

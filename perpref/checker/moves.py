@@ -75,6 +75,8 @@ def _lots(world: World, dice: Dice, account: AccountId, market: MarketId, side: 
     need = max(world.mark(market) * world.initial_rate(market), 1)
     affordable = world.free(account) * PARTS // need
     choices = [1, 2, 3, 7, 10, held, 2 * held, dice.near(held), dice.near(affordable)]
+    if world.exchange.rulebook.order_margin:
+        choices.append(dice.near(world.free_for(account, market, side)))
     if facing is not None:
         choices += [facing.lots, dice.near(facing.lots), facing.lots + held]
     return min(max(dice.pick(choices), 1), MAX_LOTS)
@@ -146,7 +148,9 @@ def settle_funding(world: World, dice: Dice) -> None:
     """An awkward rate of either sign, up to the cap and one beyond."""
     cap = world.exchange.rulebook.funding_cap
     rate = dice.pick((cap, cap, cap // 3 + 1, 1, 0, cap + 1)) * dice.pick((1, -1))
-    world.do(machine.SettleFunding(world.market(dice), rate))
+    holders = world.holders()
+    market = dice.pick(holders)[1] if holders and not dice.one_in(4) else world.market(dice)
+    world.do(machine.SettleFunding(market, rate))
 
 
 def settle_premium(world: World, dice: Dice) -> None:

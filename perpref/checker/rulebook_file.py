@@ -22,16 +22,19 @@ from attrs import evolve, field, frozen
 from perpref.checker.files import Document, Value, find, one_of, read_document
 from perpref.checker.wire import MarketTerms, Terms
 from perpref.rules.adl import is_price_safe
+from perpref.rules.liquidation_size import SMALLEST_STEP
 from perpref.state import (
     Chooser,
     ForcedPrice,
     FundTrigger,
     LiquidationLimit,
+    LiquidationSize,
     LossSharing,
     MarkPolicy,
     Ranking,
     Rulebook,
     SelfTrade,
+    ShareWeight,
     Sharing,
     Stage,
     Tier,
@@ -121,8 +124,14 @@ POLICIES: dict[str, Reader] = {
     "mark_weight": _integer(0, PARTS, "MARK-4"),
     "mark_age": _integer(0, MAX_TIME, "MARK-7"),
     "smaller_keeps_place": Value.flag,
+    "liquidation_size": _one_of(LiquidationSize, "a size", "LIQ-15"),
+    "liquidation_buffer": _integer(0, PARTS, "LIQ-12"),
+    "liquidation_step": _integer(SMALLEST_STEP, PARTS, "LIQ-13"),
+    "liquidation_target": _integer(1, PARTS, "LIQ-13"),
     "band_both_sides": Value.flag,
     "most_orders": _integer(0, MAX_LOTS, "BOOK-20"),
+    "deleverage_weight": _one_of(ShareWeight, "a weight", "ADL-9"),
+    "deleverage_seed": _integer(0, MAX_ID, "ADL-12"),
     "vault_least_shares": _integer(1, MAX_CASH, "VLT-13"),
     "vault_lockup": _integer(0, MAX_TIME, "VLT-15"),
     "vault_notice": _integer(0, MAX_TIME, "VLT-16"),
@@ -134,6 +143,7 @@ POLICIES: dict[str, Reader] = {
     "withdrawal_gate": _integer(0, MAX_TIME, "LOSS-13"),
     "withdrawal_haircut": Value.flag,
     "halt_on_loss": Value.flag,
+    "order_margin": Value.flag,
 }
 """The keys that may be left out; the textbook's choice then stands."""
 
@@ -317,7 +327,7 @@ def require_safe_price(root: Value, rulebook: Rulebook) -> None:
     if not is_price_safe(rulebook):
         waits = root.get("deleverage_only_insolvent") or root.need("deleverage_price")
         raise waits.bad(
-            "a solvent account could be ruined at the previous mark",
+            "a solvent account could be ruined at the previous mark or the index",
             "deleverage_only_insolvent must be true with this price",
             "ADL-6",
             shown=False,
@@ -326,7 +336,8 @@ def require_safe_price(root: Value, rulebook: Rulebook) -> None:
 
 def require_nobody_chooses(root: Value, rulebook: Rulebook) -> None:
     """Refuse that an engine chooses whom to close where everybody is closed (ADL-8)."""
-    if (rulebook.deleverage_sharing, rulebook.counterparty) == (Sharing.PRO_RATA, Chooser.ENGINE):
+    shared = rulebook.deleverage_sharing is not Sharing.QUEUE
+    if shared and rulebook.counterparty is Chooser.ENGINE:
         shares = root.get("deleverage_sharing") or root.need("counterparty")
         raise shares.bad(
             "in proportion everybody is closed, and the engine has nobody to choose",

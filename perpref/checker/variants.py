@@ -14,11 +14,13 @@ from perpref.state import (
     ForcedPrice,
     FundTrigger,
     LiquidationLimit,
+    LiquidationSize,
     LossSharing,
     MarkPolicy,
     Ranking,
     Rulebook,
     SelfTrade,
+    ShareWeight,
     Sharing,
     Tier,
 )
@@ -35,6 +37,7 @@ RATES = (
     (500_000, 62_501),
     (77_777, 77_777),
 )
+MAYBE_FAR = (ForcedPrice.PREVIOUS_MARK, ForcedPrice.INDEX)
 GAPS = (0, 50_000, 200_000)
 MOST_MARKETS = 3
 
@@ -105,15 +108,17 @@ def _deleveraging(rulebook: Rulebook, dice: Dice) -> Rulebook:
     """Another way to deleverage, as some venue does it."""
     price = dice.pick(tuple(ForcedPrice))
     chosen = rulebook.counterparty is Chooser.ENGINE
-    sharing = Sharing.QUEUE if chosen else Sharing.PRO_RATA
+    sharing = Sharing.QUEUE if chosen else dice.pick(tuple(Sharing))
     return evolve(
         rulebook,
         deleverage_ranking=dice.pick(tuple(Ranking)),
         deleverage_price=price,
         deleverage_gap=dice.pick(GAPS) if price is ForcedPrice.BANKRUPTCY_UNLESS_FAR else 0,
-        deleverage_only_insolvent=price is ForcedPrice.PREVIOUS_MARK or dice.one_in(2),
+        deleverage_only_insolvent=price in MAYBE_FAR or dice.one_in(2),
         deleverage_never_riskier=dice.one_in(3),
         deleverage_sharing=dice.pick((Sharing.QUEUE, sharing)),
+        deleverage_weight=dice.pick(tuple(ShareWeight)),
+        deleverage_seed=dice.pick((0, 1, 7, 10**18)),
         loss_sharing=dice.pick(tuple(LossSharing)),
     )
 
@@ -125,6 +130,10 @@ def _liquidating(rulebook: Rulebook, dice: Dice) -> Rulebook:
         vault_trigger=dice.pick((PARTS, 666_667, 333_333, 1)),
         liquidation_share=dice.pick((PARTS, 200_000, 100_000, 1)),
         liquidation_whole=dice.pick((0, 0, 1_000, 50_000)),
+        liquidation_size=dice.pick(tuple(LiquidationSize)),
+        liquidation_buffer=dice.pick((0, 0, 1, 20_000, 150_000)),
+        liquidation_step=dice.pick((PARTS, 200_000, 100_000, 333_333)),
+        liquidation_target=dice.pick((PARTS, 900_000, 1)),
         liquidation_limit=dice.pick(tuple(LiquidationLimit)),
         liquidation_adjustment=dice.pick((PARTS, 1, 3 * PARTS)),
         liquidation_spread=dice.pick((100_000, PARTS, 1)),
@@ -177,6 +186,7 @@ def _booking(rulebook: Rulebook, dice: Dice) -> Rulebook:
         smaller_keeps_place=dice.one_in(3),
         band_both_sides=dice.one_in(2),
         most_orders=dice.pick((0, 0, 0, 0, 1, 2, 3)),
+        order_margin=dice.one_in(5),
     )
 
 

@@ -29,12 +29,14 @@ from perpref.state import (
     FundTrigger,
     Kind,
     LiquidationLimit,
+    LiquidationSize,
     LossSharing,
     MarkPolicy,
     Position,
     Ranking,
     Rulebook,
     SelfTrade,
+    ShareWeight,
     Sharing,
     Side,
     Stage,
@@ -1310,6 +1312,83 @@ def the_rest_follows_at_once_where_a_share_is_not_enough(story: Story) -> None:
     story.mark(92)
 
 
+FREQUENT = choosing(
+    liquidation_size=LiquidationSize.TO_BUFFER,
+    liquidation_buffer=20_000,
+)
+
+
+@about("liquidation", "LIQ-12", "LIQ-15", under=FREQUENT)
+def the_fewest_lots_up_to_a_buffer_are_closed(story: Story) -> None:
+    """At 94 Ann has 40: 5 lots need 24 and a buffer of 10, and 6 would need 29 and 12."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 5_000)
+    story.deposit(CY, 5_000)
+    story.trade(ANN, BOB, 10)
+    story.buys(CY, 10, 94)
+    story.mark(94)
+
+
+@about("liquidation", "LIQ-12", "LIQ-15", under=FREQUENT)
+def an_account_that_is_not_due_any_more_is_closed_up_to_its_buffer(story: Story) -> None:
+    """Five lots at 92 leave 30 against 24 and a buffer of 10: one more makes 28 against 27."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 5_000)
+    story.deposit(CY, 5_000)
+    story.trade(ANN, BOB, 10)
+    story.buys(CY, 10, 92)
+    story.mark(94)
+    story.mark(93)
+
+
+@about(
+    "liquidation",
+    "LIQ-12",
+    "LIQ-15",
+    under=choosing(
+        evolve(PLAIN, tiers=(Tier(500, 200_000, 100_000),)),
+        liquidation_size=LiquidationSize.TIER_STEP,
+    ),
+)
+def a_position_steps_down_to_the_lower_tier(story: Story) -> None:
+    """At 91 five lots are worth 455, within 500; they need 23 of Ann's 60. Later all go."""
+    story.deposit(ANN, 150)
+    story.deposit(BOB, 5_000)
+    story.deposit(CY, 5_000)
+    story.trade(ANN, BOB, 10)
+    story.buys(CY, 20, 80)
+    story.buys(CY, 5, 91)
+    story.mark(91)
+    story.mark(82)
+
+
+SHARING = choosing(liquidation_size=LiquidationSize.EQUAL_SHARE, liquidation_step=200_000)
+
+
+@about("liquidation", "LIQ-13", under=SHARING)
+def the_same_share_of_every_position_is_closed(story: Story) -> None:
+    """With 80 behind margins of 50 and 44 a fifth of both is enough: 40 and 36 are left."""
+    story.deposit(ANN, 200)
+    story.deposit(BOB, 5_000)
+    story.deposit(CY, 5_000)
+    story.trade(ANN, BOB, 10)
+    story.trade(ANN, BOB, 10, market=OIL)
+    story.buys(CY, 10, 88)
+    story.buys(CY, 10, 100, market=OIL)
+    story.mark(88)
+
+
+@about("liquidation", "LIQ-13", under=SHARING)
+def a_share_that_is_not_enough_is_followed_by_the_rest(story: Story) -> None:
+    """The vault takes a fifth of each at the bankruptcy price, which restores nothing; then all."""
+    story.deposit(VAULT, 5_000)
+    story.deposit(ANN, 200)
+    story.deposit(BOB, 5_000)
+    story.trade(ANN, BOB, 10)
+    story.trade(ANN, BOB, 10, market=OIL)
+    story.mark(88)
+
+
 LENIENT = choosing(
     liquidation_limit=LiquidationLimit.FILLABLE,
     liquidation_adjustment=1_000_000,
@@ -1764,6 +1843,82 @@ def what_one_cannot_bear_is_for_the_queue(story: Story) -> None:
     contagion(story, 129)
 
 
+@about(
+    "adl",
+    "ADL-9",
+    "ADL-10",
+    under=choosing(
+        deleverage_sharing=Sharing.LARGEST_REMAINDER, deleverage_weight=ShareWeight.LOTS
+    ),
+)
+def the_largest_remainders_are_rounded_up(story: Story) -> None:
+    """Of 10 lots 7.5, 1.5 and 1 fall to 15, 3 and 2: the first of the queue has the last half."""
+    many_shorts(story)
+
+
+@about(
+    "adl",
+    "ADL-9",
+    under=choosing(deleverage_sharing=Sharing.PRO_RATA, deleverage_weight=ShareWeight.EQUITY),
+)
+def the_wealthy_give_more(story: Story) -> None:
+    """Bob has most, and gives most; Dan, who has little, gives nothing."""
+    many_shorts(story)
+
+
+@about(
+    "adl",
+    "ADL-9",
+    under=choosing(
+        deleverage_sharing=Sharing.PRO_RATA, deleverage_weight=ShareWeight.LEVERED_PROFIT
+    ),
+)
+def profit_and_leverage_give_more(story: Story) -> None:
+    """Dan has gained on all that he has, and gives more than his lots alone would say."""
+    many_shorts(story)
+
+
+@about("adl", "ADL-11", under=choosing(deleverage_sharing=Sharing.CAPPED))
+def what_one_cannot_bear_is_shared_anew(story: Story) -> None:
+    """At 113 Dan can bear 9 of 10 lots, and nobody else is there to share the last."""
+    contagion(story, 129)
+
+
+@about(
+    "adl",
+    "ADL-11",
+    under=choosing(deleverage_sharing=Sharing.CAPPED, deleverage_weight=ShareWeight.EQUITY),
+)
+def a_small_position_is_full_and_the_others_share_the_rest(story: Story) -> None:
+    """Dan is rich and holds 2: he gives both, and Bob and Cy the rest by what they have."""
+    story.deposit(DAN, 9_000)
+    many_shorts(story)
+
+
+@about("adl", "ADL-12", under=choosing(deleverage_ranking=Ranking.UNRANKED, deleverage_seed=1))
+def a_walk_that_nobody_ranks(story: Story) -> None:
+    """Three accounts stand on the other side; the last order says where the walk begins."""
+    many_shorts(story)
+
+
+@about("loss", "LOSS-10", under=choosing(loss_sharing=LossSharing.LOTS))
+def a_loss_is_shared_by_lots(story: Story) -> None:
+    """Every lot of either side pays the same, as far as its holder can."""
+    others_are_open(story)
+
+
+@about(
+    "adl",
+    "ADL-3",
+    "ADL-6",
+    under=choosing(deleverage_price=ForcedPrice.INDEX, deleverage_only_insolvent=True),
+)
+def a_deleveraging_at_the_index(story: Story) -> None:
+    """Ann is closed at the index of 89 while the mark is 86; before the first index at the mark."""
+    story.index(89, 90)
+    short_of_forty(story)
+
+
 def others_are_open(story: Story) -> None:
     """Cy is short and Eve long by 4 of gold, while Ann's gold falls to 60; then as before."""
     story.deposit(CY, 400)
@@ -1970,3 +2125,33 @@ def orders_expire_before_a_liquidation(story: Story) -> None:
     story.buys(BOB, 4, 93, till=8)
     story.clock(7)
     story.mark(93)
+
+
+@about("margin", "MRG-8", "BOOK-16", under=choosing(order_margin=True))
+def resting_orders_reserve_margin(story: Story) -> None:
+    """Of 100 a bid for 6 takes 60; an offer of as many takes nothing more; 40 may leave."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 1_000)
+    story.buys(ANN, 6, 99)
+    story.buys(ANN, 5, 98, code="orders_need_margin")
+    story.buys(ANN, 5, 100, Kind.IOC, code="orders_need_margin")
+    story.sells(ANN, 6, 101)
+    story.sells(ANN, 5, 102, code="orders_need_margin")
+    story.withdraw(ANN, 41, "orders_need_margin")
+    story.transfer(ANN, BOB, 41, "orders_need_margin")
+    story.withdraw(ANN, 30)
+    story.replaces(ANN, 1, Side.BUY, 8, 99, code="orders_need_margin")
+    story.replaces(ANN, 1, Side.BUY, 7, 99)
+    story.sells(BOB, 7, 99, Kind.IOC)
+    story.sells(ANN, 7, 99)
+    story.sells(ANN, 3, 97, only=True)
+
+
+@about("margin", "MRG-8", "BOOK-5", under=choosing(order_margin=True))
+def reserved_margin_is_not_all_that_a_fill_may_take(story: Story) -> None:
+    """The mark falls, and what was reserved for Ann's bid is not there any more."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 1_000)
+    story.buys(ANN, 10, 100)
+    story.mark(91)
+    story.sells(BOB, 10, 91, Kind.IOC)

@@ -14,7 +14,7 @@ from perpref.checker.wire import COMMANDS, Terms
 from perpref.outcome import Outcome
 from perpref.rules import liquidation, margin
 from perpref.rules.ledger import EMPTY, withdrawable
-from perpref.scheduler import BY_RULEBOOK
+from perpref.scheduler import BY_RULEBOOK, needed
 from perpref.state import TREASURY, VAULT, Kind, MarkPolicy, Order, Position, Side
 from perpref.units import MAX_PRICE, PARTS, AccountId, MarketId, OrderId, ceil_div
 
@@ -148,6 +148,15 @@ class World:
     def free(self, account: AccountId) -> int:
         """What an account could withdraw."""
         return withdrawable(self.exchange, account) if self.knows(account) else 0
+
+    def free_for(self, account: AccountId, market: MarketId, side: Side) -> int:
+        """How many lots an order may have until its account has no more margin for it (MRG-8)."""
+        if not self.knows(account):
+            return 0
+        rate = max(self.mark(market) * self.initial_rate(market), 1)
+        left = margin.equity(self.exchange, account) - needed(self.exchange, account)
+        size = self.position(account, market).size * side.value
+        return max(left * PARTS // rate, 0) + 2 * max(-size, 0)
 
     def free_with_profit(self, account: AccountId) -> int:
         """What it could withdraw if unrealised profit could leave, which it cannot (LED-6)."""

@@ -144,6 +144,8 @@ def score(standing: Standing, ranking: Ranking) -> Score:
             return mark_to_entry(standing)
         case Ranking.MARK_TO_ENTRY_LITERAL:
             return mark_to_entry_literal(standing)
+        case Ranking.UNRANKED:
+            return 0, 1
 
 
 @rule("ADL-2")
@@ -191,19 +193,23 @@ def is_insolvent_enough(exchange: Exchange, account: AccountId) -> bool:
 def is_price_safe(rulebook: Rulebook) -> bool:
     """Whether no choice of price can ruin a solvent account that is closed by ADL.
 
-    The previous mark is any price at all, seen from today: it is for insolvent accounts only.
+    The previous mark and the index are any price at all, seen from the mark: they are for insolvent
+    accounts only.
     """
-    if rulebook.deleverage_price is ForcedPrice.PREVIOUS_MARK:
+    if rulebook.deleverage_price in (ForcedPrice.PREVIOUS_MARK, ForcedPrice.INDEX):
         return rulebook.deleverage_only_insolvent
     return True
 
 
 @rule("ADL-3")
-def forced_price(rulebook: Rulebook, bankruptcy: int, mark: int, previous_mark: int) -> int:
+def forced_price(
+    rulebook: Rulebook, bankruptcy: int, mark: int, previous_mark: int, index: int
+) -> int:
     """The price at which the rulebook's ADL closes, in ticks, exact.
 
     Args:
         bankruptcy: the bankruptcy price of the account that is liquidated (LIQ-5).
+        index: 0 while none has been said; the mark then stands for it.
     """
     match rulebook.deleverage_price:
         case ForcedPrice.BANKRUPTCY:
@@ -212,6 +218,8 @@ def forced_price(rulebook: Rulebook, bankruptcy: int, mark: int, previous_mark: 
             return mark
         case ForcedPrice.PREVIOUS_MARK:
             return previous_mark
+        case ForcedPrice.INDEX:
+            return index if index > 0 else mark
         case ForcedPrice.BANKRUPTCY_UNLESS_FAR:
             far = abs(mark - bankruptcy) * PARTS > rulebook.deleverage_gap * mark
             return mark if far else bankruptcy
@@ -221,7 +229,7 @@ def deleveraging_price(exchange: Exchange, account: AccountId, market: MarketId)
     """The price of an ADL against this account, as things stand (ADL-3)."""
     listed = exchange.markets[market]
     price = bankruptcy_price(exchange, account, market)
-    return forced_price(exchange.rulebook, price, listed.mark, listed.previous_mark)
+    return forced_price(exchange.rulebook, price, listed.mark, listed.previous_mark, listed.index)
 
 
 @rule("ADL-4")
@@ -274,19 +282,6 @@ def deleverage(
     borne = bears_closing(before, after, exchange.rulebook.deleverage_never_riskier)
     require(borne, CANNOT_BEAR, after.equity, before.equity)
     return outcome
-
-
-@rule("ADL-8")
-def part_in_proportion(lots: int, before: int, size: int, total: int) -> int:
-    """How many of `lots` fall to a position when all are closed in proportion: whole lots.
-
-    What falls to it and to all before it together is rounded up, so every part is less than a lot
-    from its exact one, none is more than the position, and all of them are the lots exactly.
-
-    Args:
-        before: the lots of all positions that come first, and `total` those of all.
-    """
-    return ceil_div(lots * (before + size), total) - ceil_div(lots * before, total)
 
 
 @formula("ADL-7")

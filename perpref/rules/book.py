@@ -211,7 +211,7 @@ def require_maker_bears(
 
 @rule("BOOK-9")
 def rest(exchange: Exchange, market: MarketId, order: Order) -> Outcome:
-    """Put an order, or what is left of it, on the book. A resting order reserves no margin."""
+    """Put an order, or what is left of it, on the book. It is judged again when it fills."""
     book = exchange.markets[market]
     resting = evolve(book, orders=book.orders.put(order.id, order))
     return Outcome(

@@ -15,6 +15,7 @@ from perpref.rules.book import (
 )
 from perpref.rules.fee import charge_liquidated, charge_maker
 from perpref.rules.ledger import pay
+from perpref.rules.liquidation_size import safe_margin
 from perpref.rules.margin import (
     equity,
     health,
@@ -30,7 +31,6 @@ from perpref.units import (
     PARTS,
     AccountId,
     MarketId,
-    ceil_div,
     clamp,
     floor_div,
     sign,
@@ -71,6 +71,13 @@ def require_due(exchange: Exchange, account: AccountId, market: MarketId) -> Non
     """Refuse to close by force what is not due (LIQ-1) or not there (LIQ-3)."""
     now = health(exchange, account)
     require(now.equity < now.maintenance, NOT_DUE, now.equity, now.maintenance)
+    require(position_of(exchange, account, market).size != 0, NO_POSITION, market)
+
+
+def require_unsafe(exchange: Exchange, account: AccountId, market: MarketId) -> None:
+    """Refuse to go on with a liquidation that is over (LIQ-12), or where nothing is (LIQ-3)."""
+    now, safe = equity(exchange, account), safe_margin(exchange, account)
+    require(now < safe, NOT_DUE, now, safe)
     require(position_of(exchange, account, market).size != 0, NO_POSITION, market)
 
 
@@ -196,10 +203,10 @@ def liquidate(
 ) -> Outcome:
     """One fill of the liquidation order against a resting maker, at the maker's price.
 
-    The order is an IOC for at most `most` lots, limited as the rulebook says. The maker is a
-    taker of risk like any other: it pays its fee and must bear the fill.
+    The order is an IOC for at most `most` lots, limited as the rulebook says, until the account is
+    safe. The maker is a taker of risk like any other: it pays its fee and must bear the fill.
     """
-    require_due(exchange, account, market)
+    require_unsafe(exchange, account, market)
     require(1 <= most <= MAX_LOTS, LOTS_OUT_OF_BOUNDS, most, MAX_LOTS)
     require(maker.account != account, SELF_TRADE, account)
     position = position_of(exchange, account, market)
@@ -268,23 +275,6 @@ def liquidation_price(exchange: Exchange, account: AccountId, market: MarketId) 
     return due_price(position.size, rate, deduction, at_zero - elsewhere)
 
 
-# How much is closed at once, where it is not all.
-
-
-@rule("LIQ-10")
-def first_lots(size: int, notional: int, share: int, whole: int, again: bool) -> int:
-    """How many lots the first order closes: all, or of a large position a share, rounded up.
-
-    Args:
-        share: of the size, in parts per million, at least 1.
-        whole: the largest notional that is closed at once, in quanta.
-        again: whether a part was closed just before; then the rest follows at once.
-    """
-    if again or notional <= whole:
-        return abs(size)
-    return ceil_div(abs(size) * share, PARTS)
-
-
 @rule("LIQ-11")
 def fillable_price(
     mark: int, size: int, weight: int, equity: int, weights: int, adjustment: int, spread: int
@@ -303,61 +293,6 @@ def fillable_price(
     walked = clamp(adjustment * (weights - equity), 0, weights * PARTS)
     given = floor_div(walked * spread * weight, weights * PARTS * PARTS * abs(size))
     return max(1, mark - sign(size) * given)
-
-
-@formula("LIQ-12")
-def lots_above(size: int, most: int) -> int:
-    """How many lots to close so that a position steps down to the largest size of a tier."""
-    return max(abs(size) - most, 0)
-
-
-@formula("LIQ-12")
-def lots_to_cover(
-    shortage: int,
-    price: int,
-    collateral: int,
-    margin_rate: int,
-    liquidator_fee: int,
-    insurance_fee: int,
-) -> int | None:
-    """How many lots, rounded down, free as much margin as an account lacks; None: no number does.
-
-    Each lot that is passed on frees its margin, less what the liquidator and the insurer take.
-
-    Args:
-        shortage: of margin, buffer included, in quanta.
-        collateral: the worth of a unit of collateral, in millionths of it.
-    """
-    if margin_rate <= liquidator_fee:
-        return None
-    freed = collateral * (margin_rate - liquidator_fee) - PARTS * insurance_fee
-    return floor_div(shortage * PARTS * PARTS, price * freed) if freed > 0 else None
-
-
-@formula("LIQ-13")
-def penalty(maintenance: int, share: int, fee: int) -> int:
-    """What closing a share of all positions costs: a fee of the margin that it frees, rounded up.
-
-    Args:
-        share: of every position, and `fee` of their margin, in parts per million.
-    """
-    return ceil_div(maintenance * share * fee, PARTS * PARTS)
-
-
-@formula("LIQ-13")
-def smallest_share(equity: int, maintenance: int, step: int, fee: int, target: int) -> int:
-    """The smallest multiple of a step of all positions that makes an account safe, or all of it.
-
-    Safe is a maintenance margin below `target` of the equity that the penalty leaves; share,
-    step, fee and target are in parts per million.
-    """
-    share = step
-    while share < PARTS:
-        left = equity - penalty(maintenance, share, fee)
-        if maintenance * (PARTS - share) < target * left:
-            return share
-        share += step
-    return PARTS
 
 
 @formula("LIQ-14")

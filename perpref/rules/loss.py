@@ -78,11 +78,12 @@ def socialise(exchange: Exchange, debtor: AccountId, payer: AccountId, weights: 
 
 
 @rule("LOSS-10")
-def weight_of_loss(sharing: LossSharing, equity: int, notional: int, profit: int) -> int:
-    """What counts for an account when a loss is shared, in quanta, zero or more.
+def weight_of_loss(sharing: LossSharing, equity: int, notional: int, profit: int, lots: int) -> int:
+    """What counts for an account when a loss is shared, in quanta or lots, zero or more.
 
     Args:
-        notional: of all its positions; `profit` is what all of them have gained so far.
+        notional: of all its positions; `profit` is what all of them have gained so far, and `lots`
+            how many they are, on either side.
     """
     match sharing:
         case LossSharing.EQUITY:
@@ -91,6 +92,8 @@ def weight_of_loss(sharing: LossSharing, equity: int, notional: int, profit: int
             return notional
         case LossSharing.GAINS:
             return max(profit, 0)
+        case LossSharing.LOTS:
+            return lots
 
 
 @rule("LOSS-10")

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from perpref.rule_registry import formula, rule
+from perpref.rule_registry import Phase, refusal, require, rule
 from perpref.state import FLAT, Exchange, Market, Position, Tier
 from perpref.units import PARTS, AccountId, MarketId, ceil_div, clamp, floor_div
+
+ORDERS_NEED_MARGIN = refusal(
+    "MRG-8",
+    "orders_need_margin",
+    Phase.MARGIN,
+    "Positions and orders would need {limit} of initial margin, and there is {value}",
+)
 
 
 @rule("MRG-1")
@@ -81,10 +88,32 @@ def initial_margin(position: Position, market: Market) -> int:
     return ceil_div(tiered(notional(position, market), rate, initial_rates(market.tiers)), PARTS)
 
 
-@formula("MRG-8")
+@rule("MRG-8")
 def exposed(size: int, buys: int, sells: int) -> int:
     """The largest size, in lots, that a position and its orders could become, on either side."""
     return max(size + buys, sells - size)
+
+
+@rule("MRG-8")
+def order_margin(size: int, buys: int, sells: int, market: Market) -> int:
+    """What a position and its orders need in a market, in quanta: for the largest they may become.
+
+    Args:
+        buys, sells: the lots of all orders but reduce-only ones, which make no position larger.
+    """
+    return initial_margin(Position(exposed(size, buys, sells), 0), market)
+
+
+@rule("MRG-8")
+def require_order_margin(worth: int, before: int, after: int) -> None:
+    """Refuse what makes positions and orders need more than there is, in quanta.
+
+    What does not raise the need is not refused, so an account short of margin can still get out.
+
+    Args:
+        before, after: what they need over all markets, before and after.
+    """
+    require(worth >= after or after <= before, ORDERS_NEED_MARGIN, worth, after)
 
 
 @frozen

@@ -88,6 +88,13 @@ DRAINED = exchange({ANN: holds(50), BOB: holds(-20)})
 GATED = evolve(PLAIN, gate_opens=1)
 
 
+RESERVED = evolve(
+    exchange({ANN: holds(50), BOB: holds(-20)}, market(100, buys(1, ANN, 3, 100))),
+    rulebook=evolve(rules(), order_margin=True),
+)
+"""Of Ann's 50 her bid needs 30."""
+
+
 def bid(
     order: int,
     account: AccountId,
@@ -169,6 +176,7 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
         (GATED, Withdraw(ANN, 51)),
         (DRAINED, Withdraw(ANN, 51)),
         (DRAINED, Withdraw(ANN, 31)),
+        (RESERVED, Withdraw(ANN, 30)),
         (DRAINED, Withdraw(ANN, 30)),
     ],
     Transfer: [
@@ -177,6 +185,7 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
         (PLAIN, Transfer(NOBODY, BOB, 51)),
         (GATED, Transfer(ANN, BOB, 51)),
         (PLAIN, Transfer(ANN, BOB, 51)),
+        (RESERVED, Transfer(ANN, BOB, 50)),
         (PLAIN, Transfer(ANN, BOB, 50)),
     ],
     Place: [
@@ -200,6 +209,10 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
             bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 100),
         ),
         (CROWDED, bid(3, BOB, GOLD, Kind.POST_ONLY, 9, 100, only=False)),
+        (
+            evolve(PLAIN, rulebook=RESERVED.rulebook),
+            bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 100, only=False),
+        ),
         *bids(
             bid(3, ANN, GOLD, Kind.POST_ONLY, 9, 100, only=False),
             bid(3, ANN, GOLD, Kind.LIMIT, 9, 100, only=False),
@@ -236,6 +249,10 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
         (
             evolve(OWN, rulebook=CROWDED.rulebook),
             instead(bid(3, BOB, GOLD, Kind.POST_ONLY, 9, 101, only=False)),
+        ),
+        (
+            evolve(TWICE, rulebook=RESERVED.rulebook),
+            instead(bid(3, BOB, GOLD, Kind.POST_ONLY, 10, 100, only=False)),
         ),
         (TWICE, instead(bid(3, BOB, GOLD, Kind.POST_ONLY, 9, 100, only=False))),
         (TWICE, instead(bid(3, BOB, GOLD, Kind.LIMIT, 9, 100, only=False))),
@@ -365,7 +382,7 @@ def opened_with(term: str, value: int) -> Exchange:
 def bounds() -> list[tuple[str, int, int, str]]:
     """The terms of the page that have bounds: the least, the most, and the rule."""
     found = BOUND.findall(PAGE)
-    assert len(found) == 31
+    assert len(found) == 34
     return [
         (term.replace(" ", "_"), int(least) if least.isdigit() else 50_000, 10 ** int(most), rule)
         for terms, least, most, rule in found
@@ -383,9 +400,9 @@ def test_a_term_has_the_bounds_of_the_page(term: str, least: int, most: int, rul
 
 
 def test_the_page_counts_the_rankings_and_the_prices_of_adl() -> None:
-    assert (len(Ranking), len(ForcedPrice)) == (5, 4)
-    assert "| deleverage ranking | one of five |" in PAGE
-    assert "| deleverage price | one of four; `previous_mark` only if" in PAGE
+    assert (len(Ranking), len(ForcedPrice)) == (6, 5)
+    assert "| deleverage ranking | one of six |" in PAGE
+    assert "| deleverage price | one of five; `previous_mark` and `index` only if" in PAGE
     waits = evolve(rules(), deleverage_price=ForcedPrice.PREVIOUS_MARK)
     with pytest.raises(machine.InvalidTerms, match="ADL-6"):
         machine.opened(waits, [])

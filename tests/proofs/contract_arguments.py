@@ -37,6 +37,7 @@ ARGUMENTS: dict[str, Callable[[], tuple[Any, ...]]] = {
         any_exchange().rulebook,
         *_numbers("bankruptcy", "mark", "size", "weight", "equity", "weights"),
     ),
+    "with_buffer": lambda: _numbers("maintenance", "notional", "buffer"),
     "fillable_lots": lambda: _numbers("most", "size", "offered"),
     "lacking": lambda: _numbers("better"),
     "newly_long": lambda: _numbers("size", "lots"),
@@ -46,7 +47,7 @@ ARGUMENTS: dict[str, Callable[[], tuple[Any, ...]]] = {
     "bears_fill": lambda: (_health("before"), _health("after"), fresh_bool("reducing")),
     "forced_price": lambda: (
         any_exchange().rulebook,
-        *_numbers("bankruptcy", "mark", "previous_mark"),
+        *_numbers("bankruptcy", "mark", "previous_mark", "index"),
     ),
     "fund_has_fallen": lambda: (
         choose("trigger", tuple(FundTrigger)),

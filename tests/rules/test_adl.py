@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from perpref.outcome import Filled
 from perpref.rule_registry import Refusal
-from perpref.rules import adl, liquidation, vault
+from perpref.rules import adl, adl_sharing, liquidation, vault
 from perpref.rules.adl import (
     Standing,
     bearable,
@@ -24,7 +24,7 @@ from perpref.rules.adl import (
 )
 from perpref.rules.margin import Health, equity, health
 from perpref.scheduler import queue
-from perpref.state import Account, Exchange, ForcedPrice, Ranking
+from perpref.state import Account, Exchange, ForcedPrice, Ranking, ShareWeight
 from perpref.units import AccountId
 from tests.exchanges import (
     ANN,
@@ -383,12 +383,13 @@ def closed_at(exchange: Exchange) -> int:
 def test_the_rulebook_names_the_price() -> None:
     # Ann's bankruptcy price is 104: she is 40 short of nothing with ten lots at a mark of 100
     before = victim(-40, holds(500, (-10, -1_200)))
-    listed = evolve(before.markets[GOLD], previous_mark=109)
+    listed = evolve(before.markets[GOLD], previous_mark=109, index=106)
     before = evolve(before, markets=before.markets.put(GOLD, listed))
     prices = {
         ForcedPrice.BANKRUPTCY: 104,
         ForcedPrice.MARK: 100,
         ForcedPrice.PREVIOUS_MARK: 109,
+        ForcedPrice.INDEX: 106,
     }
     for price, expected in prices.items():
         rulebook: dict[str, Any] = {"deleverage_price": price, "deleverage_only_insolvent": True}
@@ -456,7 +457,8 @@ def test_the_previous_mark_is_for_the_insolvent(price: ForcedPrice, only_insolve
     terms = under(
         exchange({}), deleverage_price=price, deleverage_only_insolvent=only_insolvent
     ).rulebook
-    safe = only_insolvent or price is not ForcedPrice.PREVIOUS_MARK
+    far = price in (ForcedPrice.PREVIOUS_MARK, ForcedPrice.INDEX)
+    safe = only_insolvent or not far
     assert adl.is_price_safe(terms) is safe
 
 
@@ -476,10 +478,54 @@ def test_the_lamps_of_a_queue(ahead: int, lamps: int) -> None:
 def test_parts_in_proportion_are_the_lots_exactly(sizes: list[int], data: st.DataObject) -> None:
     lots, total = data.draw(st.integers(0, sum(sizes))), sum(sizes)
     parts = [
-        adl.part_in_proportion(lots, sum(sizes[:place]), size, total)
+        adl_sharing.part_in_proportion(lots, sum(sizes[:place]), size, total)
         for place, size in enumerate(sizes)
     ]
     assert sum(parts) == lots
     for part, size in zip(parts, sizes, strict=True):
         assert 0 <= part <= size
         assert abs(part - Fraction(lots * size, total)) < 1
+
+
+def test_before_the_first_index_an_adl_at_the_index_is_at_the_mark() -> None:
+    before = under(
+        victim(-40, holds(500, (-10, -1_200))),
+        deleverage_price=ForcedPrice.INDEX,
+        deleverage_only_insolvent=True,
+    )
+    assert closed_at(before) == 100
+
+
+def test_a_walk_goes_round_from_where_nobody_picks() -> None:
+    assert [adl_sharing.first_of_walk(seed, 0, 3) for seed in range(4)] == [0, 1, 2, 0]
+    assert adl_sharing.first_of_walk(2, 4, 7) == (2 + 4 * 1_000_003) % 7
+
+
+@pytest.mark.parametrize(
+    ("margin", "lots", "size", "along", "value"),
+    [
+        (100, 3, 10, 30, 270),
+        (101, 3, 10, 31, 269),
+        (-101, 3, 10, -30, 330),
+        (101, 3, -10, 31, -331),
+    ],
+)
+def test_margin_goes_along_with_lots(
+    margin: int, lots: int, size: int, along: int, value: int
+) -> None:
+    """At a mark of 100."""
+    assert adl_sharing.margin_transferred(margin, lots, size) == along
+    assert adl_sharing.takeover_value(100, lots, size, margin) == value
+
+
+@pytest.mark.parametrize(
+    ("weight", "expected"),
+    [(ShareWeight.LOTS, 10), (ShareWeight.EQUITY, 300), (ShareWeight.LEVERED_PROFIT, 666)],
+)
+def test_what_counts_when_lots_are_shared_out(weight: ShareWeight, expected: int) -> None:
+    """Bob is short by 10 from 120 with 100: 200 won, 1,000 at the mark, an equity of 300."""
+    before = victim(-40, holds(100, (-10, -1_200)))
+    assert adl_sharing.weight_of_winner(weight, adl.standing(before, BOB, GOLD)) == expected
+    broke = victim(-40, holds(-300, (-10, -900)))
+    poor = adl.standing(broke, BOB, GOLD)
+    assert adl_sharing.weight_of_winner(weight, poor) == (10 if weight is ShareWeight.LOTS else 0)

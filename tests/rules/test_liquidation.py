@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from perpref.outcome import Filled, Paid
-from perpref.rules import book, liquidation
+from perpref.rules import book, liquidation, liquidation_size
 from perpref.rules.ledger import fill
 from perpref.rules.liquidation import (
     bankruptcy_price,
@@ -377,4 +377,4 @@ def test_a_fillable_price_walks_with_what_is_lacking(equity: int, price: int) ->
 )
 def test_the_smallest_share_that_makes_safe(equity: int, share: int) -> None:
     """A margin of 100, a fee of a half, safe below 90 per cent."""
-    assert liquidation.smallest_share(equity, 100, 200_000, 500_000, 900_000) == share
+    assert liquidation_size.smallest_share(equity, 100, 200_000, 500_000, 900_000) == share

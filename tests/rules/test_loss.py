@@ -271,12 +271,17 @@ def test_a_gain_pays_the_part_that_is_backed(gain: int, backed: int, paid: int) 
 
 @pytest.mark.parametrize(
     ("sharing", "weight"),
-    [(LossSharing.EQUITY, 0), (LossSharing.NOTIONAL, 900), (LossSharing.GAINS, 40)],
+    [
+        (LossSharing.EQUITY, 0),
+        (LossSharing.NOTIONAL, 900),
+        (LossSharing.GAINS, 40),
+        (LossSharing.LOTS, 9),
+    ],
 )
 def test_what_counts_in_a_loss(sharing: LossSharing, weight: int) -> None:
-    assert loss.weight_of_loss(sharing, -5, 900, 40) == weight
-    assert loss.weight_of_loss(LossSharing.GAINS, 7, 900, -40) == 0
-    assert loss.weight_of_loss(LossSharing.EQUITY, 7, 900, -40) == 7
+    assert loss.weight_of_loss(sharing, -5, 900, 40, 9) == weight
+    assert loss.weight_of_loss(LossSharing.GAINS, 7, 900, -40, 9) == 0
+    assert loss.weight_of_loss(LossSharing.EQUITY, 7, 900, -40, 9) == 7
 
 
 def test_a_charge_is_within_what_is_owed_and_what_there_is() -> None:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perpref.rules.margin import (
+    ORDERS_NEED_MARGIN,
     Health,
     bears_fill,
     equity,
@@ -19,16 +20,18 @@ from perpref.rules.margin import (
     initial_margin,
     maintenance_margin,
     notional,
+    order_margin,
     position_of,
     position_value,
     reduces,
+    require_order_margin,
     scaled_rate,
     tiered,
     unrealised_profit,
 )
 from perpref.state import FLAT, Position, Tier
 from perpref.units import PARTS
-from tests.exchanges import ANN, BOB, GOLD, OIL, exchange, holds, market
+from tests.exchanges import ANN, BOB, GOLD, OIL, exchange, holds, market, refuses
 
 
 @pytest.mark.parametrize(
@@ -216,3 +219,36 @@ def test_both_margins_of_a_position_know_its_tiers_and_its_open_interest() -> No
 
 def test_a_position_without_orders_is_exposed_on_its_own_side() -> None:
     assert (exposed(-7, 3, 0), exposed(7, 0, 3), exposed(-7, 0, 0)) == (7, 7, 7)
+
+
+def test_orders_need_the_margin_of_the_largest_size_they_may_lead_to() -> None:
+    """Ten per cent at 100: long by 4, buying 3 and selling 9, it could be 7 long or 5 short."""
+    listed = market(100)
+    assert order_margin(4, 3, 9, listed) == 70
+    assert order_margin(4, 0, 12, listed) == 80
+    assert order_margin(-4, 3, 2, listed) == 60
+    assert order_margin(0, 0, 0, listed) == 0
+    tiered_market = evolve(listed, tiers=(Tier(500, 400_000, 200_000),))
+    assert order_margin(4, 3, 9, tiered_market) == 50 + 80
+
+
+@pytest.mark.parametrize(
+    ("worth", "before", "after", "refused"),
+    [
+        (10, 0, 10, False),
+        (10, 0, 11, True),
+        (10, 11, 11, False),
+        (10, 12, 11, False),
+        (10, 10, 11, True),
+        (-5, 0, 0, False),
+        (-5, 0, 1, True),
+    ],
+)
+def test_what_raises_the_need_is_covered(
+    worth: int, before: int, after: int, refused: bool
+) -> None:
+    if refused:
+        with refuses(ORDERS_NEED_MARGIN, worth, after):
+            require_order_margin(worth, before, after)
+    else:
+        require_order_margin(worth, before, after)

@@ -1,0 +1,80 @@
+"""ADL: how the lots that must be closed are shared out, where not the queue alone decides."""
+
+from __future__ import annotations
+
+from perpref.rule_registry import formula, rule
+from perpref.rules.adl import Standing
+from perpref.state import ShareWeight
+from perpref.units import ceil_div, floor_div, sign
+
+
+@rule("ADL-9")
+def weight_of_winner(weight: ShareWeight, standing: Standing) -> int:
+    """What counts for a counterparty when lots are shared out, zero or more."""
+    match weight:
+        case ShareWeight.LOTS:
+            return abs(standing.size)
+        case ShareWeight.EQUITY:
+            return max(standing.equity, 0)
+        case ShareWeight.LEVERED_PROFIT:
+            return floor_div(max(standing.profit, 0) * standing.notional, max(standing.equity, 1))
+
+
+@rule("ADL-8")
+def part_in_proportion(lots: int, before: int, weight: int, total: int) -> int:
+    """How many of `lots` fall to a weight when all are closed in proportion: whole lots.
+
+    What falls to it and to all before it together is rounded up, so every part is less than a lot
+    from its exact one, and all of them are the lots exactly.
+
+    Args:
+        before: the weights of all that come first, and `total` those of all.
+    """
+    return ceil_div(lots * (before + weight), total) - ceil_div(lots * before, total)
+
+
+@rule("ADL-10")
+def whole_part(lots: int, weight: int, total: int) -> int:
+    """The whole lots of a part in proportion, rounded down."""
+    return floor_div(lots * weight, total)
+
+
+@rule("ADL-10")
+def remainder(lots: int, weight: int, total: int) -> int:
+    """What rounding a part down leaves out: of two parts, the larger one is rounded up first.
+
+    In parts of a lot, of which `total` are one.
+    """
+    return lots * weight - whole_part(lots, weight, total) * total
+
+
+@rule("ADL-12")
+def first_of_walk(seed: int, last_order: int, count: int) -> int:
+    """Where a walk round `count` accounts begins: any of them, by a number that nobody picks.
+
+    Args:
+        seed: the rulebook's; with the last order it is another one for each liquidation.
+    """
+    drawn = seed + 1_000_003 * last_order
+    return drawn - floor_div(drawn, count) * count
+
+
+@formula("ADL-13")
+def margin_transferred(margin: int, lots: int, size: int) -> int:
+    """The cash that goes along with `lots` of a position: their part of all that stands behind it.
+
+    In quanta, rounded up for whoever takes over, as at dYdX v1. It may be negative.
+
+    Args:
+        margin: the whole equity of an account with one position.
+    """
+    return ceil_div(margin * lots, abs(size))
+
+
+@formula("ADL-13")
+def takeover_value(mark: int, lots: int, size: int, margin: int) -> int:
+    """What `lots` are paid for when their part of the margin goes along, in quanta.
+
+    Positive is what the one that takes a long over pays, negative what it is paid for a short.
+    """
+    return sign(size) * lots * mark - margin_transferred(margin, lots, size)
