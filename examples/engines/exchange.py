@@ -114,6 +114,34 @@ FAULTS = {  # name: the rule that it breaks, and how
     "post-only-crosses-own": ("BOOK-8", "A post-only order may meet its own account's order."),
     "partial-fill-requeues": ("BOOK-2", "A resting order that is filled in part goes to the back."),
     "self-trade-fills": ("BOOK-11", "An account's order fills against its own resting order."),
+    "orders-reserve-one-side": (
+        "MRG-8",
+        "Orders reserve margin on the side of the position only.",
+    ),
+    "resting-goes-always": (
+        "BOOK-11",
+        "Where an account meets itself the resting order goes, under any rulebook.",
+    ),
+    "fill-or-kill-in-part": (
+        "BOOK-14",
+        "A fill-or-kill order fills in part, and the rest is cancelled.",
+    ),
+    "small-orders-taken": ("BOOK-15", "Orders of any worth are taken."),
+    "replaced-order-lost": (
+        "BOOK-16",
+        "An order is gone even when the one in its stead is refused.",
+    ),
+    "smaller-goes-to-the-back": ("BOOK-17", "An order that only gets smaller loses its place."),
+    "band-on-both-sides": (
+        "BOOK-18",
+        "The price band refuses those who wait far away, under any rulebook.",
+    ),
+    "tick-ignored": ("BOOK-19", "Prices between two ticks are taken."),
+    "orders-counted-by-side": (
+        "BOOK-20",
+        "An account may have as many orders on each side as on both.",
+    ),
+    "good-at-its-time": ("BOOK-21", "An order is still good when the clock shows its time."),
     "receiver-rounded-up": ("FUND-2", "Who receives funding gets a quantum for a part of one."),
     "funding-ignores-side": ("FUND-2", "Shorts pay funding when longs do."),
     "due-at-maintenance": ("LIQ-1", "An account is liquidated at its maintenance margin already."),
@@ -714,7 +742,10 @@ class Exchange:
         new = Order(order, account, side, price, lots, reduce_only, expires)
         self.check_order(new, there, kind, unwinding)
         if kind in RESTING and self.terms.most_orders:  # BOOK-20
-            resting = sum(order.account == account for order in there.orders.values())
+            own = [order for order in there.orders.values() if order.account == account]
+            if self.fault == "orders-counted-by-side":
+                own = [order for order in own if order.side == side]
+            resting = len(own)
             check(resting < self.terms.most_orders, "too_many_orders")
         if self.terms.order_margin:
             self.touch(taker)
@@ -731,6 +762,8 @@ class Exchange:
         stopped_by = self.match(new, taker, there)
         if stopped_by and not self.has_acted(begun):
             raise Refused(stopped_by)
+        if self.fault == "fill-or-kill-in-part":
+            before = None
         if before is not None and new.lots:  # BOOK-14: as if it had never come
             self.restore(before)
             raise Refused("not_filled")
@@ -750,10 +783,12 @@ class Exchange:
         check(0 <= new.expires <= MAX_TIME, "time_out_of_bounds")
         check(not new.is_over(self.now), "expired")
         if kind != "market" and not unwinding:
-            check(new.price % there.tick == 0, "off_tick")  # BOOK-19
+            on_tick = new.price % there.tick == 0 or self.fault == "tick-ignored"
+            check(on_tick, "off_tick")  # BOOK-19
             check(new.reduce_only or self.in_band(new, there), "beyond_band")
         worth = new.lots * (there.mark if kind == "market" else new.price)
-        check(new.reduce_only or worth >= there.least_notional, "too_small")  # BOOK-15
+        small = worth < there.least_notional and self.fault != "small-orders-taken"
+        check(new.reduce_only or not small, "too_small")  # BOOK-15
         check(self.fillable(new, there) > 0, "nothing_to_reduce")
 
     def needed(
@@ -767,7 +802,10 @@ class Exchange:
                 if order.account == account.number and not order.reduce_only:
                     lots[order.side] += order.lots
             size = account.position(market.number).size
-            total += self.initial_of(market, max(size + lots[1], lots[-1] - size))
+            exposed = max(size + lots[1], lots[-1] - size)
+            if self.fault == "orders-reserve-one-side":
+                exposed = abs(size) + lots[sign(size) or 1]
+            total += self.initial_of(market, exposed)
         return total
 
     def check_reserve(self, account: Account, leaving: int) -> None:
@@ -780,7 +818,7 @@ class Exchange:
     def in_band(self, new: Order, there: Market) -> bool:
         """BOOK-18."""
         away = (new.price - there.mark) * new.side  # how much more it gives than the mark
-        if self.terms.band_both_sides:
+        if self.terms.band_both_sides or self.fault == "band-on-both-sides":
             away = abs(away)
         return not there.price_band or away * MILLION <= there.mark * there.price_band
 
@@ -791,10 +829,13 @@ class Exchange:
             if resting is None or not new.meets(resting.price):
                 return ""
             if resting.account == new.account and self.fault != "self-trade-fills":  # BOOK-11
-                if self.terms.self_trade == "incoming":
+                mode = self.terms.self_trade
+                if self.fault == "resting-goes-always":
+                    mode = SELF_TRADES[0]
+                if mode == "incoming":
                     return "self_trade"
                 self.take_off(resting, market, "BOOK-11")
-                if self.terms.self_trade == "both":
+                if mode == "both":
                     return "self_trade"
                 continue
             offered = self.fillable(resting, market)
@@ -893,7 +934,7 @@ class Exchange:
                 order["expires"],
             )
             same = replace(old, number=0, lots=0) == replace(new, number=0, lots=0)
-            if same and new.lots <= old.lots:
+            if same and new.lots <= old.lots and self.fault != "smaller-goes-to-the-back":
                 self.open_market(market)
                 self.check_order(new, there, order["kind"])
                 self.last_order, old.lots = new.number, new.lots
@@ -906,6 +947,9 @@ class Exchange:
             self.place(market=market, replaced=old, **order)
         except Refused:  # then all is as it was
             self.restore(before)
+            if self.fault == "replaced-order-lost":
+                there = self.market(market)
+                there.remove(there.orders[replaced])
             raise
 
     def unwind(self, market: int, order: int) -> None:
@@ -1061,7 +1105,7 @@ class Exchange:
         self.now = now
         for _, market in sorted(self.markets.items()):
             for _, order in sorted(market.orders.items()):
-                if order.is_over(now):
+                if order.is_over(now - 1 if self.fault == "good-at-its-time" else now):
                     self.take_off(order, market, "BOOK-21")
         self.liquidate_all()
 
