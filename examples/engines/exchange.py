@@ -32,6 +32,7 @@ MAX_PRICE = 10**12
 MAX_LOTS = 10**12
 MAX_ID = 10**18
 MAX_TIME = 10**18
+MAX_SHARES = 10**36
 
 NEVER = -1  # a time that no clock shows
 
@@ -73,6 +74,16 @@ REFUSALS = {  # code: phase, rule
     "stale": ("pause", "MARK-7"),
     "mark_is_computed": ("validate", "MARK-6"),
     "order_id_not_new": ("validate", "BOOK-1"),
+    "vault_holds_itself": ("validate", "VLT-12"),
+    "vault_is_worthless": ("validate", "VLT-12"),
+    "too_few_shares": ("validate", "VLT-13"),
+    "too_many_shares": ("validate", "UNIT-2"),
+    "shares_out_of_bounds": ("validate", "VLT-14"),
+    "shares_locked": ("validate", "VLT-15"),
+    "no_notice": ("validate", "VLT-16"),
+    "notice_runs": ("validate", "VLT-16"),
+    "no_notice_asked": ("validate", "VLT-16"),
+    "under_boundary": ("margin", "VLT-4"),
     "unknown_order": ("validate", "BOOK-10"),
     "not_your_order": ("validate", "BOOK-10"),
     "funding_rate_out_of_bounds": ("validate", "FUND-1"),
@@ -214,12 +225,26 @@ class Position(NamedTuple):
 FLAT = Position(0, 0)
 
 
+class Stake(NamedTuple):
+    """VLT-12: what an account has in the vault."""
+
+    shares: int = 0
+    locked_until: int = 0
+    requested: int = 0
+    requested_worth: int = 0
+    notice_ends: int = 0
+
+
+NO_STAKE = Stake()
+
+
 @dataclass(slots=True)
 class Account:
     number: int
     cash: int = 0
     positions: dict[int, Position] = field(default_factory=dict)  # by market; none is flat
     funded: dict[int, int] = field(default_factory=dict)  # the index to which each is settled
+    stake: Stake = NO_STAKE
     offered_since: int = NEVER  # when its auction began
     parted_at: int = NEVER  # when a part of it was last closed
 
@@ -378,6 +403,9 @@ class Terms:
     mark_weight: int = 0
     mark_age: int = 0
     on_touch: bool = False
+    least_shares: int = 1
+    lockup: int = 0
+    notice: int = 0
     fund_trigger: str = FUND_TRIGGERS[0]
     fund_begins: int = 0
     fund_ends: int = 0
@@ -635,6 +663,71 @@ class Exchange:
         check(amount <= self.withdrawable(owner), "not_withdrawable")
         self.check_reserve(owner, amount if payee != payer else 0)
         self.pay(owner, self.opened(payee), amount, "LED-8")
+
+    # Shares of the vault.
+
+    def shares_out(self) -> int:
+        return sum(account.stake.shares for account in self.accounts.values())
+
+    def holder(self, number: int) -> Account:
+        """VLT-12: whoever is not the vault itself."""
+        owner = self.account(number)
+        check(number != VAULT, "vault_holds_itself")
+        return owner
+
+    def contribute_to_vault(self, account: int, amount: int) -> None:
+        """VLT-13."""
+        vault = self.accounts[VAULT]
+        check(1 <= amount <= MAX_CASH, "amount_out_of_bounds")
+        owner = self.holder(account)
+        check(self.now >= self.gate_opens, "gate_closed")
+        self.touch(vault)
+        check(amount <= self.withdrawable(owner), "not_withdrawable")
+        worth, out = self.equity(vault), self.shares_out()
+        check(worth > 0 or worth == out == 0, "vault_is_worthless")
+        house = worth if not out else 0
+        out += house
+        bought = amount * out // worth if out else amount
+        check(bought >= self.terms.least_shares, "too_few_shares")
+        check(out + bought <= MAX_SHARES, "too_many_shares")
+        vault.stake = vault.stake._replace(shares=vault.stake.shares + house)
+        until = self.now + self.terms.lockup  # VLT-15
+        shares = owner.stake.shares + bought
+        owner.stake = owner.stake._replace(shares=shares, locked_until=until)
+        self.pay(owner, vault, amount, "VLT-13")
+
+    def priced(self, owner: Account, shares: int) -> int:
+        """VLT-14: what shares of an account are worth now."""
+        check(1 <= shares <= owner.stake.shares, "shares_out_of_bounds")
+        worth = self.equity(self.accounts[VAULT])
+        check(worth >= 0, "vault_is_worthless")
+        return shares * worth // self.shares_out()
+
+    def request_redemption(self, account: int, shares: int) -> None:
+        """VLT-16."""
+        owner = self.holder(account)
+        check(self.terms.notice > 0, "no_notice_asked")
+        self.touch(self.accounts[VAULT])
+        worth = self.priced(owner, shares)
+        ends = self.now + self.terms.notice
+        held = owner.stake
+        owner.stake = Stake(held.shares, held.locked_until, shares, worth, ends)
+
+    def redeem_from_vault(self, account: int, shares: int) -> None:
+        """VLT-14."""
+        vault, owner = self.accounts[VAULT], self.holder(account)
+        check(self.now >= self.gate_opens, "gate_closed")
+        self.touch(vault)
+        amount, held = self.priced(owner, shares), owner.stake
+        check(self.now >= held.locked_until, "shares_locked")
+        if self.terms.notice:
+            check(shares == held.requested, "no_notice")
+            check(self.now >= held.notice_ends, "notice_runs")
+            amount = min(amount, held.requested_worth)
+        check(amount <= self.withdrawable(vault), "not_withdrawable")
+        check(self.equity(vault) - amount >= self.terms.vault_boundary, "under_boundary")
+        owner.stake = Stake(held.shares - shares, held.locked_until)
+        self.pay(vault, owner, amount, "VLT-14")
 
     # The book.
 
@@ -1641,6 +1734,9 @@ COMMANDS: dict[str, Fields] = {
     "set_index": {"market": number, "index": number, "price": number},
     "pause_market": {"market": number},
     "resume_market": {"market": number},
+    "contribute_to_vault": {"account": number, "amount": number},
+    "redeem_from_vault": {"account": number, "shares": number},
+    "request_redemption": {"account": number, "shares": number},
 }
 COMMANDS["replace"] = {"replaced": number, **COMMANDS["place"]}
 UNSAID: Json = {"price": "1", "reduce_only": False, "expires": "0"}
@@ -1736,6 +1832,9 @@ def read_terms(terms: Json) -> Terms:
         mark_weight=between(book.get("mark_weight", "0"), 0, MILLION, "a weight"),
         mark_age=between(book.get("mark_age", "0"), 0, MAX_TIME, "an age"),
         on_touch=flag(book.get("funding_on_touch", False)),
+        least_shares=between(book.get("vault_least_shares", "1"), 1, MAX_CASH, "shares"),
+        lockup=between(book.get("vault_lockup", "0"), 0, MAX_TIME, "a time"),
+        notice=between(book.get("vault_notice", "0"), 0, MAX_TIME, "a time"),
         fund_trigger=known(book.get("fund_trigger", FUND_TRIGGERS[0]), FUND_TRIGGERS),
         fund_begins=between(book.get("fund_begins", "0"), 0, MILLION, "a fall"),
         fund_ends=between(book.get("fund_ends", "0"), 0, MILLION, "a fall"),
@@ -1797,7 +1896,10 @@ class Engine:
             "compare": {
                 "refusals": "exact",
                 "within": "0",
-                "observe": ["custody", "collateral", "positions", "orders", "marks", "events"],
+                "observe": [
+                    *("custody", "collateral", "positions", "orders", "marks", "events"),
+                    "shares",
+                ],
             },
         }
 
@@ -1847,6 +1949,9 @@ class Engine:
             if account.funded:
                 funded = sorted(account.funded.items())
                 accounts[str(key)]["funded"] = {str(market): str(index) for market, index in funded}
+            if account.stake != NO_STAKE:
+                stake = account.stake._asdict().items()
+                accounts[str(key)]["stake"] = {name: str(n) for name, n in stake if n}
         markets = {}
         for key, market in exchange.markets.items():
             orders = [show_order(order) for _, order in sorted(market.orders.items())]
@@ -1896,6 +2001,8 @@ class Engine:
         for key, shown in state["accounts"].items():
             account = exchange.opened(between(key, 0, MAX_ID, "an account"))
             account.cash = number(shown["collateral"])
+            staked = {name: number(n) for name, n in shown.get("stake", {}).items()}
+            account.stake = Stake(**staked)
             for market, held in shown.get("positions", {}).items():
                 position = Position(number(held["size"]), number(held["cost"]))
                 if position != FLAT:

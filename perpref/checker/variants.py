@@ -94,6 +94,8 @@ def varied(base: Terms, dice: Dice, supported: Collection[str] = COMMANDS) -> Te
     if dice.one_in(3):
         rulebook = _marking(rulebook, dice, "set_index" in supported)
     rulebook = _booking(rulebook, dice)
+    if dice.one_in(3):
+        rulebook = _insuring(rulebook, dice)
     given = sorted(base.markets)
     spare = [MarketId(given[-1] + 1 + index) for index in range(MOST_MARKETS)]
     listed = [*given, *spare][: dice.pick((1, 2, 2, MOST_MARKETS))]
@@ -169,6 +171,16 @@ def _marking(rulebook: Rulebook, dice: Dice, indexed: bool) -> Rulebook:
         mark_band=dice.pick((0, 5_000, 50_000, PARTS)),
         mark_weight=dice.pick((0, 1, 100_000, 333_333, PARTS)),
         mark_age=dice.pick((0, 1, 60)),
+    )
+
+
+def _insuring(rulebook: Rulebook, dice: Dice) -> Rulebook:
+    """Another way to hold shares of the vault, as some venue does it."""
+    return evolve(
+        rulebook,
+        vault_least_shares=dice.pick((1, 1, 2, 1_000)),
+        vault_lockup=dice.pick((0, 0, 1, 60)),
+        vault_notice=dice.pick((0, 0, 1, 60)),
     )
 
 

@@ -20,6 +20,7 @@ from perpref import machine, outcome
 from perpref.state import (
     FLAT,
     NEVER,
+    NO_STAKE,
     Account,
     Exchange,
     Market,
@@ -27,6 +28,7 @@ from perpref.state import (
     Position,
     Rulebook,
     Side,
+    Stake,
     Tier,
 )
 from perpref.table import Table
@@ -76,6 +78,7 @@ class Observable(Enum):
     ORDERS = "orders"
     MARKS = "marks"
     EVENTS = "events"
+    SHARES = "shares"
 
 
 class Choice(Enum):
@@ -198,6 +201,7 @@ class AccountView:
     collateral: int
     positions: dict[MarketId, Position] = field(factory=dict)
     funded: dict[MarketId, int] = field(factory=dict)
+    stake: Stake = NO_STAKE
     offered_since: int = NEVER
     parted_at: int = NEVER
 
@@ -271,6 +275,7 @@ def view(exchange: Exchange) -> View:
                 holder.collateral,
                 dict(holder.positions.items()),
                 dict(holder.funded.items()),
+                holder.stake,
                 holder.offered_since,
                 holder.parted_at,
             )
@@ -313,6 +318,7 @@ def exchange_of(terms: Terms, seen: View) -> Exchange:
                 holder.collateral,
                 Table(holder.positions.items()),
                 Table(holder.funded.items()),
+                holder.stake,
                 holder.offered_since,
                 holder.parted_at,
             ),
@@ -375,6 +381,9 @@ COMMANDS: dict[str, type[machine.Command]] = {
     "pause_market": machine.PauseMarket,
     "resume_market": machine.ResumeMarket,
     "replace": machine.Replace,
+    "contribute_to_vault": machine.ContributeToVault,
+    "redeem_from_vault": machine.RedeemFromVault,
+    "request_redemption": machine.RequestRedemption,
 }
 
 EVENTS: dict[str, type[outcome.Event]] = {
@@ -533,6 +542,7 @@ LEFT_OUT: dict[type[Any], str] = {
     Rulebook: "vault_trigger",
     MarketTerms: "tiers",
     MarketView: "settling",
+    Stake: "shares",
     AccountView: "funded",
     View: "now",
     machine.Place: "expires",
