@@ -961,6 +961,9 @@ COMMAND_RULES: dict[type[machine.Command], str] = {
     machine.PauseMarket: "SET-4",
     machine.ResumeMarket: "SET-5",
     machine.Replace: "BOOK-16",
+    machine.ContributeToVault: "VLT-13",
+    machine.RedeemFromVault: "VLT-14",
+    machine.RequestRedemption: "VLT-16",
 }
 
 

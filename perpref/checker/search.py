@@ -175,6 +175,8 @@ ACTS = (
     moves.advance_clock,
     moves.set_index,
     moves.pause_market,
+    moves.contribute_to_vault,
+    moves.redeem_from_vault,
     moves.wrong,
 )
 """Rules that add one command."""
