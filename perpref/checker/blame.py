@@ -203,6 +203,8 @@ def _fills_against_reduce_only(clues: Clues) -> bool:
     """Whether the engine fills an order whole with the help of one that can only reduce."""
     if not isinstance(clues.result, Done):
         return False
+    if any(event.rule == "BOOK-6" for event in clues.result.events):
+        return False  # not whole: the rest was cancelled
     for event in clues.result.events:
         if isinstance(event, Filled) and event.market in clues.before.markets:
             resting = clues.before.markets[event.market].orders
