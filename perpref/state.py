@@ -279,8 +279,7 @@ class Rulebook:
     `withdrawal_haircut` (LOSS-8), and pauses all markets with `halt_on_loss` (LOSS-14).
     `deleverage_weight` is what an ADL shares lots by (ADL-9), and `deleverage_seed` where an
     unranked walk begins (ADL-12). `deleverage_sharing` says how many are closed at a time
-    `deleverage_sharing` says how many are closed at a time (ADL-8), and `loss_sharing` by what a
-    deficit is shared (LOSS-10). `self_trade` says which order goes when an account would meet
+    (ADL-8), and `loss_sharing` by what a deficit is shared (LOSS-10). `self_trade` says which order goes when an account would meet
     itself (BOOK-11). With `smaller_keeps_place` an order that only gets smaller is not placed anew
     (BOOK-17). With `band_both_sides` no limit is beyond the price band on either side (BOOK-18). An
     account has at most `most_orders` orders resting in a market, any number when that is 0
