@@ -9,7 +9,7 @@ from attrs import frozen
 from perpref import scheduler
 from perpref.outcome import Outcome, Refused
 from perpref.rule_registry import Refusal
-from perpref.rules import book, funding, ledger, settlement
+from perpref.rules import book, funding, ledger, settlement, vault_shares
 from perpref.rules.adl import is_price_safe
 from perpref.rules.ledger import EMPTY
 from perpref.rules.liquidation_size import SMALLEST_STEP
@@ -182,6 +182,30 @@ class Unwind:
     order: OrderId
 
 
+@frozen
+class ContributeToVault:
+    """Pay the vault for shares of it (VLT-13)."""
+
+    account: AccountId
+    amount: int
+
+
+@frozen
+class RedeemFromVault:
+    """Give back shares of the vault for cash (VLT-14)."""
+
+    account: AccountId
+    shares: int
+
+
+@frozen
+class RequestRedemption:
+    """Give notice that shares of the vault will be redeemed (VLT-16)."""
+
+    account: AccountId
+    shares: int
+
+
 Command = (
     Deposit
     | Withdraw
@@ -199,6 +223,9 @@ Command = (
     | PauseMarket
     | ResumeMarket
     | Replace
+    | ContributeToVault
+    | RedeemFromVault
+    | RequestRedemption
 )
 
 
@@ -244,7 +271,16 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
     _require_between("liquidation_buffer", rulebook.liquidation_buffer, 0, PARTS, "LIQ-12")
     _require_between("liquidation_step", rulebook.liquidation_step, SMALLEST_STEP, PARTS, "LIQ-13")
     _require_between("liquidation_target", rulebook.liquidation_target, 1, PARTS, "LIQ-13")
+    _require_between("auction_steps", rulebook.auction_steps, 1, MAX_LOTS, "LIQ-14")
+    _require_between("auction_period", rulebook.auction_period, 1, MAX_TIME, "LIQ-14")
+    _require_between("liquidation_cooldown", rulebook.liquidation_cooldown, 0, MAX_TIME, "LIQ-17")
+    _require_between("block_portion", rulebook.block_portion, 1, PARTS, "LIQ-18")
+    _require_between("block_least", rulebook.block_least, 0, MAX_CASH, "LIQ-18")
+    _require_between("block_notional", rulebook.block_notional, 0, MAX_CASH, "LIQ-18")
     _require_between("vault_trigger", rulebook.vault_trigger, 1, PARTS, "VLT-7")
+    _require_between("vault_least_shares", rulebook.vault_least_shares, 1, MAX_CASH, "VLT-13")
+    _require_between("vault_lockup", rulebook.vault_lockup, 0, MAX_TIME, "VLT-15")
+    _require_between("vault_notice", rulebook.vault_notice, 0, MAX_TIME, "VLT-16")
     if not is_price_safe(rulebook):
         raise InvalidTerms(
             "deleverage_price: at the previous mark or the index a solvent account could be "
@@ -365,3 +401,12 @@ def take(run: Run, command: Command) -> None:
         case Replace(replaced, order, account, market, side, kind, lots, price, only, expires):
             placed = Order(order, account, side, price, lots, only, expires)
             scheduler.replace(run, market, replaced, placed, kind)
+        case ContributeToVault(account, amount):
+            scheduler.touch(run, VAULT)
+            run.do(vault_shares.contribute, account, amount)
+        case RedeemFromVault(account, shares):
+            scheduler.touch(run, VAULT)
+            run.do(vault_shares.redeem, account, shares)
+        case RequestRedemption(account, shares):
+            scheduler.touch(run, VAULT)
+            run.do(vault_shares.request_redemption, account, shares)

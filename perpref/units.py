@@ -27,6 +27,9 @@ MAX_PRICE = 10**12
 MAX_LOTS = 10**12
 """Largest size that one order may name, in lots (UNIT-2)."""
 
+MAX_SHARES = 10**36
+"""Most shares that a vault may have out (UNIT-2)."""
+
 MAX_TIME = 10**18
 """Latest time that a clock may show (UNIT-2)."""
 

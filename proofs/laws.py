@@ -14,7 +14,7 @@ from attrs import frozen
 
 from perpref.outcome import Outcome
 from perpref.rules.margin import equity, health
-from perpref.state import Account, Exchange, Position
+from perpref.state import NO_STAKE, Account, Exchange, Position, Stake
 from perpref.table import Table
 from perpref.units import AccountId, MarketId
 from proofs.executor import (
@@ -39,7 +39,8 @@ class Step:
     """One action: what it made of an exchange, and what it was allowed to touch.
 
     `custody` is by how much the action says that the pot changes; `remarks` whether it may move
-    the mark of its market, and `ticks` whether it may move the clock.
+    the mark of its market, `ticks` whether it may move the clock, and `stakes` whether it may
+    change what accounts have in the vault.
     """
 
     before: Exchange
@@ -49,6 +50,7 @@ class Step:
     custody: int = 0
     remarks: bool = False
     ticks: bool = False
+    stakes: bool = False
 
 
 @frozen(eq=False)
@@ -127,6 +129,8 @@ def an_action_leaves_bystanders_alone(step: Step) -> None:
     for change in changed(step.before.accounts, step.after.accounts):
         named = any_of(*(change.key == account for account in step.accounts))
         claim("only the accounts named", implies(change.differs, named))
+        kept = _stake(change.before) is _stake(change.after)
+        claim("the stakes stay", step.stakes or kept)
     for listed in changed(step.before.markets, step.after.markets):
         named = False if step.market is None else listed.key == step.market
         claim("only the market named", implies(listed.differs, named))
@@ -137,6 +141,10 @@ def an_action_leaves_bystanders_alone(step: Step) -> None:
             claim("the mark stays", listed.before.mark == listed.after.mark)
     claim("the clock stays", step.ticks or step.before.now is step.after.now)
     claim("the rulebook stays", step.before.rulebook is step.after.rulebook)
+
+
+def _stake(account: Any) -> Stake:
+    return NO_STAKE if account is ABSENT else account.stake
 
 
 def a_solvent_account_stays_solvent(step: Step) -> None:

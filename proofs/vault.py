@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from perpref.rules import vault
-from perpref.rules.margin import health, position_of
-from perpref.state import VAULT
-from perpref.units import MAX_CASH, MAX_PRICE, PARTS, MarketId
-from proofs.contracts import CLOSING
+from perpref.rules import vault, vault_shares
+from perpref.rules.margin import equity, health, position_of
+from perpref.rules.vault_shares import shares_out
+from perpref.state import VAULT, Exchange
+from perpref.units import MAX_CASH, MAX_PRICE, PARTS, AccountId, MarketId
+from proofs.contracts import CLOSING, MARGINS
 from proofs.executor import all_of, any_of, assume, claim, fresh_int, implies, ite
-from proofs.laws import SOLVENCY, Step, action, take
+from proofs.laws import QUIET, SOLVENCY, Step, action, of, take
 from proofs.ledger import any_account
 from proofs.liquidation import any_due, any_target
 from proofs.registry import Strength, tested, theorem
@@ -144,3 +145,123 @@ def a_volunteer_is_assigned_no_further_from_the_mark_than_the_venue_says() -> No
     claim("better", implies(size > 0, high <= mark) & implies(size < 0, low >= mark))
     for price in (low, high):
         claim("within", abs(price - mark) * PARTS <= mark * most)
+
+
+# Shares of the vault.
+
+
+def any_holder() -> tuple[Exchange, AccountId]:
+    """Any exchange with a vault, and any account in it."""
+    exchange = any_exchange(missing=True)
+    assume(VAULT in exchange.accounts)
+    return exchange, any_account("account")
+
+
+@action("VLT-12", "VLT-13", "VLT-15", "LED-9", keeps=QUIET, assumes=MARGINS)
+def contribute() -> Step:
+    exchange, account = any_holder()
+    after = take(vault_shares.contribute, exchange, account, fresh_int("amount"))
+    return Step(exchange, after, (account, VAULT), stakes=True)
+
+
+@action("VLT-12", "VLT-14", "VLT-15", "VLT-16", "LED-9", keeps=QUIET, assumes=MARGINS)
+def redeem() -> Step:
+    exchange, account = any_holder()
+    position_of(exchange, VAULT, MarketId(fresh_int("market")))  # what keeps cash in the vault
+    after = take(vault_shares.redeem, exchange, account, fresh_int("shares"))
+    return Step(exchange, after, (account, VAULT), stakes=True)
+
+
+@action("VLT-12", "VLT-14", "VLT-16", keeps=QUIET, assumes=MARGINS)
+def request_redemption() -> Step:
+    exchange, account = any_holder()
+    after = take(vault_shares.request_redemption, exchange, account, fresh_int("shares"))
+    return Step(exchange, after, (account,), stakes=True)
+
+
+def shares_stay_worth_what_they_were(step: Step) -> None:
+    """The vault's worth by its shares is no less than before, as far as there are any."""
+    worth, later = equity(step.before, VAULT), equity(step.after, VAULT)
+    out, left = shares_out(step.before), shares_out(step.after)
+    claim("a share's worth", implies(out > 0, later * out >= worth * left))
+    claim("shares are not negative", left >= 0)
+
+
+@of(contribute, "T-SHARE", "VLT-12", "VLT-13", assumes=MARGINS)
+def a_contribution_costs_those_who_have_shares_nothing(step: Step) -> None:
+    """No share is worth less after it, and the first one buys at one share a quantum."""
+    shares_stay_worth_what_they_were(step)
+    first = shares_out(step.before) == 0
+    claim("at par", implies(first, shares_out(step.after) == equity(step.after, VAULT)))
+    (account, _) = step.accounts
+    was, now = (ex.accounts[account].stake for ex in (step.before, step.after))
+    claim("enough", now.shares - was.shares >= step.before.rulebook.vault_least_shares)
+    claim("locked", now.locked_until == step.before.now + step.before.rulebook.vault_lockup)
+
+
+@of(redeem, "T-SHARE", "VLT-14", assumes=MARGINS)
+def a_redemption_costs_those_who_stay_nothing(step: Step) -> None:
+    """No share is worth less after it, and the vault stays above its boundary."""
+    shares_stay_worth_what_they_were(step)
+    claim("boundary", equity(step.after, VAULT) >= step.before.rulebook.vault_boundary)
+
+
+@of(redeem, "T-SHARE", "VLT-15", "VLT-16", assumes=MARGINS)
+def nothing_is_redeemed_before_its_time(step: Step) -> None:
+    """Neither while shares are locked nor before a notice ends, nor for more than at the notice."""
+    (account, _) = step.accounts
+    was, rulebook, now = step.before.accounts[account].stake, step.before.rulebook, step.before.now
+    claim("not locked", now >= was.locked_until)
+    paid = equity(step.before, VAULT) - equity(step.after, VAULT)
+    ended = all_of(now >= was.notice_ends, paid <= was.requested_worth)
+    claim("at notice", implies(rulebook.vault_notice > 0, ended))
+
+
+def any_vault_and_contribution() -> tuple[int, int, int]:
+    """A contribution to a vault that is worth something and has shares out."""
+    amount, worth, out = (between(name, 1, MAX_CASH) for name in ("amount", "worth", "out"))
+    return amount, worth, out
+
+
+@theorem("T-SHARE", "VLT-13", "VLT-14", subject="shares_for")
+def nobody_gains_by_going_in_and_out_or_loses_a_share_by_it() -> None:
+    """Shares bought and redeemed at once bring at most their price, and a share's worth less."""
+    amount, worth, out = any_vault_and_contribution()
+    bought = vault_shares.shares_for(amount, worth, out)
+    back = vault_shares.worth_of(bought, worth + amount, out + bought)
+    claim("no gain", back <= amount)
+    claim("less than a share and a quantum", (amount - back - 1) * (out + bought) < worth)
+
+
+@theorem("T-SHARE", "VLT-13", subject="shares_for", strength=Strength.REFUTED, assumes=())
+def a_contribution_can_be_taken_out_again_but_for_a_quantum() -> None:
+    """Shares that are dear round a contribution down by more than a quantum."""
+    amount, worth, out = any_vault_and_contribution()
+    bought = vault_shares.shares_for(amount, worth, out)
+    assume(bought >= 1)
+    back = vault_shares.worth_of(bought, worth + amount, out + bought)
+    claim("but for a quantum", amount - back <= 1)
+
+
+@theorem("T-SHARE", "VLT-13", subject="shares_for", strength=Strength.REFUTED, assumes=())
+def who_gives_the_vault_cash_before_another_contributes_never_gains() -> None:
+    """The first shareholder gives the vault cash, and rounds the next contribution into its own."""
+    amount, worth, out = any_vault_and_contribution()
+    given = between("given", 1, MAX_CASH)
+    bought = vault_shares.shares_for(amount, worth + given, out)
+    assume(bought >= 1)
+    has = vault_shares.worth_of(out, worth + given + amount, out + bought)
+    claim("no gain", has <= worth + given)
+
+
+@theorem("T-SHARE", "VLT-13", subject="shares_for")
+def of_a_contribution_worth_many_shares_at_most_one_part_in_so_many_is_lost() -> None:
+    """Where it must be worth n shares, rounding takes no more than an n-th of it and a quantum."""
+    amount, worth, out = any_vault_and_contribution()
+    least = between("least", 1, MAX_CASH)
+    bought = vault_shares.shares_for(amount, worth, out)
+    assume(bought >= least)
+    back = vault_shares.worth_of(bought, worth + amount, out + bought)
+    lost = amount - back - 1
+    claim("paid for", bought * worth <= amount * out)
+    claim("an n-th", lost * least <= amount)

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 from perpref.rules import margin
 from perpref.rules.liquidation_size import SMALLEST_STEP
+from perpref.rules.vault_shares import shares_of
 from perpref.state import (
     FLAT,
     Account,
@@ -32,11 +33,13 @@ from perpref.state import (
     ShareWeight,
     Side,
     Stage,
+    Stake,
 )
 from perpref.units import (
     MAX_CASH,
     MAX_LOTS,
     MAX_PRICE,
+    MAX_SHARES,
     MAX_TIME,
     PARTS,
     AccountId,
@@ -100,6 +103,12 @@ def any_rulebook() -> Rulebook:
         liquidation_buffer=between("liquidation_buffer", 0, PARTS),
         liquidation_step=between("liquidation_step", SMALLEST_STEP, PARTS),
         liquidation_target=between("liquidation_target", 1, PARTS),
+        auction_steps=between("auction_steps", 1, MAX_LOTS),
+        auction_period=between("auction_period", 1, MAX_TIME),
+        liquidation_cooldown=between("liquidation_cooldown", 0, MAX_TIME),
+        block_portion=between("block_portion", 1, PARTS),
+        block_least=between("block_least", 0, MAX_CASH),
+        block_notional=between("block_notional", 0, MAX_CASH),
         withdraw_profit=fresh_bool("withdraw_profit"),
         funding_interest=between("funding_interest", -PARTS, PARTS),
         funding_damper=between("funding_damper", 0, PARTS),
@@ -115,6 +124,9 @@ def any_rulebook() -> Rulebook:
         band_both_sides=fresh_bool("band_both_sides"),
         most_orders=between("most_orders", 0, MAX_LOTS),
         fund_trigger=any_choice("fund_trigger", FundTrigger.DRAWDOWN),
+        vault_least_shares=between("vault_least_shares", 1, MAX_CASH),
+        vault_lockup=between("vault_lockup", 0, MAX_TIME),
+        vault_notice=between("vault_notice", 0, MAX_TIME),
         fund_begins=between("fund_begins", 0, PARTS),
         fund_ends=between("fund_ends", 0, PARTS),
         fund_window=between("fund_window", 0, MAX_TIME),
@@ -146,6 +158,17 @@ def any_position(name: str) -> Position:
     position = Position(fresh_int(f"{name}.size"), fresh_int(f"{name}.cost"))
     assume(sound(position))
     return position
+
+
+NO_FEWER_THAN_NO_SHARES = Additive("shares", (shares_of,), lambda shares: shares >= 0)
+
+
+def any_stake(name: str) -> Stake:
+    """Any stake in the vault: shares are never negative, and a time is one that a clock shows."""
+    shares, locked = between(f"{name}.shares", 0, MAX_SHARES), fresh_int(f"{name}.locked_until")
+    requested, worth = fresh_int(f"{name}.requested"), fresh_int(f"{name}.requested_worth")
+    assume(all_of(requested >= 0, worth >= 0))
+    return Stake(shares, locked, requested, worth, fresh_int(f"{name}.notice_ends"))
 
 
 def any_order(name: str, side: Side | None = None) -> Order:
@@ -240,9 +263,18 @@ def _any_exchange(missing: bool) -> Exchange:
         funded: SymTable[MarketId, int] = SymTable(
             f"{name}.funded", lambda market: fresh_int(f"{name}.funded {market}"), absent=0
         )
-        return Account(fresh_int(f"{name}.collateral"), positions, funded)
+        return Account(
+            fresh_int(f"{name}.collateral"),
+            positions,
+            funded,
+            any_stake(name),
+            fresh_int(f"{name}.offered_since"),
+            fresh_int(f"{name}.parted_at"),
+        )
 
-    accounts: SymTable[AccountId, Account] = SymTable("accounts", any_account, optional=missing)
+    accounts: SymTable[AccountId, Account] = SymTable(
+        "accounts", any_account, optional=missing, additive=(NO_FEWER_THAN_NO_SHARES,)
+    )
     custody = fresh_int("custody")
     assume(custody >= 0)
     last_order, now = OrderId(fresh_int("last_order")), between("now", 0, MAX_TIME)

@@ -44,6 +44,7 @@ CHAPTERS = (
     "clock",
     "admission",
     "liquidation_size",
+    "liquidation_time",
 )
 EXTRA = {"scheduler": "scheduler.py"}
 """Not rules, but mutated on request."""

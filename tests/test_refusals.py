@@ -13,9 +13,12 @@ from perpref.machine import (
     AdvanceClock,
     Cancel,
     Command,
+    ContributeToVault,
     Deposit,
     PauseMarket,
     Place,
+    RedeemFromVault,
+    RequestRedemption,
     ResumeMarket,
     SamplePremium,
     SetMark,
@@ -36,8 +39,9 @@ from perpref.state import (
     MarkPolicy,
     SelfTrade,
     Side,
+    Stake,
 )
-from perpref.units import MAX_CASH, PARTS, AccountId, MarketId, OrderId
+from perpref.units import MAX_CASH, MAX_SHARES, PARTS, AccountId, MarketId, OrderId
 from tests.exchanges import (
     ANN,
     BOB,
@@ -80,9 +84,22 @@ LENIENT = evolve(
 """The limit of Ann's order is worse than her bankruptcy price, and the vault has little."""
 
 
+ANNS = Stake(40)
+
+
 def with_terms(**terms: Any) -> Exchange:
     """The plain exchange with other terms of its market."""
     return evolve(PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD], **terms)))
+
+
+def staked(*, safe: int = 100, shares: int = 60, stake: Stake = ANNS, **chosen: int) -> Exchange:
+    """A vault of which the house has 60 shares and Ann 40, at time 5."""
+    terms: Any = chosen
+    accounts = {
+        VAULT: evolve(holds(safe), stake=Stake(shares)),
+        ANN: evolve(holds(50), stake=stake),
+    }
+    return evolve(exchange(accounts, rulebook=evolve(rules(), **terms)), now=5)
 
 
 HELD_UP = evolve(PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD], paused=True)))
@@ -146,6 +163,19 @@ BY_COMMAND: dict[str, tuple[Exchange, Command]] = {
         evolve(PLAIN, rulebook=evolve(PLAIN.rulebook, mark_policy=MarkPolicy.INDEX)),
         SetMark(GOLD, 100),
     ),
+    "vault_holds_itself": (PLAIN, ContributeToVault(VAULT, 1)),
+    "vault_is_worthless": (staked(safe=-1), ContributeToVault(ANN, 1)),
+    "too_few_shares": (staked(safe=101), ContributeToVault(ANN, 1)),
+    "too_many_shares": (staked(safe=1, shares=MAX_SHARES - 41), ContributeToVault(ANN, 2)),
+    "shares_out_of_bounds": (staked(), RedeemFromVault(ANN, 41)),
+    "shares_locked": (staked(stake=Stake(40, 6)), RedeemFromVault(ANN, 40)),
+    "no_notice": (staked(vault_notice=3), RedeemFromVault(ANN, 40)),
+    "notice_runs": (
+        staked(stake=Stake(40, 0, 40, 40, 6), vault_notice=3),
+        RedeemFromVault(ANN, 40),
+    ),
+    "no_notice_asked": (staked(), RequestRedemption(ANN, 40)),
+    "under_boundary": (staked(vault_boundary=61), RedeemFromVault(ANN, 40)),
 }
 
 LOSER = exchange(
@@ -230,9 +260,6 @@ BY_ACTION: dict[str, Provocation] = {
     "over_cap": Provocation(capped(9), lambda x: vault.take_over(x, ANN, GOLD, 10)),
     "vault_under_margin": Provocation(
         capped(10, safe=129), lambda x: vault.take_over(x, ANN, GOLD, 10)
-    ),
-    "under_boundary": Provocation(
-        capped(10, boundary=971), lambda x: vault.take_over(x, ANN, GOLD, 10)
     ),
     "more_than_there_is": Provocation(LOSER, lambda x: vault.take_over(x, ANN, GOLD, 11)),
     "not_opposite": Provocation(LOSER, lambda x: adl.deleverage(x, ANN, CY, GOLD, 1)),

@@ -32,6 +32,9 @@ MAX_PRICE = 10**12
 MAX_LOTS = 10**12
 MAX_ID = 10**18
 MAX_TIME = 10**18
+MAX_SHARES = 10**36
+
+NEVER = -1  # a time that no clock shows
 
 VAULT = 0
 TREASURY = 1
@@ -47,7 +50,7 @@ RANKINGS = [
 ]
 PRICES = ["bankruptcy", "mark", "previous_mark", "bankruptcy_unless_far", "index"]
 SIZES = ["whole", "to_buffer", "tier_step", "equal_share"]
-LIMITS = ["bankruptcy", "fillable"]
+LIMITS = ["bankruptcy", "fillable", "auction"]
 SELF_TRADES = ["resting", "incoming", "both"]
 SHARINGS = ["queue", "pro_rata", "largest_remainder", "capped"]
 SHARE_WEIGHTS = ["lots", "equity", "levered_profit"]
@@ -71,6 +74,16 @@ REFUSALS = {  # code: phase, rule
     "stale": ("pause", "MARK-7"),
     "mark_is_computed": ("validate", "MARK-6"),
     "order_id_not_new": ("validate", "BOOK-1"),
+    "vault_holds_itself": ("validate", "VLT-12"),
+    "vault_is_worthless": ("validate", "VLT-12"),
+    "too_few_shares": ("validate", "VLT-13"),
+    "too_many_shares": ("validate", "UNIT-2"),
+    "shares_out_of_bounds": ("validate", "VLT-14"),
+    "shares_locked": ("validate", "VLT-15"),
+    "no_notice": ("validate", "VLT-16"),
+    "notice_runs": ("validate", "VLT-16"),
+    "no_notice_asked": ("validate", "VLT-16"),
+    "under_boundary": ("margin", "VLT-4"),
     "unknown_order": ("validate", "BOOK-10"),
     "not_your_order": ("validate", "BOOK-10"),
     "funding_rate_out_of_bounds": ("validate", "FUND-1"),
@@ -103,6 +116,34 @@ FAULTS = {  # name: the rule that it breaks, and how
     "post-only-crosses-own": ("BOOK-8", "A post-only order may meet its own account's order."),
     "partial-fill-requeues": ("BOOK-2", "A resting order that is filled in part goes to the back."),
     "self-trade-fills": ("BOOK-11", "An account's order fills against its own resting order."),
+    "orders-reserve-one-side": (
+        "MRG-8",
+        "Orders reserve margin on the side of the position only.",
+    ),
+    "resting-goes-always": (
+        "BOOK-11",
+        "Where an account meets itself the resting order goes, under any rulebook.",
+    ),
+    "fill-or-kill-in-part": (
+        "BOOK-14",
+        "A fill-or-kill order fills in part, and the rest is cancelled.",
+    ),
+    "small-orders-taken": ("BOOK-15", "Orders of any worth are taken."),
+    "replaced-order-lost": (
+        "BOOK-16",
+        "An order is gone even when the one in its stead is refused.",
+    ),
+    "smaller-goes-to-the-back": ("BOOK-17", "An order that only gets smaller loses its place."),
+    "band-on-both-sides": (
+        "BOOK-18",
+        "The price band refuses those who wait far away, under any rulebook.",
+    ),
+    "tick-ignored": ("BOOK-19", "Prices between two ticks are taken."),
+    "orders-counted-by-side": (
+        "BOOK-20",
+        "An account may have as many orders on each side as on both.",
+    ),
+    "good-at-its-time": ("BOOK-21", "An order is still good when the clock shows its time."),
     "receiver-rounded-up": ("FUND-2", "Who receives funding gets a quantum for a part of one."),
     "funding-ignores-side": ("FUND-2", "Shorts pay funding when longs do."),
     "due-at-maintenance": ("LIQ-1", "An account is liquidated at its maintenance margin already."),
@@ -184,12 +225,28 @@ class Position(NamedTuple):
 FLAT = Position(0, 0)
 
 
+class Stake(NamedTuple):
+    """VLT-12: what an account has in the vault."""
+
+    shares: int = 0
+    locked_until: int = 0
+    requested: int = 0
+    requested_worth: int = 0
+    notice_ends: int = 0
+
+
+NO_STAKE = Stake()
+
+
 @dataclass(slots=True)
 class Account:
     number: int
     cash: int = 0
     positions: dict[int, Position] = field(default_factory=dict)  # by market; none is flat
     funded: dict[int, int] = field(default_factory=dict)  # the index to which each is settled
+    stake: Stake = NO_STAKE
+    offered_since: int = NEVER  # when its auction began
+    parted_at: int = NEVER  # when a part of it was last closed
 
     def position(self, market: int) -> Position:
         return self.positions.get(market, FLAT)
@@ -321,6 +378,12 @@ class Terms:
     buffer: int = 0
     step: int = MILLION
     target: int = MILLION
+    auction_steps: int = 1
+    auction_period: int = 1
+    cooldown: int = 0
+    block_portion: int = MILLION
+    block_least: int = 0
+    block_notional: int = 0
     adjustment: int = 0
     spread: int = 0
     withdraw_profit: bool = False
@@ -340,6 +403,9 @@ class Terms:
     mark_weight: int = 0
     mark_age: int = 0
     on_touch: bool = False
+    least_shares: int = 1
+    lockup: int = 0
+    notice: int = 0
     fund_trigger: str = FUND_TRIGGERS[0]
     fund_begins: int = 0
     fund_ends: int = 0
@@ -598,6 +664,71 @@ class Exchange:
         self.check_reserve(owner, amount if payee != payer else 0)
         self.pay(owner, self.opened(payee), amount, "LED-8")
 
+    # Shares of the vault.
+
+    def shares_out(self) -> int:
+        return sum(account.stake.shares for account in self.accounts.values())
+
+    def holder(self, number: int) -> Account:
+        """VLT-12: whoever is not the vault itself."""
+        owner = self.account(number)
+        check(number != VAULT, "vault_holds_itself")
+        return owner
+
+    def contribute_to_vault(self, account: int, amount: int) -> None:
+        """VLT-13."""
+        vault = self.accounts[VAULT]
+        check(1 <= amount <= MAX_CASH, "amount_out_of_bounds")
+        owner = self.holder(account)
+        check(self.now >= self.gate_opens, "gate_closed")
+        self.touch(vault)
+        check(amount <= self.withdrawable(owner), "not_withdrawable")
+        worth, out = self.equity(vault), self.shares_out()
+        check(worth > 0 or worth == out == 0, "vault_is_worthless")
+        house = worth if not out else 0
+        out += house
+        bought = amount * out // worth if out else amount
+        check(bought >= self.terms.least_shares, "too_few_shares")
+        check(out + bought <= MAX_SHARES, "too_many_shares")
+        vault.stake = vault.stake._replace(shares=vault.stake.shares + house)
+        until = self.now + self.terms.lockup  # VLT-15
+        shares = owner.stake.shares + bought
+        owner.stake = owner.stake._replace(shares=shares, locked_until=until)
+        self.pay(owner, vault, amount, "VLT-13")
+
+    def priced(self, owner: Account, shares: int) -> int:
+        """VLT-14: what shares of an account are worth now."""
+        check(1 <= shares <= owner.stake.shares, "shares_out_of_bounds")
+        worth = self.equity(self.accounts[VAULT])
+        check(worth >= 0, "vault_is_worthless")
+        return shares * worth // self.shares_out()
+
+    def request_redemption(self, account: int, shares: int) -> None:
+        """VLT-16."""
+        owner = self.holder(account)
+        check(self.terms.notice > 0, "no_notice_asked")
+        self.touch(self.accounts[VAULT])
+        worth = self.priced(owner, shares)
+        ends = self.now + self.terms.notice
+        held = owner.stake
+        owner.stake = Stake(held.shares, held.locked_until, shares, worth, ends)
+
+    def redeem_from_vault(self, account: int, shares: int) -> None:
+        """VLT-14."""
+        vault, owner = self.accounts[VAULT], self.holder(account)
+        check(self.now >= self.gate_opens, "gate_closed")
+        self.touch(vault)
+        amount, held = self.priced(owner, shares), owner.stake
+        check(self.now >= held.locked_until, "shares_locked")
+        if self.terms.notice:
+            check(shares == held.requested, "no_notice")
+            check(self.now >= held.notice_ends, "notice_runs")
+            amount = min(amount, held.requested_worth)
+        check(amount <= self.withdrawable(vault), "not_withdrawable")
+        check(self.equity(vault) - amount >= self.terms.vault_boundary, "under_boundary")
+        owner.stake = Stake(held.shares - shares, held.locked_until)
+        self.pay(vault, owner, amount, "VLT-14")
+
     # The book.
 
     def place(
@@ -621,7 +752,10 @@ class Exchange:
         new = Order(order, account, side, price, lots, reduce_only, expires)
         self.check_order(new, there, kind, unwinding)
         if kind in RESTING and self.terms.most_orders:  # BOOK-20
-            resting = sum(order.account == account for order in there.orders.values())
+            own = [order for order in there.orders.values() if order.account == account]
+            if self.fault == "orders-counted-by-side":
+                own = [order for order in own if order.side == side]
+            resting = len(own)
             check(resting < self.terms.most_orders, "too_many_orders")
         if self.terms.order_margin:
             self.touch(taker)
@@ -638,6 +772,8 @@ class Exchange:
         stopped_by = self.match(new, taker, there)
         if stopped_by and not self.has_acted(begun):
             raise Refused(stopped_by)
+        if self.fault == "fill-or-kill-in-part":
+            before = None
         if before is not None and new.lots:  # BOOK-14: as if it had never come
             self.restore(before)
             raise Refused("not_filled")
@@ -657,10 +793,12 @@ class Exchange:
         check(0 <= new.expires <= MAX_TIME, "time_out_of_bounds")
         check(not new.is_over(self.now), "expired")
         if kind != "market" and not unwinding:
-            check(new.price % there.tick == 0, "off_tick")  # BOOK-19
+            on_tick = new.price % there.tick == 0 or self.fault == "tick-ignored"
+            check(on_tick, "off_tick")  # BOOK-19
             check(new.reduce_only or self.in_band(new, there), "beyond_band")
         worth = new.lots * (there.mark if kind == "market" else new.price)
-        check(new.reduce_only or worth >= there.least_notional, "too_small")  # BOOK-15
+        small = worth < there.least_notional and self.fault != "small-orders-taken"
+        check(new.reduce_only or not small, "too_small")  # BOOK-15
         check(self.fillable(new, there) > 0, "nothing_to_reduce")
 
     def needed(
@@ -674,7 +812,10 @@ class Exchange:
                 if order.account == account.number and not order.reduce_only:
                     lots[order.side] += order.lots
             size = account.position(market.number).size
-            total += self.initial_of(market, max(size + lots[1], lots[-1] - size))
+            exposed = max(size + lots[1], lots[-1] - size)
+            if self.fault == "orders-reserve-one-side":
+                exposed = abs(size) + lots[sign(size) or 1]
+            total += self.initial_of(market, exposed)
         return total
 
     def check_reserve(self, account: Account, leaving: int) -> None:
@@ -687,7 +828,7 @@ class Exchange:
     def in_band(self, new: Order, there: Market) -> bool:
         """BOOK-18."""
         away = (new.price - there.mark) * new.side  # how much more it gives than the mark
-        if self.terms.band_both_sides:
+        if self.terms.band_both_sides or self.fault == "band-on-both-sides":
             away = abs(away)
         return not there.price_band or away * MILLION <= there.mark * there.price_band
 
@@ -698,10 +839,13 @@ class Exchange:
             if resting is None or not new.meets(resting.price):
                 return ""
             if resting.account == new.account and self.fault != "self-trade-fills":  # BOOK-11
-                if self.terms.self_trade == "incoming":
+                mode = self.terms.self_trade
+                if self.fault == "resting-goes-always":
+                    mode = SELF_TRADES[0]
+                if mode == "incoming":
                     return "self_trade"
                 self.take_off(resting, market, "BOOK-11")
-                if self.terms.self_trade == "both":
+                if mode == "both":
                     return "self_trade"
                 continue
             offered = self.fillable(resting, market)
@@ -800,7 +944,7 @@ class Exchange:
                 order["expires"],
             )
             same = replace(old, number=0, lots=0) == replace(new, number=0, lots=0)
-            if same and new.lots <= old.lots:
+            if same and new.lots <= old.lots and self.fault != "smaller-goes-to-the-back":
                 self.open_market(market)
                 self.check_order(new, there, order["kind"])
                 self.last_order, old.lots = new.number, new.lots
@@ -813,6 +957,9 @@ class Exchange:
             self.place(market=market, replaced=old, **order)
         except Refused:  # then all is as it was
             self.restore(before)
+            if self.fault == "replaced-order-lost":
+                there = self.market(market)
+                there.remove(there.orders[replaced])
             raise
 
     def unwind(self, market: int, order: int) -> None:
@@ -968,7 +1115,7 @@ class Exchange:
         self.now = now
         for _, market in sorted(self.markets.items()):
             for _, order in sorted(market.orders.items()):
-                if order.is_over(now):
+                if order.is_over(now - 1 if self.fault == "good-at-its-time" else now):
                     self.take_off(order, market, "BOOK-21")
         self.liquidate_all()
 
@@ -983,13 +1130,48 @@ class Exchange:
         self.watch_fund()
         visit = [account for number, account in sorted(self.accounts.items()) if number != VAULT]
         visit.append(self.accounts[VAULT])
+        seen: list[Account] = []
         somebody = True
         while somebody:
             somebody = False
             for account in visit:
-                if self.due(account) and not self.carried(account):
+                waits = account in seen and self.may_wait(account)
+                if self.due(account) and not waits and not self.carried(account):
                     self.liquidate(account)
+                    seen.append(account)
                     somebody = self.fault != "visited-once"
+        for account in visit:
+            if not self.due(account):
+                account.offered_since = NEVER
+
+    def by_parts(self) -> bool:
+        """Whether something is closed now and something later."""
+        terms = self.terms
+        return terms.cooldown > 0 or terms.block_portion < MILLION or terms.block_notional > 0
+
+    def patient(self, account: Account) -> bool:
+        """LIQ-16: whether an account stands well enough to wait."""
+        equity, trigger = self.equity(account), self.terms.vault_trigger
+        if account.number == VAULT or "book" not in self.terms.waterfall or equity < 0:
+            return False
+        return trigger == MILLION or equity * MILLION >= self.maintenance(account) * trigger
+
+    def auction_step(self, account: Account) -> int:
+        """LIQ-14."""
+        if account.offered_since == NEVER:
+            return 0
+        gone = (self.now - account.offered_since) // self.terms.auction_period
+        return min(gone, self.terms.auction_steps)
+
+    def had_part(self, account: Account) -> bool:
+        """LIQ-17: a part was closed at this very time."""
+        return self.by_parts() and account.parted_at == self.now
+
+    def may_wait(self, account: Account) -> bool:
+        """LIQ-16."""
+        auction = self.terms.limit == "auction"
+        offered = auction and self.auction_step(account) < self.terms.auction_steps
+        return self.patient(account) and (offered or self.had_part(account))
 
     def carried(self, account: Account) -> bool:
         """LOSS-12: the debt of a vault without positions."""
@@ -1026,20 +1208,51 @@ class Exchange:
                 if order.account == account.number and self.fault != "orders-stay":
                     self.take_off(order, market, "LIQ-2")
 
+        unseen = account.offered_since == NEVER and account.number != VAULT
+        if self.terms.limit == "auction" and unseen:
+            account.offered_since = self.now
+        if self.had_part(account) and self.patient(account):
+            return
         stages: dict[str, Callable[[Account, Market], None]] = {
-            "book": self.close_on_book,
             "vault": self.hand_to_vault,
             "deleverage": self.deleverage,
             "residual": self.close_at_mark,
         }
-        if self.terms.size == "equal_share":
+        if self.terms.size == "equal_share" and not self.by_parts():
             self.offer_shares(account)
+        spent = 0
         for market in self.positions_to_close(account):
             for stage in self.terms.waterfall:  # LIQ-7
                 if self.to_close(account, market):
-                    stages[stage](account, market)
+                    if stage == "book":
+                        spent += self.offer_part(account, market, spent)
+                    elif not self.may_wait(account):
+                        stages[stage](account, market)
         if self.equity(account) < 0:
             self.share_deficit(account)
+
+    def offer_part(self, account: Account, market: Market, spent: int) -> int:
+        """LIQ-17, LIQ-18: what is closed on the book at this time; the notional that was."""
+        size = abs(account.position(market.number).size)
+        if not self.by_parts() or not self.patient(account):
+            self.close_on_book(account, market)
+            return 0
+        terms, lots = self.terms, size
+        if terms.cooldown:
+            lots = self.first_order(account, market, size) or size
+        portion = max(per_million(size, terms.block_portion), terms.block_least // market.mark)
+        lots = min(lots, portion)
+        if terms.block_notional:
+            left = max(terms.block_notional - spent, 0) // market.mark
+            lots = min(lots, left if self.had_part(account) else max(left, 1))
+        if lots:
+            self.close_on_book(account, market, size - lots)
+        closed = size - abs(account.position(market.number).size)
+        if closed and closed == lots and (closed < size or terms.block_notional):
+            account.parted_at = self.now
+        if market.number in account.positions and not self.may_wait(account):
+            self.close_on_book(account, market)
+        return closed * market.mark
 
     def offer_shares(self, account: Account) -> None:
         """LIQ-13: the same share of all positions, first to the book, then to the vault."""
@@ -1054,7 +1267,9 @@ class Exchange:
             if "book" in self.terms.waterfall and lots > kept and self.to_close(account, market):
                 self.close_on_book(account, market, kept)
             lots = abs(account.position(market.number).size)
-            if "vault" in self.terms.waterfall and lots > kept and self.to_close(account, market):
+            if self.may_wait(account) or "vault" not in self.terms.waterfall:
+                continue
+            if lots > kept and self.to_close(account, market):
                 self.hand_to_vault(account, market, lots - kept)
 
     def positions_to_close(self, account: Account) -> list[Market]:
@@ -1116,7 +1331,7 @@ class Exchange:
         size = account.position(market.number).size
         side = sign(size)
         first_limit = self.bankruptcy_price(account, market)
-        first = self.first_order(market, abs(size)) if kept is None else abs(size) - kept
+        first = self.first_order(account, market, abs(size))
         while market.number in account.positions and (
             not self.safe(account) or self.fault == "closed-beyond-need"
         ):
@@ -1134,7 +1349,9 @@ class Exchange:
                 self.take_off(resting, market, "BOOK-7")
                 continue
             left = abs(account.position(market.number).size)
-            lots = min(offered, left, first or self.next_order(account, market), MAX_LOTS)
+            wanted = left if kept is None else left - kept
+            wanted = min(wanted, first or self.next_order(account, market))
+            lots = min(offered, left, wanted, MAX_LOTS)
             maker = self.accounts[resting.account]
             before = self.standing(maker, market)
             bookmark = self.bookmark()
@@ -1156,14 +1373,15 @@ class Exchange:
                 continue
             self.filled(resting, market, lots)
             first = max(first - lots, 0)
-            if kept is not None and first == 0:
+            if left - lots == kept:
                 return
 
-    def first_order(self, market: Market, lots: int) -> int:
+    def first_order(self, account: Account, market: Market, lots: int) -> int:
         """LIQ-10: of a large position a share is offered first, where positions go whole."""
         if self.terms.size != "whole":
             return 0
-        if lots * market.mark <= self.terms.whole:
+        cooling = NEVER < account.parted_at < self.now < account.parted_at + self.terms.cooldown
+        if cooling or lots * market.mark <= self.terms.whole:
             return lots
         return per_million(lots, self.terms.share)
 
@@ -1171,6 +1389,12 @@ class Exchange:
         """LIQ-11."""
         if self.terms.limit == "bankruptcy" or account.number == VAULT:
             return bankruptcy
+        if self.terms.limit == "auction":
+            step, steps = self.auction_step(account), self.terms.auction_steps
+            if not self.patient(account):
+                return bankruptcy
+            way = bankruptcy - market.mark
+            return market.mark + sign(way) * (abs(way) * step // steps)
         size = account.position(market.number).size
         margin, margins = self.maintenance_of(market, size), self.maintenance(account)
         lacking = self.terms.adjustment * (margins - self.equity(account))
@@ -1510,6 +1734,9 @@ COMMANDS: dict[str, Fields] = {
     "set_index": {"market": number, "index": number, "price": number},
     "pause_market": {"market": number},
     "resume_market": {"market": number},
+    "contribute_to_vault": {"account": number, "amount": number},
+    "redeem_from_vault": {"account": number, "shares": number},
+    "request_redemption": {"account": number, "shares": number},
 }
 COMMANDS["replace"] = {"replaced": number, **COMMANDS["place"]}
 UNSAID: Json = {"price": "1", "reduce_only": False, "expires": "0"}
@@ -1579,6 +1806,12 @@ def read_terms(terms: Json) -> Terms:
         buffer=between(book.get("liquidation_buffer", "0"), 0, MILLION, "a buffer"),
         step=between(book.get("liquidation_step", str(MILLION)), 10_000, MILLION, "a step"),
         target=between(book.get("liquidation_target", str(MILLION)), 1, MILLION, "a target"),
+        auction_steps=between(book.get("auction_steps", "1"), 1, MAX_LOTS, "a number of steps"),
+        auction_period=between(book.get("auction_period", "1"), 1, MAX_TIME, "a time"),
+        cooldown=between(book.get("liquidation_cooldown", "0"), 0, MAX_TIME, "a time"),
+        block_portion=between(book.get("block_portion", str(MILLION)), 1, MILLION, "a portion"),
+        block_least=between(book.get("block_least", "0"), 0, MAX_CASH, "a notional"),
+        block_notional=between(book.get("block_notional", "0"), 0, MAX_CASH, "a notional"),
         limit=known(book.get("liquidation_limit", LIMITS[0]), LIMITS),
         adjustment=between(book.get("liquidation_adjustment", "0"), 0, MAX_CASH, "a rate"),
         spread=between(book.get("liquidation_spread", "0"), 0, MILLION, "a spread"),
@@ -1599,6 +1832,9 @@ def read_terms(terms: Json) -> Terms:
         mark_weight=between(book.get("mark_weight", "0"), 0, MILLION, "a weight"),
         mark_age=between(book.get("mark_age", "0"), 0, MAX_TIME, "an age"),
         on_touch=flag(book.get("funding_on_touch", False)),
+        least_shares=between(book.get("vault_least_shares", "1"), 1, MAX_CASH, "shares"),
+        lockup=between(book.get("vault_lockup", "0"), 0, MAX_TIME, "a time"),
+        notice=between(book.get("vault_notice", "0"), 0, MAX_TIME, "a time"),
         fund_trigger=known(book.get("fund_trigger", FUND_TRIGGERS[0]), FUND_TRIGGERS),
         fund_begins=between(book.get("fund_begins", "0"), 0, MILLION, "a fall"),
         fund_ends=between(book.get("fund_ends", "0"), 0, MILLION, "a fall"),
@@ -1660,7 +1896,10 @@ class Engine:
             "compare": {
                 "refusals": "exact",
                 "within": "0",
-                "observe": ["custody", "collateral", "positions", "orders", "marks", "events"],
+                "observe": [
+                    *("custody", "collateral", "positions", "orders", "marks", "events"),
+                    "shares",
+                ],
             },
         }
 
@@ -1704,9 +1943,15 @@ class Engine:
                 for market, held in sorted(account.positions.items())
             }
             accounts[str(key)] = {"collateral": str(account.cash), "positions": positions}
+            for name in ("offered_since", "parted_at"):
+                if getattr(account, name) != NEVER:
+                    accounts[str(key)][name] = str(getattr(account, name))
             if account.funded:
                 funded = sorted(account.funded.items())
                 accounts[str(key)]["funded"] = {str(market): str(index) for market, index in funded}
+            if account.stake != NO_STAKE:
+                stake = account.stake._asdict().items()
+                accounts[str(key)]["stake"] = {name: str(n) for name, n in stake if n}
         markets = {}
         for key, market in exchange.markets.items():
             orders = [show_order(order) for _, order in sorted(market.orders.items())]
@@ -1756,6 +2001,8 @@ class Engine:
         for key, shown in state["accounts"].items():
             account = exchange.opened(between(key, 0, MAX_ID, "an account"))
             account.cash = number(shown["collateral"])
+            staked = {name: number(n) for name, n in shown.get("stake", {}).items()}
+            account.stake = Stake(**staked)
             for market, held in shown.get("positions", {}).items():
                 position = Position(number(held["size"]), number(held["cost"]))
                 if position != FLAT:

@@ -157,6 +157,8 @@ def blamed(clues: Clues) -> str:
 def refusal(clues: Clues) -> str | None:
     """One side refuses: the rule of its refusal. Both do: the reference's."""
     if isinstance(clues.expected, Refused):
+        if _cancels_for_nothing(clues):
+            return "BOOK-16"
         if clues.expected.code == book.NOT_FILLED.code and _fills_against_reduce_only(clues):
             return "BOOK-7"
         return "MRG-5" if _reduces_all_the_same(clues) else clues.expected.rule
@@ -169,6 +171,16 @@ def refusal(clues: Clues) -> str | None:
             return "BOOK-3"
         return clues.result.rule or _rule_of_command(clues.command)
     return None
+
+
+def _cancels_for_nothing(clues: Clues) -> bool:
+    """Whether an order is gone for one that is refused, and nothing else has happened."""
+    match clues.command, clues.result:
+        case machine.Replace(replaced), Done((Cancelled(_, order),)):
+            return order == replaced
+        case machine.Replace(replaced), RefusedBy():
+            return any(difference.order == replaced for difference in clues.differences)
+    return False
 
 
 def _reduces_all_the_same(clues: Clues) -> bool:
@@ -276,6 +288,7 @@ def first_event(clues: Clues) -> str | None:
     if parting is None:
         return None
     for question in (
+        placed_anew,
         only_one_side_liquidates,
         another_position_first,
         another_limit,
@@ -310,6 +323,12 @@ def _end(clues: Clues) -> Exchange:
 
 def _liquidates(events: tuple[Event, ...]) -> bool:
     return any(event.rule in (*FORCED, "LIQ-2", "LOSS-3") for event in events)
+
+
+def placed_anew(parting: Parting) -> str | None:
+    """A replacement leaves the resting order where it is on one side, and not on the other."""
+    rules = {event.rule for event in (parting.ours, parting.theirs) if event is not None}
+    return "BOOK-17" if "BOOK-17" in rules and len(rules) == 2 else None
 
 
 def only_one_side_liquidates(parting: Parting) -> str | None:
@@ -942,6 +961,9 @@ COMMAND_RULES: dict[type[machine.Command], str] = {
     machine.PauseMarket: "SET-4",
     machine.ResumeMarket: "SET-5",
     machine.Replace: "BOOK-16",
+    machine.ContributeToVault: "VLT-13",
+    machine.RedeemFromVault: "VLT-14",
+    machine.RequestRedemption: "VLT-16",
 }
 
 

@@ -10,6 +10,9 @@ T = TypeVar("T")
 BYTES = 32
 """How many bytes a rule of the search draws. A rule that needs more starts over with them."""
 
+TERM_BYTES = 128
+"""How many bytes terms are drawn from, which have many choices: none should follow another."""
+
 
 class Dice:
     """Decides among few possibilities, always in the same way for the same bytes."""

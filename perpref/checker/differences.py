@@ -27,6 +27,8 @@ def state_differences(
         found.extend(_positions(reference, engine, comparison.within))
     if Observable.COLLATERAL in shown:
         found.extend(_collateral(reference, engine, comparison.within))
+    if Observable.SHARES in shown:
+        found.extend(_shares(reference, engine))
     if Observable.CUSTODY in shown and reference.custody != engine.custody:
         found.append(Difference("custody", str(reference.custody), str(engine.custody)))
     if Observable.MARKS in shown:
@@ -61,6 +63,14 @@ def _collateral(reference: View, engine: View, within: int) -> Iterator[Differen
     for account, ours, theirs in _accounts(reference, engine):
         if abs(ours.collateral - theirs.collateral) > within:
             yield Difference("collateral", str(ours.collateral), str(theirs.collateral), account)
+
+
+def _shares(reference: View, engine: View) -> Iterator[Difference]:
+    for account, ours, theirs in _accounts(reference, engine):
+        for name in ("shares", "locked_until", "requested", "requested_worth", "notice_ends"):
+            our, their = getattr(ours.stake, name), getattr(theirs.stake, name)
+            if our != their:
+                yield Difference(name.replace("_", " "), str(our), str(their), account)
 
 
 def _marks(reference: View, engine: View) -> Iterator[Difference]:

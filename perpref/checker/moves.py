@@ -198,6 +198,29 @@ def pause_market(world: World, dice: Dice) -> None:
         world.do(machine.ResumeMarket(market))
 
 
+def contribute_to_vault(world: World, dice: Dice) -> None:
+    """All that is free, a quantum more, a part of it, or a single quantum."""
+    account = world.anybody(dice)
+    free = world.free(account)
+    amount = dice.pick((free, dice.near(free), free >> 1, 1, free >> 3))
+    world.do(machine.ContributeToVault(account, amount))
+
+
+def redeem_from_vault(world: World, dice: Dice) -> None:
+    """All shares that somebody has, a share more, or a part; with a notice where one is asked."""
+    holders = world.shareholders()
+    account = dice.pick(holders) if holders else world.anybody(dice)
+    held = world.shares(account)
+    shares = dice.pick((held, dice.near(held), held >> 1, 1))
+    if world.exchange.rulebook.vault_notice or dice.one_in(6):
+        world.do(machine.RequestRedemption(account, shares))
+        if dice.one_in(2):
+            advance_clock(world, dice)
+        if dice.one_in(3):
+            dice.pick((contribute_to_vault, move_mark, transfer))(world, dice)
+    world.do(machine.RedeemFromVault(account, shares))
+
+
 def unwind(world: World, dice: Dice) -> None:
     """The vault offers what it holds."""
     markets = [market for account, market in world.holders() if account == VAULT]
@@ -246,6 +269,14 @@ def wrong(world: World, dice: Dice) -> None:
         machine.PauseMarket(NOWHERE),
         machine.ResumeMarket(where),
         machine.ResumeMarket(NOWHERE),
+        machine.ContributeToVault(who, amount),
+        machine.ContributeToVault(NOBODY, 1),
+        machine.ContributeToVault(VAULT, 1),
+        machine.RedeemFromVault(NOBODY, 1),
+        machine.RedeemFromVault(VAULT, 1),
+        machine.RedeemFromVault(who, dice.pick((0, -1))),
+        machine.RequestRedemption(who, dice.pick((0, -1))),
+        machine.RequestRedemption(VAULT, 1),
     )
     known = [command for command in commands if world.supports(command)]
     if known:

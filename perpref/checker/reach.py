@@ -89,6 +89,7 @@ MUST_LIMIT = ("VLT-2", "VLT-3", "VLT-4", "VLT-5")
 _TRADING = (frozenset({"deposit", "place"}),)
 _FORCED = (frozenset({"deposit", "place", "set_mark"}),)
 _BY_PREMIUM = (frozenset({"sample_premium", "settle_premium"}),)
+_SHARES = (frozenset({"deposit", "contribute_to_vault"}),)
 
 NEEDS: dict[str, tuple[frozenset[str], ...]] = {
     "UNIT": (frozenset({"deposit"}),),
@@ -123,6 +124,11 @@ NEEDS: dict[str, tuple[frozenset[str], ...]] = {
     "LIQ": _FORCED,
     "VLT": _FORCED,
     "VLT-6": (frozenset({"deposit", "place", "set_mark", "unwind"}),),
+    "VLT-12": _SHARES,
+    "VLT-13": _SHARES,
+    "VLT-14": (frozenset({"deposit", "contribute_to_vault", "redeem_from_vault"}),),
+    "VLT-15": _SHARES,
+    "VLT-16": (frozenset({"deposit", "contribute_to_vault", "request_redemption"}),),
     "ADL": _FORCED,
     "LOSS": _FORCED,
 }

@@ -62,6 +62,7 @@ from perpref.units import (
     MAX_CASH,
     MAX_LOTS,
     MAX_PRICE,
+    MAX_SHARES,
     MAX_TIME,
     PARTS,
     AccountId,
@@ -447,6 +448,22 @@ class _Reading:
         value.allow("market")
         return machine.ResumeMarket(self._market_of(value))
 
+    def _contribute(self, value: Value) -> Command:
+        value.allow("account", "amount")
+        account = self._account(value.need("account"))
+        return machine.ContributeToVault(account, _amount(value.need("amount")))
+
+    def _redeem(self, value: Value) -> Command:
+        return machine.RedeemFromVault(*self._shares(value))
+
+    def _request_redemption(self, value: Value) -> Command:
+        return machine.RequestRedemption(*self._shares(value))
+
+    def _shares(self, value: Value) -> tuple[AccountId, int]:
+        value.allow("account", "shares")
+        account = self._account(value.need("account"))
+        return account, value.need("shares").integer(1, MAX_SHARES, "UNIT-2")
+
     def _order(self, name: Value | None, market: MarketId) -> OrderId:
         """The next identifier, under a name if it has one."""
         self.last_order = OrderId(self.last_order + 1)
@@ -578,6 +595,9 @@ COMMANDS: Mapping[str, Callable[[_Reading, Value], Command]] = {
     "pause_market": _Reading._pause_market,
     "resume_market": _Reading._resume_market,
     "replace": _Reading._replace,
+    "contribute_to_vault": _Reading._contribute,
+    "redeem_from_vault": _Reading._redeem,
+    "request_redemption": _Reading._request_redemption,
 }
 """What a step can do."""
 

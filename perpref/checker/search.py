@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from perpref.checker import moves, scenes
 from perpref.checker.compare import Judge
-from perpref.checker.dice import BYTES, Dice
+from perpref.checker.dice import BYTES, TERM_BYTES, Dice
 from perpref.checker.engine import Connection
 from perpref.checker.finding import Case, Finding, Kind
 from perpref.checker.reach import Reach
@@ -34,6 +34,7 @@ PATIENCE = 60
 """So many examples after the first finding no further one is waited for."""
 
 DRAWN = st.binary(min_size=BYTES, max_size=BYTES)
+TERMS = st.binary(min_size=TERM_BYTES, max_size=TERM_BYTES)
 
 
 @frozen
@@ -131,7 +132,7 @@ def _machine(search: Search) -> type[RuleBasedStateMachine]:
     class Exchanges(RuleBasedStateMachine):
         world: World | None = None
 
-        @initialize(drawn=DRAWN, people=st.integers(2, 6))
+        @initialize(drawn=TERMS, people=st.integers(2, 6))
         def open(self, drawn: bytes, people: int) -> None:
             dice = Dice(drawn)
             terms = varied(search.base, dice, search.supported)
@@ -174,6 +175,8 @@ ACTS = (
     moves.advance_clock,
     moves.set_index,
     moves.pause_market,
+    moves.contribute_to_vault,
+    moves.redeem_from_vault,
     moves.wrong,
 )
 """Rules that add one command."""
@@ -211,7 +214,7 @@ SCENES = (
 
 def short_case(random: Random, base: Terms, supported: tuple[str, ...]) -> Case:
     """A scene or two, thought up without a search: what they lead to needs few commands."""
-    dice = Dice(random.randbytes(BYTES))
+    dice = Dice(random.randbytes(TERM_BYTES))
     people = [AccountId(2 + index) for index in range(dice.pick((3, 3, 4)))]
     world = World(varied(base, dice, supported), people, supported)
     for _ in range(dice.pick((1, 1, 2, 3))):

@@ -113,6 +113,15 @@ class _Teller:
                 return f"{self.scenario.where(market)} is paused (SET-4)"
             case machine.ResumeMarket(market):
                 return f"{self.scenario.where(market)} resumes (SET-5)"
+            case machine.ContributeToVault(account, amount):
+                verb = self.verb("contribute")
+                return f"{self.who(account)} {verb} {amount:,} to the vault (VLT-13)"
+            case machine.RedeemFromVault(account, shares):
+                verb = self.verb("redeem")
+                return f"{self.who(account)} {verb} {shares:,} shares of the vault (VLT-14)"
+            case machine.RequestRedemption(account, shares):
+                verb = self.verb("ask")
+                return f"{self.who(account)} {verb} to redeem {shares:,} shares (VLT-16)"
 
     def verb(self, verb: str) -> str:
         """What somebody does, or would have liked to do."""

@@ -94,6 +94,8 @@ def varied(base: Terms, dice: Dice, supported: Collection[str] = COMMANDS) -> Te
     if dice.one_in(3):
         rulebook = _marking(rulebook, dice, "set_index" in supported)
     rulebook = _booking(rulebook, dice)
+    if dice.one_in(3):
+        rulebook = _insuring(rulebook, dice)
     given = sorted(base.markets)
     spare = [MarketId(given[-1] + 1 + index) for index in range(MOST_MARKETS)]
     listed = [*given, *spare][: dice.pick((1, 2, 2, MOST_MARKETS))]
@@ -132,6 +134,12 @@ def _liquidating(rulebook: Rulebook, dice: Dice) -> Rulebook:
         liquidation_buffer=dice.pick((0, 0, 1, 20_000, 150_000)),
         liquidation_step=dice.pick((PARTS, 200_000, 100_000, 333_333)),
         liquidation_target=dice.pick((PARTS, 900_000, 1)),
+        auction_steps=dice.pick((1, 2, 3, 5)),
+        auction_period=dice.pick((1, 1, 7, 30)),
+        liquidation_cooldown=dice.pick((0, 0, 1, 30)),
+        block_portion=dice.pick((PARTS, PARTS, 100_000, 1)),
+        block_least=dice.pick((0, 0, 1_000, 50_000)),
+        block_notional=dice.pick((0, 0, 1, 5_000, 200_000)),
         liquidation_limit=dice.pick(tuple(LiquidationLimit)),
         liquidation_adjustment=dice.pick((PARTS, 1, 3 * PARTS)),
         liquidation_spread=dice.pick((100_000, PARTS, 1)),
@@ -163,6 +171,16 @@ def _marking(rulebook: Rulebook, dice: Dice, indexed: bool) -> Rulebook:
         mark_band=dice.pick((0, 5_000, 50_000, PARTS)),
         mark_weight=dice.pick((0, 1, 100_000, 333_333, PARTS)),
         mark_age=dice.pick((0, 1, 60)),
+    )
+
+
+def _insuring(rulebook: Rulebook, dice: Dice) -> Rulebook:
+    """Another way to hold shares of the vault, as some venue does it."""
+    return evolve(
+        rulebook,
+        vault_least_shares=dice.pick((1, 1, 2, 1_000)),
+        vault_lockup=dice.pick((0, 0, 1, 60)),
+        vault_notice=dice.pick((0, 0, 1, 60)),
     )
 
 

@@ -224,6 +224,15 @@ class Story:
     def resume(self, market: MarketId = GOLD, code: str = "") -> None:
         self.do(machine.ResumeMarket(market), code)
 
+    def contributes(self, account: AccountId, amount: int, code: str = "") -> None:
+        self.do(machine.ContributeToVault(account, amount), code)
+
+    def redeems(self, account: AccountId, shares: int, code: str = "") -> None:
+        self.do(machine.RedeemFromVault(account, shares), code)
+
+    def requests(self, account: AccountId, shares: int, code: str = "") -> None:
+        self.do(machine.RequestRedemption(account, shares), code)
+
     def settle(self, market: MarketId = GOLD, code: str = "") -> None:
         self.do(machine.SettleMarket(market), code)
 
@@ -1380,6 +1389,91 @@ def a_share_that_is_not_enough_is_followed_by_the_rest(story: Story) -> None:
     story.mark(88)
 
 
+AUCTION = choosing(liquidation_limit=LiquidationLimit.AUCTION, auction_steps=4, auction_period=10)
+
+
+@about("liquidation", "LIQ-14", "LIQ-16", under=AUCTION)
+def an_auction_walks_with_the_clock(story: Story) -> None:
+    """With 40 behind 10 lots the limit goes down from 94 by steps of 1; Cy bids 92."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 5_000)
+    story.deposit(CY, 5_000)
+    story.trade(ANN, BOB, 10)
+    story.buys(CY, 10, 92)
+    story.clock(3)
+    story.mark(94)
+    story.clock(13)
+    story.clock(22)
+    story.clock(23)
+
+
+@about("liquidation", "LIQ-14", "LIQ-16", under=AUCTION)
+def an_auction_ends_and_the_vault_takes_over(story: Story) -> None:
+    """Nobody bids: at the end, after 40, the vault takes all at 90. Bob's is forgotten before."""
+    story.deposit(VAULT, 5_000)
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 160)
+    story.trade(ANN, BOB, 10)
+    story.mark(112)
+    story.mark(94)
+    story.clock(39)
+    story.clock(40)
+
+
+@about("liquidation", "LIQ-14", "LIQ-16", under=AUCTION)
+def who_becomes_insolvent_waits_no_longer(story: Story) -> None:
+    """At 89 Ann owes 10: she is offered at 90 at once, and the vault takes what Cy does not."""
+    story.deposit(VAULT, 5_000)
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 5_000)
+    story.deposit(CY, 5_000)
+    story.trade(ANN, BOB, 10)
+    story.buys(CY, 3, 90)
+    story.mark(94)
+    story.mark(89)
+
+
+@about(
+    "liquidation",
+    "LIQ-10",
+    "LIQ-17",
+    under=choosing(liquidation_share=200_000, liquidation_whole=500, liquidation_cooldown=30),
+)
+def a_part_now_and_the_rest_in_its_cooldown(story: Story) -> None:
+    """At 92 two lots at 90 leave Ann due: no more is sold at that time, and all at the next."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 5_000)
+    story.deposit(CY, 5_000)
+    story.trade(ANN, BOB, 10)
+    story.buys(CY, 20, 90)
+    story.clock(100)
+    story.mark(92)
+    story.mark(92)
+    story.clock(129)
+
+
+@about(
+    "liquidation",
+    "LIQ-17",
+    "LIQ-18",
+    under=choosing(block_portion=100_000, block_least=150, block_notional=250),
+)
+def caps_by_the_clock(story: Story) -> None:
+    """Of ten lots each one is closed at a time, and no more than a notional of 250 in all."""
+    story.deposit(ANN, 200)
+    story.deposit(BOB, 5_000)
+    story.deposit(CY, 5_000)
+    story.trade(ANN, BOB, 10)
+    story.trade(ANN, BOB, 10, market=OIL)
+    story.buys(CY, 10, 87)
+    story.buys(CY, 10, 99, market=OIL)
+    story.mark(88)
+    story.mark(88)
+    story.clock(1)
+    story.clock(2)
+    story.mark(70)
+
+
 LENIENT = choosing(
     liquidation_limit=LiquidationLimit.FILLABLE,
     liquidation_adjustment=1_000_000,
@@ -1454,6 +1548,128 @@ def a_market_ends(story: Story) -> None:
     story.settle(code="settling")
     story.trade_refused(ANN, "settling")
     story.withdraw(ANN, 1_067)
+
+
+@about("vault", "VLT-12", "VLT-13", "VLT-14")
+def shares_of_the_vault(story: Story) -> None:
+    """300 are the house's; 150 buy half as many shares, which then a gift makes dearer."""
+    for account in (ANN, BOB):
+        story.deposit(account, 1_000)
+    story.deposit(VAULT, 300)
+    story.contributes(ANN, 1_001, code="not_withdrawable")
+    story.contributes(CY, 10, code="unknown_account")
+    story.contributes(VAULT, 10, code="vault_holds_itself")
+    story.contributes(ANN, 0, code="amount_out_of_bounds")
+    story.contributes(ANN, 150)
+    story.deposit(VAULT, 301)
+    story.contributes(BOB, 1, code="too_few_shares")
+    story.contributes(BOB, 100)
+    story.redeems(BOB, 60, code="shares_out_of_bounds")
+    story.redeems(BOB, 59)
+    story.redeems(VAULT, 300, code="vault_holds_itself")
+    story.redeems(ANN, 150)
+    story.redeems(ANN, 1, code="shares_out_of_bounds")
+
+
+@about("vault", "VLT-13", "VLT-14")
+def the_only_share_is_made_dear(story: Story) -> None:
+    """One share for one quantum, 99 given: the next 199 buy one share, and lose 49 of them."""
+    for account in (ANN, BOB):
+        story.deposit(account, 1_000)
+    story.contributes(ANN, 1)
+    story.transfer(ANN, VAULT, 99)
+    story.contributes(BOB, 199)
+    story.redeems(ANN, 1)
+    story.redeems(BOB, 1)
+
+
+@about("vault", "VLT-13", under=choosing(vault_least_shares=100))
+def a_contribution_must_be_worth_many_shares(story: Story) -> None:
+    """100 shares at least: who makes them dear keeps the next contribution out."""
+    for account in (ANN, BOB):
+        story.deposit(account, 1_000)
+    story.contributes(ANN, 99, code="too_few_shares")
+    story.contributes(ANN, 100)
+    story.transfer(ANN, VAULT, 100)
+    story.contributes(BOB, 199, code="too_few_shares")
+    story.contributes(BOB, 200)
+
+
+@about("vault", "VLT-12", "VLT-13", "VLT-14", "VLT-4", under=choosing(vault_boundary=100))
+def shares_of_a_vault_that_holds_a_position(story: Story) -> None:
+    """It took over 10 lots at 90 and stands at 88: they keep 88 of its cash, the boundary 100."""
+    for account, amount in ((VAULT, 10), (ANN, 100), (BOB, 100), (CY, 290)):
+        story.deposit(account, amount)
+    story.trade(ANN, BOB, 10)
+    story.contributes(CY, 290)
+    story.mark(92)
+    story.mark(88)
+    story.redeems(CY, 290, code="not_withdrawable")
+    story.redeems(CY, 200, code="under_boundary")
+    story.redeems(CY, 190)
+
+
+@about(
+    "vault",
+    *("VLT-12", "VLT-13", "VLT-14"),
+    under=choosing(carry_bad_debt=True, waterfall=(Stage.RESIDUAL,)),
+)
+def a_vault_that_owes_has_no_shares_to_give(story: Story) -> None:
+    """Ann's loss of 200 is the vault's to carry: while it owes, nobody comes in or goes out."""
+    for account in (ANN, BOB, CY):
+        story.deposit(account, 100)
+    story.contributes(CY, 50)
+    story.trade(ANN, BOB, 10)
+    story.mark(70)
+    story.contributes(CY, 10, code="vault_is_worthless")
+    story.redeems(CY, 50, code="vault_is_worthless")
+    story.deposit(VAULT, 150)
+    story.contributes(CY, 10, code="vault_is_worthless")
+    story.redeems(CY, 50)
+    story.contributes(CY, 10)
+
+
+@about("vault", "VLT-15", under=choosing(vault_lockup=4))
+def shares_are_locked_for_a_time(story: Story) -> None:
+    """For 4 from the last contribution, and then all are free."""
+    story.deposit(ANN, 100)
+    story.contributes(ANN, 10)
+    story.clock(3)
+    story.contributes(ANN, 10)
+    story.clock(6)
+    story.redeems(ANN, 10, code="shares_locked")
+    story.clock(7)
+    story.redeems(ANN, 20)
+
+
+@about("vault", "VLT-16", under=choosing(vault_notice=5))
+def shares_are_redeemed_at_notice(story: Story) -> None:
+    """5 after the notice: 10 shares, which bring no more than then, and less after a loss."""
+    story.deposit(ANN, 100)
+    story.contributes(ANN, 50)
+    story.redeems(ANN, 10, code="no_notice")
+    story.requests(ANN, 51, code="shares_out_of_bounds")
+    story.requests(ANN, 10)
+    story.deposit(VAULT, 50)
+    story.redeems(ANN, 9, code="no_notice")
+    story.clock(4)
+    story.redeems(ANN, 10, code="notice_runs")
+    story.clock(5)
+    story.redeems(ANN, 10)
+    story.requests(ANN, 40)
+    story.transfer(VAULT, ANN, 45)
+    story.clock(10)
+    story.redeems(ANN, 40)
+    story.redeems(ANN, 1, code="shares_out_of_bounds")
+
+
+@about("vault", "VLT-16")
+def no_notice_is_asked(story: Story) -> None:
+    """By the textbook shares are redeemed at once."""
+    story.deposit(ANN, 100)
+    story.contributes(ANN, 50)
+    story.requests(ANN, 50, code="no_notice_asked")
+    story.redeems(ANN, 50)
 
 
 @about("clock", "CLK-1")

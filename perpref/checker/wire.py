@@ -17,7 +17,20 @@ from attrs import evolve, field, fields, frozen, has
 from cattrs.gen import make_dict_unstructure_fn, override
 
 from perpref import machine, outcome
-from perpref.state import FLAT, Account, Exchange, Market, Order, Position, Rulebook, Side, Tier
+from perpref.state import (
+    FLAT,
+    NEVER,
+    NO_STAKE,
+    Account,
+    Exchange,
+    Market,
+    Order,
+    Position,
+    Rulebook,
+    Side,
+    Stake,
+    Tier,
+)
 from perpref.table import Table
 from perpref.units import AccountId, MarketId, OrderId
 
@@ -65,6 +78,7 @@ class Observable(Enum):
     ORDERS = "orders"
     MARKS = "marks"
     EVENTS = "events"
+    SHARES = "shares"
 
 
 class Choice(Enum):
@@ -187,6 +201,9 @@ class AccountView:
     collateral: int
     positions: dict[MarketId, Position] = field(factory=dict)
     funded: dict[MarketId, int] = field(factory=dict)
+    stake: Stake = NO_STAKE
+    offered_since: int = NEVER
+    parted_at: int = NEVER
 
 
 @frozen
@@ -255,7 +272,12 @@ def view(exchange: Exchange) -> View:
         exchange.custody,
         {
             account: AccountView(
-                holder.collateral, dict(holder.positions.items()), dict(holder.funded.items())
+                holder.collateral,
+                dict(holder.positions.items()),
+                dict(holder.funded.items()),
+                holder.stake,
+                holder.offered_since,
+                holder.parted_at,
             )
             for account, holder in exchange.accounts.items()
         },
@@ -293,7 +315,12 @@ def exchange_of(terms: Terms, seen: View) -> Exchange:
         accounts = accounts.put(
             account,
             Account(
-                holder.collateral, Table(holder.positions.items()), Table(holder.funded.items())
+                holder.collateral,
+                Table(holder.positions.items()),
+                Table(holder.funded.items()),
+                holder.stake,
+                holder.offered_since,
+                holder.parted_at,
             ),
         )
     markets = start.markets
@@ -354,6 +381,9 @@ COMMANDS: dict[str, type[machine.Command]] = {
     "pause_market": machine.PauseMarket,
     "resume_market": machine.ResumeMarket,
     "replace": machine.Replace,
+    "contribute_to_vault": machine.ContributeToVault,
+    "redeem_from_vault": machine.RedeemFromVault,
+    "request_redemption": machine.RequestRedemption,
 }
 
 EVENTS: dict[str, type[outcome.Event]] = {
@@ -512,6 +542,7 @@ LEFT_OUT: dict[type[Any], str] = {
     Rulebook: "vault_trigger",
     MarketTerms: "tiers",
     MarketView: "settling",
+    Stake: "shares",
     AccountView: "funded",
     View: "now",
     machine.Place: "expires",

@@ -69,6 +69,12 @@ def command(done: machine.Command) -> str:
             return f"market {market} is paused"
         case machine.ResumeMarket(market):
             return f"market {market} resumes"
+        case machine.ContributeToVault(account, amount):
+            return f"{who(account)} contributes {amount} to the vault"
+        case machine.RedeemFromVault(account, shares):
+            return f"{who(account)} redeems {shares} shares of the vault"
+        case machine.RequestRedemption(account, shares):
+            return f"{who(account)} gives notice of {shares} shares of the vault"
 
 
 def _asked(order: machine.Place | machine.Replace) -> str:
@@ -85,6 +91,8 @@ REASONS = {
     "LIQ-6": "liquidation on the book",
     "VLT-1": "takeover",
     "VLT-8": "made good by the vault",
+    "VLT-13": "contribution to the vault",
+    "VLT-14": "shares redeemed",
     "SET-2": "settlement",
     "ADL-3": "deleveraging",
     "LOSS-1": "close-out",

@@ -171,6 +171,14 @@ class World:
     def orders(self, market: MarketId) -> list[Order]:
         return [order for _, order in self.exchange.markets[market].orders.items()]
 
+    def shares(self, account: AccountId) -> int:
+        """How many shares of the vault an account has."""
+        return self.exchange.accounts.get(account, EMPTY).stake.shares
+
+    def shareholders(self) -> list[AccountId]:
+        """Who has shares of the vault, the house left out."""
+        return [a for a in self.exchange.accounts if a != VAULT and self.shares(a)]
+
     def holders(self) -> list[tuple[AccountId, MarketId]]:
         """Every open position: whose, and where."""
         return [

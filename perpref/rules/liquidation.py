@@ -16,6 +16,7 @@ from perpref.rules.book import (
 from perpref.rules.fee import charge_liquidated, charge_maker
 from perpref.rules.ledger import pay
 from perpref.rules.liquidation_size import safe_margin
+from perpref.rules.liquidation_time import auction_step, has_time, offered_limit
 from perpref.rules.margin import (
     equity,
     health,
@@ -34,7 +35,6 @@ from perpref.units import (
     clamp,
     floor_div,
     sign,
-    trunc_div,
 )
 
 NOT_DUE = refusal(
@@ -132,12 +132,16 @@ def limit_price(
     weight: int,
     equity: int,
     weights: int,
+    now: int,
+    since: int,
 ) -> int:
     """The limit of a liquidation order under the rulebook, in ticks.
 
     Args:
         bankruptcy: the bankruptcy price of the position (LIQ-5); for the rest see
             `fillable_price`.
+        now: the time by the clock, and `since` when the auction began, if it did (LIQ-14); for an
+            account that may not wait (LIQ-16) it is at its end.
     """
     match rulebook.liquidation_limit:
         case LiquidationLimit.BANKRUPTCY:
@@ -145,6 +149,11 @@ def limit_price(
         case LiquidationLimit.FILLABLE:
             adjustment, spread = rulebook.liquidation_adjustment, rulebook.liquidation_spread
             return fillable_price(mark, size, weight, equity, weights, adjustment, spread)
+        case LiquidationLimit.AUCTION:
+            step = steps = rulebook.auction_steps
+            if has_time(equity, weights, rulebook.vault_trigger):
+                step = auction_step(now, since, rulebook.auction_period, steps)
+            return offered_limit(mark, bankruptcy, step, steps)
 
 
 @rule("LIQ-11")
@@ -167,6 +176,8 @@ def liquidation_limit(exchange: Exchange, account: AccountId, market: MarketId) 
         weight,
         now.equity,
         now.maintenance,
+        exchange.now,
+        exchange.accounts[account].offered_since,
     )
 
 
@@ -293,13 +304,3 @@ def fillable_price(
     walked = clamp(adjustment * (weights - equity), 0, weights * PARTS)
     given = floor_div(walked * spread * weight, weights * PARTS * PARTS * abs(size))
     return max(1, mark - sign(size) * given)
-
-
-@formula("LIQ-14")
-def offered_limit(mark: int, bankruptcy: int, step: int, steps: int) -> int:
-    """The limit of an auction at one of its steps: it walks from the mark to the bankruptcy price.
-
-    The airline raises its offer step by step; each limit is within the two, and the last one is
-    the bankruptcy price. Rounded towards the mark.
-    """
-    return mark + trunc_div((bankruptcy - mark) * min(step, steps), steps)

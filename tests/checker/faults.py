@@ -9,9 +9,10 @@ from attrs import evolve, frozen
 
 from perpref import scheduler
 from perpref.outcome import Outcome
-from perpref.rule_registry import require
+from perpref.rule_registry import Refusal, require
 from perpref.rules import (
     adl,
+    admission,
     book,
     clock,
     fee,
@@ -27,8 +28,19 @@ from perpref.rules import (
     vault,
 )
 from perpref.scheduler import Run
-from perpref.state import VAULT, Exchange, Order, Position, Ranking, Side
-from perpref.units import MAX_TIME, PARTS, AccountId, MarketId, ceil_div, floor_div, sign
+from perpref.state import (
+    VAULT,
+    Exchange,
+    Kind,
+    Market,
+    Order,
+    Position,
+    Ranking,
+    Rulebook,
+    SelfTrade,
+    Side,
+)
+from perpref.units import MAX_TIME, PARTS, AccountId, MarketId, OrderId, ceil_div, floor_div, sign
 
 
 @frozen
@@ -197,6 +209,81 @@ def _any_time(x: Exchange, now: int) -> Outcome:
     return Outcome(evolve(x, now=max(now, x.now)))
 
 
+def _fills_in_part(_order: Order, _left: Order) -> None:
+    """Cancels the rest of a fill-or-kill order like that of an IOC order."""
+
+
+def _of_any_worth(*_: object) -> None:
+    """Takes the smallest order."""
+
+
+_meets_itself = scheduler.meets_itself
+
+
+def _always_the_resting(run: Run, market: MarketId, order: Order, maker: Order) -> bool:
+    run.do(book.cancel, market, maker.id, maker.account, "BOOK-11")
+    return False
+
+
+def _never_the_resting(run: Run, market: MarketId, order: Order, maker: Order) -> bool:
+    mode = run.exchange.rulebook.self_trade
+    if mode is SelfTrade.BOTH:
+        require(run.has_acted, book.SELF_TRADE, order.account)
+        return True
+    return _meets_itself(run, market, order, maker)
+
+
+def _both_rest(run: Run, market: MarketId, replaced: OrderId, order: Order, kind: Kind) -> None:
+    book.own_order(run.exchange, market, replaced, order.account)
+    scheduler.place(run, market, order, kind)
+
+
+_replace = scheduler.replace
+
+
+def _cancelled_all_the_same(
+    run: Run, market: MarketId, replaced: OrderId, order: Order, kind: Kind
+) -> None:
+    old = book.own_order(run.exchange, market, replaced, order.account)
+    before = run.exchange
+    try:
+        _replace(run, market, replaced, order, kind)
+    except Refusal:
+        run.exchange, run.events = before, []
+        run.do(book.cancel, market, replaced, old.account, "BOOK-16")
+
+
+def _larger_keeps_its_place(resting: Order, order: Order) -> bool:
+    return resting.side is order.side and resting.price == order.price
+
+
+def _never_smaller(_resting: Order, _order: Order) -> bool:
+    return False
+
+
+def _binds_the_other_side(x: Exchange, market: MarketId, order: Order) -> None:
+    admission_in_band(x, market, evolve(order, side=order.side.opposite))
+
+
+admission_in_band = admission.require_in_band
+
+
+def _one_more(rulebook: Rulebook, resting: int) -> None:
+    admission_room(rulebook, resting - 1)
+
+
+admission_room = admission.require_room
+
+
+def _good_at_its_time(order: Order, now: int) -> bool:
+    return order.expires == 0 or order.expires >= now
+
+
+def _only_the_side_of_the_position(size: int, buys: int, sells: int, listed: Market) -> int:
+    lots = size + buys if size >= 0 else sells - size
+    return margin.initial_margin(Position(lots, 0), listed)
+
+
 FAULTS = (
     Planted("POS-2", "cost released rounded down", position.closed, _released_down),
     Planted("FEE-1", "fees rounded down", fee.trading_fee, _fee_down),
@@ -212,6 +299,20 @@ FAULTS = (
     Planted("ADL-2", "ranking without leverage", adl.score, _profit_without_leverage),
     Planted("BOOK-2", "last come, first served", book.ahead, _last_come_first_served),
     Planted("BOOK-7", "reduce-only flips", book.reducible, _reduces_to_the_other_side),
+    Planted("BOOK-11", "only the resting order", scheduler.meets_itself, _always_the_resting),
+    Planted("BOOK-11", "never the resting order", scheduler.meets_itself, _never_the_resting),
+    Planted("BOOK-14", "filled in part", scheduler.require_filled, _fills_in_part),
+    Planted("BOOK-15", "of any worth", book.require_worth, _of_any_worth),
+    Planted("BOOK-16", "the replaced order stays", scheduler.replace, _both_rest),
+    Planted("BOOK-16", "cancelled all the same", scheduler.replace, _cancelled_all_the_same),
+    Planted("BOOK-17", "a larger order stays", book.only_smaller, _larger_keeps_its_place),
+    Planted("BOOK-17", "no order stays", book.only_smaller, _never_smaller),
+    Planted("BOOK-18", "the other side", admission.require_in_band, _binds_the_other_side),
+    Planted("BOOK-18", "no band", admission.require_in_band, _of_any_worth),
+    Planted("BOOK-19", "no tick", admission.require_on_tick, _of_any_worth),
+    Planted("BOOK-20", "one more", admission.require_room, _one_more),
+    Planted("BOOK-21", "good at its time", admission.is_live, _good_at_its_time),
+    Planted("MRG-8", "one side", margin.order_margin, _only_the_side_of_the_position),
     Planted("FUND-2", "shorts pay", funding.funding_due, _shorts_pay),
     Planted("FUND-2", "receivers round up", funding.funding_due, _receivers_round_up),
     Planted("MARK-6", "the higher of three prices", mark.median, _highest),

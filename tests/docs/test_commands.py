@@ -15,10 +15,13 @@ from perpref.machine import (
     AdvanceClock,
     Cancel,
     Command,
+    ContributeToVault,
     Deposit,
     PauseMarket,
     Place,
+    RedeemFromVault,
     Replace,
+    RequestRedemption,
     ResumeMarket,
     SamplePremium,
     SetIndex,
@@ -42,6 +45,7 @@ from perpref.state import (
     Rulebook,
     SelfTrade,
     Side,
+    Stake,
 )
 from perpref.units import MAX_ID, MAX_LOTS, PARTS, AccountId, MarketId, OrderId
 from tests.exchanges import ANN, BOB, CY, GOLD, buys, exchange, holds, market, rules, sells
@@ -120,6 +124,32 @@ OWN = evolve(
     rulebook=KEPT.rulebook,
     last_order=OrderId(2),
 )
+
+
+ANNS = Stake(40, 5, 40, 30, 8)
+
+
+def insured(
+    *,
+    safe: int = 100,
+    shares: int = 60,
+    size: int = 0,
+    now: int = 9,
+    stake: Stake = ANNS,
+    **chosen: int,
+) -> Exchange:
+    """A vault of which the house has 60 shares and Ann 40, and the rulebook asks for a notice."""
+    ann = evolve(holds(50), stake=stake)
+    house = evolve(holds(safe, (size, size * 100)), stake=Stake(shares))
+    terms: Any = {"vault_notice": 3, **chosen}
+    before = exchange({VAULT: house, ANN: ann}, rulebook=evolve(rules(), **terms))
+    return evolve(before, now=now)
+
+
+EARLY, RUNNING = insured(now=4), insured(now=7)
+ELSEWHERE = insured(size=9)
+KEEPS = insured(vault_boundary=71)
+SHUT = evolve(insured(), gate_opens=10)
 
 
 def bids(*wrong: Place) -> list[tuple[Exchange, Command]]:
@@ -293,6 +323,38 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
         (evolve(HELD_UP, rulebook=OLD.rulebook, now=6), ResumeMarket(GOLD)),
         (HELD_UP, ResumeMarket(GOLD)),
     ],
+    ContributeToVault: [
+        (SHUT, ContributeToVault(NOBODY, 0)),
+        (SHUT, ContributeToVault(NOBODY, 51)),
+        (SHUT, ContributeToVault(VAULT, 101)),
+        (SHUT, ContributeToVault(ANN, 51)),
+        (insured(safe=-1), ContributeToVault(ANN, 51)),
+        (insured(safe=-1), ContributeToVault(ANN, 50)),
+        (insured(safe=10**6), ContributeToVault(ANN, 50)),
+        (insured(safe=1, shares=10**36 - 1_000), ContributeToVault(ANN, 50)),
+        (insured(), ContributeToVault(ANN, 50)),
+    ],
+    RedeemFromVault: [
+        (SHUT, RedeemFromVault(NOBODY, 0)),
+        (SHUT, RedeemFromVault(VAULT, 0)),
+        (SHUT, RedeemFromVault(ANN, 0)),
+        (insured(safe=-1, now=4), RedeemFromVault(ANN, 41)),
+        (insured(safe=-1, now=4), RedeemFromVault(ANN, 39)),
+        (EARLY, RedeemFromVault(ANN, 39)),
+        (RUNNING, RedeemFromVault(ANN, 39)),
+        (RUNNING, RedeemFromVault(ANN, 40)),
+        (ELSEWHERE, RedeemFromVault(ANN, 40)),
+        (KEEPS, RedeemFromVault(ANN, 40)),
+        (insured(vault_boundary=70), RedeemFromVault(ANN, 40)),
+    ],
+    RequestRedemption: [
+        (insured(vault_notice=0), RequestRedemption(NOBODY, 0)),
+        (insured(vault_notice=0), RequestRedemption(VAULT, 0)),
+        (insured(vault_notice=0), RequestRedemption(ANN, 0)),
+        (insured(safe=-1), RequestRedemption(ANN, 0)),
+        (insured(safe=-1), RequestRedemption(ANN, 1)),
+        (insured(), RequestRedemption(ANN, 1)),
+    ],
 }
 """Of each command one in which everything is wrong that can be; then it is mended, one fault after
 the other in the order of the page, until it is done."""
@@ -320,7 +382,7 @@ def opened_with(term: str, value: int) -> Exchange:
 def bounds() -> list[tuple[str, int, int, str]]:
     """The terms of the page that have bounds: the least, the most, and the rule."""
     found = BOUND.findall(PAGE)
-    assert len(found) == 31
+    assert len(found) == 39
     return [
         (term.replace(" ", "_"), int(least) if least.isdigit() else 50_000, 10 ** int(most), rule)
         for terms, least, most, rule in found
