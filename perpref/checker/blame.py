@@ -49,6 +49,7 @@ from perpref.state import (
     VAULT,
     Exchange,
     ForcedPrice,
+    LiquidationOrder,
     LiquidationSize,
     MarkPolicy,
     Order,
@@ -65,6 +66,9 @@ SIZES = {
     LiquidationSize.EQUAL_SHARE: "LIQ-13",
 }
 """By how much is closed at a time: the rule that says how many lots an order has."""
+
+TURNS = {LiquidationOrder.ACCOUNT: "LIQ-8", LiquidationOrder.WORST_FIRST: "LIQ-19"}
+"""By whose turn it is: the rule that says so."""
 
 SAME_RULE = {
     ("LED-5", "amount"): "LED-5",
@@ -572,7 +576,7 @@ def _other_fill(parting: Parting, ours: Filled, theirs: Filled) -> str:
         if ours.rule in FORCED and not _one_victim(parting.before, ours, theirs):
             skipped = victim_of(parting.before, ours)
             rounded = skipped is not None and due_by_rounding(parting.before, skipped)
-            return "MRG-3" if rounded else "LIQ-8"
+            return "MRG-3" if rounded else TURNS[parting.before.rulebook.liquidation_order]
         return SAME_RULE[ours.rule, "counterparty"]
     if ours.price != theirs.price:
         if ours.rule in ("BOOK-3", "LIQ-6") and _rests_at(parting.before, ours, theirs.price):
