@@ -54,6 +54,7 @@ from perpref.state import (
     MarkPolicy,
     Order,
     Rulebook,
+    SelfTrade,
     Side,
 )
 from perpref.state import Kind as OrderKind
@@ -293,6 +294,7 @@ def first_event(clues: Clues) -> str | None:
         return None
     for question in (
         placed_anew,
+        own_order_in_the_way,
         only_one_side_liquidates,
         another_position_first,
         another_limit,
@@ -333,6 +335,20 @@ def placed_anew(parting: Parting) -> str | None:
     """A replacement leaves the resting order where it is on one side, and not on the other."""
     rules = {event.rule for event in (parting.ours, parting.theirs) if event is not None}
     return "BOOK-17" if "BOOK-17" in rules and len(rules) == 2 else None
+
+
+def own_order_in_the_way(parting: Parting) -> str | None:
+    """The reference stops an order that meets its own account's, and the engine goes on."""
+    taker, ours = _taker(parting.clues.command), parting.ours
+    if taker is None or not isinstance(ours, Cancelled) or ours.order != taker.id:
+        return None
+    facing = book.best(parting.before.markets[ours.market], taker.side.opposite)
+    met = facing is not None and facing.account == taker.account
+    if met and facing is not None and book.crosses(taker.side, taker.price, facing.price):
+        return "BOOK-11"
+    both = parting.before.rulebook.self_trade is SelfTrade.BOTH
+    last = parting.agreed[-1].event if parting.agreed else None
+    return "BOOK-11" if both and last is not None and last.rule == "BOOK-11" else None
 
 
 def only_one_side_liquidates(parting: Parting) -> str | None:
