@@ -40,6 +40,7 @@ from perpref.state import (
     FundTrigger,
     Kind,
     LiquidationLimit,
+    LiquidationOrder,
     LiquidationSize,
     LossSharing,
     MarkPolicy,
@@ -426,7 +427,7 @@ def cancel_expired(run: Run) -> None:
 
 @rule("LIQ-8")
 def liquidate_all_due(run: Run) -> None:
-    """Visit all accounts in account order, the vault last, until a visit finds nobody due.
+    """Visit all accounts in order, the vault last, until a visit finds nobody due.
 
     This is the one place that decides who is liquidated, and when. Who was visited and may wait is
     left as it is, due and solvent (LIQ-16).
@@ -436,7 +437,7 @@ def liquidate_all_due(run: Run) -> None:
     quiet, waiting = False, set[AccountId]()
     while not quiet:
         quiet = True
-        for account in [*(a for a in run.exchange.accounts if a != VAULT), VAULT]:
+        for account in visited(run.exchange):
             if not liquidation.is_due(run.exchange, account):
                 continue
             waits = account in waiting and liquidation_time.may_wait(run.exchange, account)
@@ -445,6 +446,24 @@ def liquidate_all_due(run: Run) -> None:
                 waiting.add(account)
                 quiet = False
     end_auctions(run)
+
+
+@rule("LIQ-19")
+def visited(exchange: Exchange) -> list[AccountId]:
+    """All accounts in the order in which they are visited, the vault last.
+
+    By number or worst first; of two that are alike the smaller number is first.
+    """
+    others = [account for account in exchange.accounts if account != VAULT]
+    if exchange.rulebook.liquidation_order is LiquidationOrder.WORST_FIRST:
+        stands = {account: margin.health(exchange, account) for account in others}
+
+        def turn(one: AccountId, other: AccountId) -> int:
+            worse = liquidation.is_worse
+            return worse(stands[other], stands[one]) - worse(stands[one], stands[other])
+
+        others.sort(key=cmp_to_key(turn))
+    return [*others, VAULT]
 
 
 @rule("LIQ-14")

@@ -153,6 +153,13 @@ class LiquidationSize(Enum):
     EQUAL_SHARE = "equal_share"
 
 
+class LiquidationOrder(Enum):
+    """Whose turn it is when several accounts are due (LIQ-19)."""
+
+    ACCOUNT = "account"
+    WORST_FIRST = "worst_first"
+
+
 class Chooser(Enum):
     """Who makes a choice that the rules leave open: the rulebook's policy, or the engine."""
 
@@ -302,27 +309,26 @@ class Rulebook:
     clock each (LIQ-14). After a part was closed the rest follows for `liquidation_cooldown`, at
     once when that is 0 (LIQ-17). What begins with `block` caps what is closed at one time by the
     clock: a `portion` of the lots of a position or the `least` notional, and the `notional` of an
-    account, unless that is 0 (LIQ-18). With `withdraw_profit` unrealised profit may
-    leave (LED-6). What begins with `funding` says how the premiums of a period, of which
-    `funding_samples` are expected, become its rate (FUND-5, FUND-6), and with `funding_on_touch` an
-    account is settled only when it is touched (FUND-11). What begins with `fund_` says how far the
-    vault must have fallen before an ADL, in parts per million of its best in a window (LOSS-11). A
-    loss is carried by the vault with `carry_bad_debt` (LOSS-12); it closes the gate for
-    `withdrawal_gate` units of the clock (LOSS-13), cuts withdrawals while the vault owes with
-    `withdrawal_haircut` (LOSS-8), and pauses all markets with `halt_on_loss` (LOSS-14).
-    `deleverage_weight` is what an ADL shares lots by (ADL-9), and `deleverage_seed` where an
-    unranked walk begins (ADL-12).
-    `deleverage_sharing` says how many are closed at a time (ADL-8), and `loss_sharing` by what a
-    deficit is shared (LOSS-10). `self_trade` says which order goes when an account would meet
-    itself (BOOK-11). With `smaller_keeps_place` an order that only gets smaller is not placed anew
-    (BOOK-17). With `band_both_sides` no limit is beyond the price band on either side (BOOK-18). An
-    account has at most `most_orders` orders resting in a market, any number when that is 0
-    (BOOK-20). With `order_margin` resting orders reserve initial margin (MRG-8). What begins with
-    `mark` says how a mark follows from the index (MARK-5, MARK-6): the band and the weight of a new
-    sample of the basis, in parts per million; nothing is opened at a mark older than `mark_age`,
-    unless that is 0 (MARK-7). A contribution to the vault is worth at least `vault_least_shares`
-    (VLT-13); its shares are locked for `vault_lockup` by the clock (VLT-15) and redeemed at
-    `vault_notice`, with none when that is 0 (VLT-16).
+    account, unless that is 0 (LIQ-18). `liquidation_order` says whose turn it is (LIQ-19). With
+    `withdraw_profit` unrealised profit may leave (LED-6). What begins with `funding` says how the
+    premiums of a period, of which `funding_samples` are expected, become its rate (FUND-5, FUND-6),
+    and with `funding_on_touch` an account is settled only when it is touched (FUND-11). What begins
+    with `fund_` says how far the vault must have fallen before an ADL, in parts per million of its
+    best in a window (LOSS-11). A loss is carried by the vault with `carry_bad_debt` (LOSS-12); it
+    closes the gate for `withdrawal_gate` units of the clock (LOSS-13), cuts withdrawals while the
+    vault owes with `withdrawal_haircut` (LOSS-8), and pauses all markets with `halt_on_loss`
+    (LOSS-14). `deleverage_weight` is what an ADL shares lots by (ADL-9), and `deleverage_seed`
+    where an unranked walk begins (ADL-12). `deleverage_sharing` says how many are closed at a time
+    (ADL-8), and `loss_sharing` by what a deficit is shared (LOSS-10). `self_trade` says which order
+    goes when an account would meet itself (BOOK-11). With `smaller_keeps_place` an order that only
+    gets smaller is not placed anew (BOOK-17). With `band_both_sides` no limit is beyond the price
+    band on either side (BOOK-18). An account has at most `most_orders` orders resting in a market,
+    any number when that is 0 (BOOK-20). With `order_margin` resting orders reserve initial margin
+    (MRG-8). What begins with `mark` says how a mark follows from the index (MARK-5, MARK-6): the
+    band and the weight of a new sample of the basis, in parts per million; nothing is opened at a
+    mark older than `mark_age`, unless that is 0 (MARK-7). A contribution to the vault is worth at
+    least `vault_least_shares` (VLT-13); its shares are locked for `vault_lockup` by the clock
+    (VLT-15) and redeemed at `vault_notice`, with none when that is 0 (VLT-16).
     """
 
     name: str
@@ -379,6 +385,7 @@ class Rulebook:
     vault_least_shares: int = 1
     vault_lockup: int = 0
     vault_notice: int = 0
+    liquidation_order: LiquidationOrder = LiquidationOrder.ACCOUNT
     auction_steps: int = 1
     auction_period: int = 1
     liquidation_cooldown: int = 0

@@ -32,6 +32,7 @@ from proofs.executor import (
 )
 from proofs.laws import SOLVENCY, Step, action, attempt, of, take
 from proofs.ledger import any_account
+from proofs.margin import any_health
 from proofs.registry import tested, theorem
 from proofs.world import any_exchange, any_order, between
 
@@ -56,6 +57,23 @@ def an_account_is_due_when_its_equity_is_below_its_maintenance_margin() -> None:
     exchange, account = any_exchange(), any_account("account")
     now = health(exchange, account)
     claim("due", bool(liquidation.is_due(exchange, account)) is bool(now.equity < now.maintenance))
+
+
+@theorem("T-LIQ", "LIQ-19", subject="is_worse")
+def being_worse_puts_accounts_in_an_order() -> None:
+    """Of two accounts at most one is worse, and who is worse than a worse one is worse as well.
+
+    The insolvent are worse than the solvent.
+    """
+    first, second, third = (any_health(name) for name in ("first", "second", "third"))
+    for stands in (first, second, third):
+        assume(stands.maintenance >= 1)  # without any, it counts as one
+    worse = liquidation.is_worse
+    claim("insolvent", implies(all_of(first.equity < 0, second.equity >= 0), worse(first, second)))
+    if worse(first, second):
+        claim("one of two", negation(worse(second, first)))
+        if worse(second, third):
+            claim("on", worse(first, third))
 
 
 @theorem("T-BP", "LIQ-4", subject="share_of_equity", assumes=MARGINS)

@@ -13,12 +13,14 @@ from perpref.machine import AdvanceClock, Command, Deposit, SetMark
 from perpref.outcome import Event, Filled
 from perpref.rules import liquidation, liquidation_time
 from perpref.rules.margin import equity
-from perpref.scheduler import Run, liquidate_all_due, lots_at_this_time
+from perpref.scheduler import Run, liquidate_all_due, lots_at_this_time, visited
 from perpref.state import (
     NEVER,
+    TREASURY,
     VAULT,
     Exchange,
     LiquidationLimit,
+    LiquidationOrder,
     LiquidationSize,
     Order,
     Rulebook,
@@ -243,6 +245,37 @@ def test_while_an_auction_waits_the_vault_takes_no_share() -> None:
     assert after(before, SetMark(GOLD, 94)) == [[]]
 
 
+# Whose turn it is.
+
+
+WORST = book(liquidation_order=LiquidationOrder.WORST_FIRST)
+
+
+def test_the_worst_covered_account_is_visited_first() -> None:
+    """At 100: Ann has 40 of 50, Bob 12 of 25, Cy 40 of 50, Dan less than nothing."""
+    held = {
+        VAULT: holds(-9),
+        ANN: holds(40, (10, 1_000)),
+        BOB: holds(12, (5, 500)),
+        CY: holds(40, (-10, -1_000)),
+        DAN: holds(-1),
+    }
+    before = exchange(held, rulebook=WORST)
+    assert visited(before)[:5] == [DAN, TREASURY, BOB, ANN, CY]
+    assert visited(before)[-1] == VAULT
+    by_number = visited(evolve(before, rulebook=rules()))
+    assert by_number == [*sorted(account for account in before.accounts if account != VAULT), VAULT]
+
+
+def test_the_first_gets_what_is_bid() -> None:
+    held = {ANN: holds(40, (10, 1_000)), BOB: holds(20, (8, 800)), CY: holds(10**6)}
+    before = exchange(held, market(100, buys(1, CY, 8, 100)), rulebook=WORST)
+    run = Run(before)
+    liquidate_all_due(run)
+    assert fills(tuple(run.events))[0] == (8, 100, "LIQ-6")
+    assert position(run.exchange, BOB) == (0, 0)
+
+
 # From anywhere.
 
 TIMING: st.SearchStrategy[dict[str, Any]] = st.builds(
@@ -260,6 +293,7 @@ TIMING: st.SearchStrategy[dict[str, Any]] = st.builds(
     block_least=st.sampled_from([0, 250]),
     block_notional=st.sampled_from([0, 1, 450]),
     liquidation_size=st.sampled_from(LiquidationSize),
+    liquidation_order=st.sampled_from(LiquidationOrder),
     liquidation_step=st.sampled_from([200_000, PARTS]),
     liquidation_buffer=st.sampled_from([0, 20_000]),
 )

@@ -50,6 +50,7 @@ RANKINGS = [
 ]
 PRICES = ["bankruptcy", "mark", "previous_mark", "bankruptcy_unless_far", "index"]
 SIZES = ["whole", "to_buffer", "tier_step", "equal_share"]
+ORDERS = ["account", "worst_first"]
 LIMITS = ["bankruptcy", "fillable", "auction"]
 SELF_TRADES = ["resting", "incoming", "both"]
 SHARINGS = ["queue", "pro_rata", "largest_remainder", "capped"]
@@ -378,6 +379,7 @@ class Terms:
     buffer: int = 0
     step: int = MILLION
     target: int = MILLION
+    order: str = ORDERS[0]
     auction_steps: int = 1
     auction_period: int = 1
     cooldown: int = 0
@@ -1128,21 +1130,26 @@ class Exchange:
         """LIQ-8: visit all, the vault last, until nobody is due."""
         self.touch(self.accounts[VAULT])
         self.watch_fund()
-        visit = [account for number, account in sorted(self.accounts.items()) if number != VAULT]
-        visit.append(self.accounts[VAULT])
         seen: list[Account] = []
         somebody = True
         while somebody:
             somebody = False
-            for account in visit:
+            for account in self.in_turn():
                 waits = account in seen and self.may_wait(account)
                 if self.due(account) and not waits and not self.carried(account):
                     self.liquidate(account)
                     seen.append(account)
                     somebody = self.fault != "visited-once"
-        for account in visit:
+        for account in self.accounts.values():
             if not self.due(account):
                 account.offered_since = NEVER
+
+    def in_turn(self) -> list[Account]:
+        """LIQ-19: everybody in order, the vault last."""
+        others = [account for number, account in sorted(self.accounts.items()) if number != VAULT]
+        if self.terms.order == "worst_first":
+            others.sort(key=lambda a: Fraction(self.equity(a), max(self.maintenance(a), 1)))
+        return [*others, self.accounts[VAULT]]
 
     def by_parts(self) -> bool:
         """Whether something is closed now and something later."""
@@ -1830,6 +1837,7 @@ def read_terms(terms: Json) -> Terms:
         buffer=between(book.get("liquidation_buffer", "0"), 0, MILLION, "a buffer"),
         step=between(book.get("liquidation_step", str(MILLION)), 10_000, MILLION, "a step"),
         target=between(book.get("liquidation_target", str(MILLION)), 1, MILLION, "a target"),
+        order=known(book.get("liquidation_order", ORDERS[0]), ORDERS),
         auction_steps=between(book.get("auction_steps", "1"), 1, MAX_LOTS, "a number of steps"),
         auction_period=between(book.get("auction_period", "1"), 1, MAX_TIME, "a time"),
         cooldown=between(book.get("liquidation_cooldown", "0"), 0, MAX_TIME, "a time"),

@@ -111,6 +111,7 @@ TITLES = {
     "LIQ-16": "Who may wait",
     "LIQ-17": "A cooldown",
     "LIQ-18": "Caps by the clock",
+    "LIQ-19": "Whose turn it is",
     "VLT-1": "The takeover",
     "VLT-2": "The cap",
     "VLT-3": "The vault's margin",

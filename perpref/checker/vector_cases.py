@@ -29,6 +29,7 @@ from perpref.state import (
     FundTrigger,
     Kind,
     LiquidationLimit,
+    LiquidationOrder,
     LiquidationSize,
     LossSharing,
     MarkPolicy,
@@ -1472,6 +1473,18 @@ def caps_by_the_clock(story: Story) -> None:
     story.clock(1)
     story.clock(2)
     story.mark(70)
+
+
+@about("liquidation", "LIQ-19", under=choosing(liquidation_order=LiquidationOrder.WORST_FIRST))
+def the_worst_account_is_visited_first(story: Story) -> None:
+    """Ann has 32 of 47, Bob and Dan 28 of 38 each: Bob is worse than Ann, and as bad as Dan."""
+    for account, cash in ((ANN, 102), (BOB, 84), (DAN, 84), (CY, 5_000), (EVE, 5_000)):
+        story.deposit(account, cash)
+    for account in (ANN, BOB, DAN):
+        lots = 10 if account == ANN else 8
+        story.trade(account, CY, lots)
+    story.buys(EVE, 10, 94)
+    story.mark(93)
 
 
 LENIENT = choosing(

@@ -18,6 +18,7 @@ from perpref.rules.ledger import pay
 from perpref.rules.liquidation_size import safe_margin
 from perpref.rules.liquidation_time import auction_step, has_time, offered_limit
 from perpref.rules.margin import (
+    Health,
     equity,
     health,
     maintenance_margin,
@@ -65,6 +66,15 @@ def is_due(exchange: Exchange, account: AccountId) -> bool:
     """Whether an account is to be liquidated: equity strictly below maintenance margin."""
     now = health(exchange, account)
     return now.equity < now.maintenance
+
+
+@rule("LIQ-19")
+def is_worse(first: Health, second: Health) -> bool:
+    """Whether the equity of one account covers less of its maintenance margin than another's.
+
+    Without a margin, equity counts as if the margin were a quantum.
+    """
+    return first.equity * max(second.maintenance, 1) < second.equity * max(first.maintenance, 1)
 
 
 def require_due(exchange: Exchange, account: AccountId, market: MarketId) -> None:

@@ -905,6 +905,14 @@ FAULTS = (
         "limit_price",
     ),
     fault(
+        "who is worse is who has less",
+        liquidation.is_worse,
+        "max(second.maintenance, 1) < second.equity * max(first.maintenance, 1)",
+        "max(second.maintenance, 1) < second.equity * max(second.maintenance, 1) + first.equity",
+        "liquidation",
+        "is_worse",
+    ),
+    fault(
         "an auction goes too far",
         liquidation_time.offered_limit,
         "min(step, steps)",
