@@ -47,6 +47,7 @@ PURPOSE = {
     "LIQ-6": Column.LIQUIDATION,
     "VLT-1": Column.LIQUIDATION,
     "ADL-3": Column.DELEVERAGING,
+    "ADL-13": Column.DELEVERAGING,
     "VLT-8": Column.LIQUIDATION,
     "LOSS-1": Column.DELEVERAGING,
     "LOSS-3": Column.SHARED_LOSS,

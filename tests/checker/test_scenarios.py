@@ -325,7 +325,7 @@ def test_every_reason_of_an_entry_has_a_column(plays: dict[str, Play]) -> None:
         for event in events_of(told)
         if isinstance(event, CashMoved | Paid | Filled)
     }
-    assert reasons | {"LED-8", "SET-2", "VLT-8", "LOSS-10", "FUND-12"} == set(PURPOSE)
+    assert reasons | {"LED-8", "SET-2", "VLT-8", "LOSS-10", "FUND-12", "ADL-13"} == set(PURPOSE)
 
 
 def test_money_of_nobody() -> None:
