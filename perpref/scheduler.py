@@ -30,6 +30,7 @@ from perpref.rules import (
     mark,
     settlement,
     vault,
+    vault_shares,
 )
 from perpref.state import (
     VAULT,
@@ -422,7 +423,7 @@ def cancel_expired(run: Run) -> None:
 
 @rule("LIQ-8")
 def liquidate_all_due(run: Run) -> None:
-    """Visit all accounts in account order, the vault last, until a visit finds nobody due.
+    """Visit all accounts in account order, vaults last, until a visit finds nobody due.
 
     This is the one place that decides who is liquidated, and when.
     """
@@ -431,12 +432,27 @@ def liquidate_all_due(run: Run) -> None:
     quiet = False
     while not quiet:
         quiet = True
-        for account in [*(a for a in run.exchange.accounts if a != VAULT), VAULT]:
+        for account in in_order_of_visit(run.exchange):
             if liquidation.is_due(run.exchange, account) and not loss.is_carried(
                 run.exchange, account
             ):
                 liquidate_account(run, account)
                 quiet = False
+
+
+@rule("LIQ-8", "VLT-17")
+def in_order_of_visit(exchange: Exchange) -> list[AccountId]:
+    """All accounts, in account order: first those that are no vault, then children, then VAULT."""
+    children = vault_children(exchange)
+    others = [a for a in exchange.accounts if a != VAULT and a not in children]
+    return [*others, *children, VAULT]
+
+
+@rule("VLT-17")
+def vault_children(exchange: Exchange) -> list[AccountId]:
+    """The vaults of markets' own, in account order."""
+    vaults = {listed.vault for _, listed in exchange.markets.items()}
+    return sorted(vaults - {VAULT})
 
 
 @frozen
@@ -864,15 +880,41 @@ def weight_in_loss(exchange: Exchange, account: AccountId) -> int:
     )
 
 
+def contribute_to_vault(run: Run, account: AccountId, amount: int) -> None:
+    """Settle what has accrued, then let an account pay for shares of the vault."""
+    touch(run, VAULT)
+    run.do(vault_shares.contribute, account, amount, children_beside(run.exchange, account))
+
+
+def redeem_from_vault(run: Run, account: AccountId, shares: int) -> None:
+    """Settle what has accrued, then let the vault pay for shares."""
+    touch(run, VAULT)
+    run.do(vault_shares.redeem, account, shares, children_beside(run.exchange, account))
+
+
+def request_redemption(run: Run, account: AccountId, shares: int) -> None:
+    """Settle what has accrued, then take a notice of shares."""
+    touch(run, VAULT)
+    run.do(vault_shares.request_redemption, account, shares, children_beside(run.exchange, account))
+
+
+def children_beside(exchange: Exchange, account: AccountId) -> vault_shares.Children:
+    """What the vault's children are worth in all, and whether this account is one."""
+    children = vault_children(exchange)
+    worth = sum(margin.equity(exchange, child) for child in children)
+    return vault_shares.Children(worth, account in children)
+
+
 @rule("VLT-6")
 def unwind(run: Run, market: MarketId, order: OrderId) -> None:
     """The vault sells what it took over: a reduce-only IOC, at the mark or better."""
     mark.require_market(run.exchange, market)
-    size = margin.position_of(run.exchange, VAULT, market).size
+    seller = run.exchange.markets[market].vault
+    size = margin.position_of(run.exchange, seller, market).size
     require(size != 0, book.NOTHING_TO_REDUCE, size)
     limit = run.exchange.markets[market].mark
     side = liquidation.closing_side(size)
     lots = min(abs(size), MAX_LOTS)
-    offered = Order(order, VAULT, side, limit, lots, reduce_only=True)
+    offered = Order(order, seller, side, limit, lots, reduce_only=True)
     admit(run, market, offered)
     trade(run, market, offered, Kind.IOC)

@@ -20,6 +20,7 @@ from perpref import machine, outcome
 from perpref.state import (
     FLAT,
     NO_STAKE,
+    VAULT,
     Account,
     Exchange,
     Market,
@@ -232,6 +233,8 @@ class MarketTerms:
     least_notional: int = 0
     price_band: int = 0
     tick: int = 1
+    vault: AccountId = VAULT
+    vault_boundary: int = 0
 
     def opened(self) -> Market:
         """The market before anything has happened in it."""
@@ -246,6 +249,8 @@ class MarketTerms:
             least_notional=self.least_notional,
             price_band=self.price_band,
             tick=self.tick,
+            vault=self.vault,
+            vault_boundary=self.vault_boundary,
         )
 
 
@@ -377,6 +382,8 @@ COMMANDS: dict[str, type[machine.Command]] = {
     "contribute_to_vault": machine.ContributeToVault,
     "redeem_from_vault": machine.RedeemFromVault,
     "request_redemption": machine.RequestRedemption,
+    "recapitalise": machine.Recapitalise,
+    "recall_capital": machine.RecallCapital,
 }
 
 EVENTS: dict[str, type[outcome.Event]] = {
