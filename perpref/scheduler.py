@@ -24,6 +24,7 @@ from perpref.rules import (
     ledger,
     liquidation,
     liquidation_size,
+    liquidation_time,
     loss,
     loss_trigger,
     margin,
@@ -33,10 +34,13 @@ from perpref.rules import (
     vault_shares,
 )
 from perpref.state import (
+    NEVER,
     VAULT,
     Exchange,
     FundTrigger,
     Kind,
+    LiquidationLimit,
+    LiquidationOrder,
     LiquidationSize,
     LossSharing,
     MarkPolicy,
@@ -423,29 +427,53 @@ def cancel_expired(run: Run) -> None:
 
 @rule("LIQ-8")
 def liquidate_all_due(run: Run) -> None:
-    """Visit all accounts in account order, vaults last, until a visit finds nobody due.
+    """Visit all accounts in order, vaults last, until a visit finds nobody due.
 
-    This is the one place that decides who is liquidated, and when.
+    This is the one place that decides who is liquidated, and when. Who was visited and may wait is
+    left as it is, due and solvent (LIQ-16).
     """
     touch(run, VAULT)
     watch_fund(run)
-    quiet = False
+    quiet, waiting = False, set[AccountId]()
     while not quiet:
         quiet = True
-        for account in in_order_of_visit(run.exchange):
-            if liquidation.is_due(run.exchange, account) and not loss.is_carried(
-                run.exchange, account
-            ):
+        for account in visited(run.exchange):
+            if not liquidation.is_due(run.exchange, account):
+                continue
+            waits = account in waiting and liquidation_time.may_wait(run.exchange, account)
+            if not waits and not loss.is_carried(run.exchange, account):
                 liquidate_account(run, account)
+                waiting.add(account)
                 quiet = False
+    end_auctions(run)
 
 
-@rule("LIQ-8", "VLT-17")
-def in_order_of_visit(exchange: Exchange) -> list[AccountId]:
-    """All accounts, in account order: first those that are no vault, then children, then VAULT."""
+@rule("LIQ-19", "VLT-17")
+def visited(exchange: Exchange) -> list[AccountId]:
+    """All accounts in the order in which they are visited, vaults last, the insurance vault after
+    its children.
+
+    By number or worst first; of two that are alike the smaller number is first.
+    """
     children = vault_children(exchange)
     others = [a for a in exchange.accounts if a != VAULT and a not in children]
+    if exchange.rulebook.liquidation_order is LiquidationOrder.WORST_FIRST:
+        stands = {account: margin.health(exchange, account) for account in others}
+
+        def turn(one: AccountId, other: AccountId) -> int:
+            worse = liquidation.is_worse
+            return worse(stands[other], stands[one]) - worse(stands[one], stands[other])
+
+        others.sort(key=cmp_to_key(turn))
     return [*others, *children, VAULT]
+
+
+@rule("LIQ-14")
+def end_auctions(run: Run) -> None:
+    """Forget the auctions of those who are no longer due."""
+    for account, holder in run.exchange.accounts.items():
+        if holder.offered_since != NEVER and not liquidation.is_due(run.exchange, account):
+            run.do(liquidation_time.end_auction, account)
 
 
 @rule("VLT-17")
@@ -457,28 +485,46 @@ def vault_children(exchange: Exchange) -> list[AccountId]:
 
 @frozen
 class Progress:
-    """Where a liquidation stands: which positions are still to be visited, at which stage."""
+    """Where a liquidation stands: which positions are still to be visited, at which stage.
+
+    `closed` is the notional that the book has closed so far, in quanta.
+    """
 
     account: AccountId
     markets: tuple[MarketId, ...]
     stage: int = 0
+    closed: int = 0
 
 
 def liquidate_account(run: Run, account: AccountId) -> None:
     """Cancel the account's orders, then send its positions down the waterfall, one by one."""
     cancel_all_orders(run, account)
+    begin_auction(run, account)
+    if liquidation_time.had_its_part(run.exchange, account) and liquidation_time.is_patient(
+        run.exchange, account
+    ):
+        return
     offer_equal_shares(run, account)
     progress: Progress | None = Progress(account, largest_first(run.exchange, account))
     while progress is not None:
         progress = advance(run, progress)
 
 
+def begin_auction(run: Run, account: AccountId) -> None:
+    """Note when the account's positions are first offered, where that is by auction (LIQ-14)."""
+    by_auction = run.exchange.rulebook.liquidation_limit is LiquidationLimit.AUCTION
+    since = run.exchange.accounts[account].offered_since
+    if by_auction and since == NEVER and account != VAULT:
+        run.do(liquidation_time.begin_auction, account)
+
+
 @rule("LIQ-7")
 def advance(run: Run, progress: Progress) -> Progress | None:
     """One step of the waterfall: run a stage, or go on to the next position, or end.
 
-    A position goes down the stages while it is open and its account is due. When all positions
-    are gone, a deficit that is left is socialised.
+    A position goes down the stages while it is open and its account is due; behind the book only
+    when the account may not wait. When all positions are gone, a deficit that is left is
+    socialised.
     """
     account = progress.account
     if not progress.markets:
@@ -488,9 +534,58 @@ def advance(run: Run, progress: Progress) -> Progress | None:
     market = progress.markets[0]
     waterfall = run.exchange.rulebook.waterfall
     if progress.stage == len(waterfall) or not closable(run.exchange, account, market):
-        return Progress(account, progress.markets[1:])
-    STAGES[waterfall[progress.stage]](run, account, market)
+        return evolve(progress, markets=progress.markets[1:], stage=0)
+    stage = waterfall[progress.stage]
+    if stage is Stage.BOOK:
+        closed = offer_a_part(run, account, market, progress.closed)
+        return evolve(progress, stage=progress.stage + 1, closed=progress.closed + closed)
+    if liquidation_time.may_wait(run.exchange, account):
+        return evolve(progress, markets=progress.markets[1:], stage=0)
+    STAGES[stage](run, account, market)
     return evolve(progress, stage=progress.stage + 1)
+
+
+@rule("LIQ-17")
+def offer_a_part(run: Run, account: AccountId, market: MarketId, spent: int) -> int:
+    """First stage: as many lots as are closed at this time, and the notional that was, in quanta.
+
+    Where the book takes just so many, and not all, the account has had its part. Who then may not
+    wait is offered as a whole.
+    """
+    most = lots_at_this_time(run.exchange, account, market, spent)
+    before = abs(margin.position_of(run.exchange, account, market).size)
+    if most != 0:
+        close_on_book(run, account, market, most)
+    closed = before - abs(margin.position_of(run.exchange, account, market).size)
+    part = closed < before or run.exchange.rulebook.block_notional > 0
+    if most is not None and 0 < most == closed and part:
+        run.do(liquidation_time.note_part, account)
+    if most is not None and not liquidation_time.may_wait(run.exchange, account):
+        close_on_book(run, account, market)
+    return closed * run.exchange.markets[market].mark
+
+
+@rule("LIQ-18")
+def lots_at_this_time(
+    exchange: Exchange, account: AccountId, market: MarketId, spent: int
+) -> int | None:
+    """How many lots of a position are closed at this time by the clock; None for any number.
+
+    Args:
+        spent: the notional of the account that was closed just before, in quanta.
+    """
+    rulebook = exchange.rulebook
+    patient = liquidation_time.is_patient(exchange, account)
+    if not liquidation_time.goes_by_parts(rulebook) or not patient:
+        return None
+    size, mark = margin.position_of(exchange, account, market).size, exchange.markets[market].mark
+    lots = liquidation_time.capped_lots(size, mark, rulebook.block_portion, rulebook.block_least)
+    if rulebook.liquidation_cooldown > 0:
+        lots = min(lots, first_order(exchange, account, market) or lots)
+    if rulebook.block_notional == 0:
+        return lots
+    within = liquidation_time.lots_within(lots, mark, max(rulebook.block_notional - spent, 0))
+    return within if liquidation_time.had_its_part(exchange, account) else max(within, 1)
 
 
 @rule("LIQ-2")
@@ -509,7 +604,9 @@ def offer_equal_shares(run: Run, account: AccountId) -> None:
     The share is that of the moment when the liquidation begins. What it does not close, or where it
     is not enough, goes down the waterfall afterwards.
     """
-    if run.exchange.rulebook.liquidation_size is not LiquidationSize.EQUAL_SHARE:
+    rulebook = run.exchange.rulebook
+    shares = rulebook.liquidation_size is LiquidationSize.EQUAL_SHARE
+    if not shares or liquidation_time.goes_by_parts(rulebook):
         return
     share = liquidation_size.equal_share(run.exchange, account)
     for market in largest_first(run.exchange, account):
@@ -517,7 +614,8 @@ def offer_equal_shares(run: Run, account: AccountId) -> None:
         kept = abs(size) - liquidation_size.lots_of_share(size, share)
         for stage, offer in OFFERS.items():
             wanted = abs(margin.position_of(run.exchange, account, market).size) - kept
-            offered = stage in run.exchange.rulebook.waterfall
+            waits = stage is not Stage.BOOK and liquidation_time.may_wait(run.exchange, account)
+            offered = stage in rulebook.waterfall and not waits
             if wanted > 0 and offered and closable(run.exchange, account, market):
                 offer(run, account, market, wanted)
 
@@ -543,7 +641,7 @@ def close_on_book(run: Run, account: AccountId, market: MarketId, most: int | No
 
     They follow one another until the account is safe, or no more than `most` lots are wanted.
     """
-    ordered = first_order(run.exchange, account, market) if most is None else most
+    ordered, wanted = first_order(run.exchange, account, market), most
     while offerable(run.exchange, account, market):
         size = margin.position_of(run.exchange, account, market).size
         side = liquidation.closing_side(size)
@@ -554,8 +652,9 @@ def close_on_book(run: Run, account: AccountId, market: MarketId, most: int | No
         if cancelled_if_it_cannot_reduce(run, market, maker):
             continue
         lots = ordered or next_order(run.exchange, account, market)
+        lots = min(lots, MAX_LOTS) if wanted is None else min(lots, wanted, MAX_LOTS)
         try:
-            run.do(liquidation.liquidate, account, market, maker, min(lots, MAX_LOTS))
+            run.do(liquidation.liquidate, account, market, maker, lots)
         except Refusal as refusal:
             if refusal.code is liquidation.FUND_CANNOT_PAY:
                 return
@@ -565,7 +664,8 @@ def close_on_book(run: Run, account: AccountId, market: MarketId, most: int | No
         else:
             closed = abs(size) - abs(margin.position_of(run.exchange, account, market).size)
             ordered = max(ordered - closed, 0)
-            if most is not None and ordered == 0:
+            wanted = None if wanted is None else wanted - closed
+            if wanted == 0:
                 return
 
 
@@ -610,7 +710,9 @@ def first_order(exchange: Exchange, account: AccountId, market: MarketId) -> int
     position, rulebook = margin.position_of(exchange, account, market), exchange.rulebook
     worth = margin.notional(position, exchange.markets[market])
     share, whole = rulebook.liquidation_share, rulebook.liquidation_whole
-    return liquidation_size.first_lots(position.size, worth, share, whole, again=False)
+    parted_at, cooldown = exchange.accounts[account].parted_at, rulebook.liquidation_cooldown
+    again = liquidation_time.is_cooling(exchange.now, parted_at, cooldown)
+    return liquidation_size.first_lots(position.size, worth, share, whole, again)
 
 
 def close_into_vault(

@@ -17,6 +17,9 @@ from perpref.units import PARTS, AccountId, MarketId, OrderId
 VAULT = AccountId(0)
 """The insurance vault: an account like any other, with limited cash (VLT-1)."""
 
+NEVER = -1
+"""A time that no clock shows: of what has not happened."""
+
 TREASURY = AccountId(1)
 """Where trading fees go: an account like any other (FEE-1)."""
 
@@ -138,6 +141,7 @@ class LiquidationLimit(Enum):
 
     BANKRUPTCY = "bankruptcy"
     FILLABLE = "fillable"
+    AUCTION = "auction"
 
 
 class LiquidationSize(Enum):
@@ -147,6 +151,13 @@ class LiquidationSize(Enum):
     TO_BUFFER = "to_buffer"
     TIER_STEP = "tier_step"
     EQUAL_SHARE = "equal_share"
+
+
+class LiquidationOrder(Enum):
+    """Whose turn it is when several accounts are due (LIQ-19)."""
+
+    ACCOUNT = "account"
+    WORST_FIRST = "worst_first"
 
 
 class Chooser(Enum):
@@ -198,12 +209,16 @@ class Account:
     while open profits cover it; equity is what counts (MRG-1).
     `funded` is the funding index to which each market is settled, 0 where there is none (FUND-12).
     `stake` is what it has in the vault, beside its equity; the vault's own is the house's (VLT-12).
+    Its positions are offered in an auction since `offered_since` by the clock (LIQ-14), and a part
+    of them was last closed at `parted_at` (LIQ-17); both are NEVER where that has not been.
     """
 
     collateral: int
     positions: Table[MarketId, Position]
     funded: Table[MarketId, int] = field(factory=Table)
     stake: Stake = NO_STAKE
+    offered_since: int = NEVER
+    parted_at: int = NEVER
 
 
 @frozen
@@ -294,27 +309,30 @@ class Rulebook:
     quanta (LIQ-10), at which limit (LIQ-11), and how much is closed at a time (LIQ-15): until
     equity is maintenance margin and a `buffer` of notional (LIQ-12), or a share of all positions,
     the smallest multiple of a `step` that brings the margin below a `target` part of equity
-    (LIQ-13), each in parts per million. With `withdraw_profit` unrealised profit may
-    leave (LED-6). What begins with `funding` says how the premiums of a period, of which
-    `funding_samples` are expected, become its rate (FUND-5, FUND-6), and with `funding_on_touch` an
-    account is settled only when it is touched (FUND-11). What begins with `fund_` says how far the
-    vault must have fallen before an ADL, in parts per million of its best in a window (LOSS-11). A
-    loss is carried by the vault with `carry_bad_debt` (LOSS-12); it closes the gate for
-    `withdrawal_gate` units of the clock (LOSS-13), cuts withdrawals while the vault owes with
-    `withdrawal_haircut` (LOSS-8), and pauses all markets with `halt_on_loss` (LOSS-14).
-    `deleverage_weight` is what an ADL shares lots by (ADL-9), and `deleverage_seed` where an
-    unranked walk begins (ADL-12).
-    `deleverage_sharing` says how many are closed at a time (ADL-8), and `loss_sharing` by what a
-    deficit is shared (LOSS-10). `self_trade` says which order goes when an account would meet
-    itself (BOOK-11). With `smaller_keeps_place` an order that only gets smaller is not placed anew
-    (BOOK-17). With `band_both_sides` no limit is beyond the price band on either side (BOOK-18). An
-    account has at most `most_orders` orders resting in a market, any number when that is 0
-    (BOOK-20). With `order_margin` resting orders reserve initial margin (MRG-8). What begins with
-    `mark` says how a mark follows from the index (MARK-5, MARK-6): the band and the weight of a new
-    sample of the basis, in parts per million; nothing is opened at a mark older than `mark_age`,
-    unless that is 0 (MARK-7). A contribution to the vault is worth at least `vault_least_shares`
-    (VLT-13); its shares are locked for `vault_lockup` by the clock (VLT-15) and redeemed at
-    `vault_notice`, with none when that is 0 (VLT-16).
+    (LIQ-13), each in parts per million. An auction has `auction_steps`, of `auction_period` by the
+    clock each (LIQ-14). After a part was closed the rest follows for `liquidation_cooldown`, at
+    once when that is 0 (LIQ-17). What begins with `block` caps what is closed at one time by the
+    clock: a `portion` of the lots of a position or the `least` notional, and the `notional` of an
+    account, unless that is 0 (LIQ-18). `liquidation_order` says whose turn it is (LIQ-19). With
+    `withdraw_profit` unrealised profit may leave (LED-6). What begins with `funding` says how the
+    premiums of a period, of which `funding_samples` are expected, become its rate (FUND-5, FUND-6),
+    and with `funding_on_touch` an account is settled only when it is touched (FUND-11). What begins
+    with `fund_` says how far the vault must have fallen before an ADL, in parts per million of its
+    best in a window (LOSS-11). A loss is carried by the vault with `carry_bad_debt` (LOSS-12); it
+    closes the gate for `withdrawal_gate` units of the clock (LOSS-13), cuts withdrawals while the
+    vault owes with `withdrawal_haircut` (LOSS-8), and pauses all markets with `halt_on_loss`
+    (LOSS-14). `deleverage_weight` is what an ADL shares lots by (ADL-9), and `deleverage_seed`
+    where an unranked walk begins (ADL-12). `deleverage_sharing` says how many are closed at a time
+    (ADL-8), and `loss_sharing` by what a deficit is shared (LOSS-10). `self_trade` says which order
+    goes when an account would meet itself (BOOK-11). With `smaller_keeps_place` an order that only
+    gets smaller is not placed anew (BOOK-17). With `band_both_sides` no limit is beyond the price
+    band on either side (BOOK-18). An account has at most `most_orders` orders resting in a market,
+    any number when that is 0 (BOOK-20). With `order_margin` resting orders reserve initial margin
+    (MRG-8). What begins with `mark` says how a mark follows from the index (MARK-5, MARK-6): the
+    band and the weight of a new sample of the basis, in parts per million; nothing is opened at a
+    mark older than `mark_age`, unless that is 0 (MARK-7). A contribution to the vault is worth at
+    least `vault_least_shares` (VLT-13); its shares are locked for `vault_lockup` by the clock
+    (VLT-15) and redeemed at `vault_notice`, with none when that is 0 (VLT-16).
     """
 
     name: str
@@ -371,6 +389,13 @@ class Rulebook:
     vault_least_shares: int = 1
     vault_lockup: int = 0
     vault_notice: int = 0
+    liquidation_order: LiquidationOrder = LiquidationOrder.ACCOUNT
+    auction_steps: int = 1
+    auction_period: int = 1
+    liquidation_cooldown: int = 0
+    block_portion: int = PARTS
+    block_least: int = 0
+    block_notional: int = 0
 
 
 @frozen

@@ -350,7 +350,7 @@ CONTRACTS = (
     Contract(
         liquidation.limit_price,
         (liquidation,),
-        lambda rulebook, bankruptcy, mark, size, weight, equity, weights: all_of(
+        lambda rulebook, bankruptcy, mark, size, weight, equity, weights, now, since: all_of(
             bankruptcy >= 1, mark >= 1, any_of(size > 0, size < 0), weight >= 0, weights >= 1
         ),
         _limit_price,

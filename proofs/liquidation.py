@@ -7,11 +7,11 @@ from attrs import evolve
 from perpref.rules import liquidation, liquidation_size, margin
 from perpref.rules.margin import equity, health, position_of
 from perpref.rules.vault import transfer_position
-from perpref.state import TREASURY, Exchange, LiquidationLimit, Side
+from perpref.state import NEVER, TREASURY, Exchange, LiquidationLimit, Side
 from perpref.units import (
     MAX_CASH,
-    MAX_LOTS,
     MAX_PRICE,
+    MAX_TIME,
     PARTS,
     AccountId,
     MarketId,
@@ -32,6 +32,7 @@ from proofs.executor import (
 )
 from proofs.laws import SOLVENCY, Step, action, attempt, of, take
 from proofs.ledger import any_account
+from proofs.margin import any_health
 from proofs.registry import tested, theorem
 from proofs.world import any_exchange, any_order, between
 
@@ -56,6 +57,23 @@ def an_account_is_due_when_its_equity_is_below_its_maintenance_margin() -> None:
     exchange, account = any_exchange(), any_account("account")
     now = health(exchange, account)
     claim("due", bool(liquidation.is_due(exchange, account)) is bool(now.equity < now.maintenance))
+
+
+@theorem("T-LIQ", "LIQ-19", subject="is_worse")
+def being_worse_puts_accounts_in_an_order() -> None:
+    """Of two accounts at most one is worse, and who is worse than a worse one is worse as well.
+
+    The insolvent are worse than the solvent.
+    """
+    first, second, third = (any_health(name) for name in ("first", "second", "third"))
+    for stands in (first, second, third):
+        assume(stands.maintenance >= 1)  # without any, it counts as one
+    worse = liquidation.is_worse
+    claim("insolvent", implies(all_of(first.equity < 0, second.equity >= 0), worse(first, second)))
+    if worse(first, second):
+        claim("one of two", negation(worse(second, first)))
+        if worse(second, third):
+            claim("on", worse(first, third))
 
 
 @theorem("T-BP", "LIQ-4", subject="share_of_equity", assumes=MARGINS)
@@ -274,7 +292,7 @@ def what_a_fill_lacks_is_made_good_and_no_more() -> None:
 
 @theorem("T-LIQ", "LIQ-11", subject="limit_price")
 def the_limit_of_a_liquidation_is_a_price() -> None:
-    """By the textbook it is the bankruptcy price; it is always positive."""
+    """By the textbook it is the bankruptcy price; in an auction it is no worse for the account."""
     policy = choose("liquidation_limit", tuple(LiquidationLimit))
     rulebook = evolve(any_exchange().rulebook, liquidation_limit=policy)
     mark, bankruptcy = between("mark", 1, MAX_PRICE), between("bankruptcy", 1, MAX_PRICE)
@@ -282,8 +300,15 @@ def the_limit_of_a_liquidation_is_a_price() -> None:
     worth, weights = fresh_int("equity"), fresh_int("weights")
     assume(any_of(size > 0, size < 0))
     assume(all_of(weight >= 0, weights >= 1))
-    price = liquidation.limit_price(rulebook, bankruptcy, mark, size, weight, worth, weights)
+    assume(implies(worth >= 0, sign(size) * (mark - bankruptcy) >= 0))  # as LIQ-5 gives it
+    now, since = between("now", 0, MAX_TIME), between("since", NEVER, MAX_TIME)
+    price = liquidation.limit_price(
+        rulebook, bankruptcy, mark, size, weight, worth, weights, now, since
+    )
     claim("a price", price >= 1)
+    if policy is LiquidationLimit.AUCTION:
+        claim("no worse", sign(size) * (price - bankruptcy) >= 0)
+        claim("insolvent", implies(worth < 0, price == bankruptcy))
     if policy is LiquidationLimit.BANKRUPTCY:
         claim("the textbook's", price == bankruptcy)
 
@@ -322,19 +347,3 @@ def a_fillable_price_gives_away_no_more_than_its_part_of_the_margin() -> None:
     claim("a price", all_of(price >= 1, given >= 0))
     claim("no more", given * abs(size) * PARTS <= spread * weight)
     claim("nothing while safe", implies(worth >= weights, price == mark))
-
-
-@theorem("T-LIQ", "LIQ-14", subject="offered_limit")
-def an_auction_walks_from_the_mark_to_the_bankruptcy_price() -> None:
-    """Each offer is between the two, none goes back, and the last one is the bankruptcy price."""
-    mark, end = between("mark", 1, MAX_PRICE), between("bankruptcy", 1, MAX_PRICE)
-    steps = between("steps", 1, MAX_LOTS)
-    step, later = between("step", 0, MAX_LOTS), between("later", 0, MAX_LOTS)
-    assume(step <= later)
-    now, then = (liquidation.offered_limit(mark, end, at, steps) for at in (step, later))
-    claim("begins", implies(step == 0, now == mark))
-    claim("ends", implies(step >= steps, now == end))
-    if end >= mark:
-        claim("up", all_of(mark <= now, now <= then, then <= end))
-    else:
-        claim("down", all_of(mark >= now, now >= then, then >= end))

@@ -30,7 +30,7 @@ CHAPTERS = (
     "clock",
 )
 
-PARTS = ("liquidation_size",)
+PARTS = ("liquidation_size", "liquidation_time")
 """Chapters in more than one module: the others, each named after its chapter."""
 
 

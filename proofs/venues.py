@@ -13,8 +13,8 @@ from attrs import evolve, frozen
 
 from perpref.rules import adl, ledger, liquidation, liquidation_size, vault
 from perpref.rules.margin import maintenance_margin
-from perpref.state import LiquidationSize, Market, Position, Rulebook, Stage
-from perpref.units import MAX_PRICE
+from perpref.state import NEVER, LiquidationSize, Market, Position, Rulebook, Stage
+from perpref.units import MAX_PRICE, MAX_TIME
 from proofs.adl import any_standing
 from proofs.executor import all_of, any_of, assume, claim, fresh_bool, fresh_int, implies
 from proofs.margin import any_health
@@ -38,7 +38,11 @@ def the_book_takes_nothing_beyond_the_bankruptcy_price(rulebook: Rulebook) -> No
         fresh_int(name) for name in ("size", "weight", "equity", "weights")
     )
     assume(all_of(size > 0, weight >= 1, weights >= weight))
-    limit = liquidation.limit_price(rulebook, bankruptcy, mark, size, weight, worth, weights)
+    now, since = between("now", 0, MAX_TIME), between("since", NEVER, MAX_TIME)
+    assume(implies(worth >= 0, mark >= bankruptcy))  # as LIQ-5 gives it
+    limit = liquidation.limit_price(
+        rulebook, bankruptcy, mark, size, weight, worth, weights, now, since
+    )
     claim("no worse", limit >= bankruptcy)
 
 

@@ -23,6 +23,7 @@ from perpref.state import (
     ForcedPrice,
     FundTrigger,
     LiquidationLimit,
+    LiquidationOrder,
     LiquidationSize,
     LossSharing,
     Market,
@@ -104,6 +105,13 @@ def any_rulebook() -> Rulebook:
         liquidation_buffer=between("liquidation_buffer", 0, PARTS),
         liquidation_step=between("liquidation_step", SMALLEST_STEP, PARTS),
         liquidation_target=between("liquidation_target", 1, PARTS),
+        liquidation_order=any_choice("liquidation_order", LiquidationOrder.ACCOUNT),
+        auction_steps=between("auction_steps", 1, MAX_LOTS),
+        auction_period=between("auction_period", 1, MAX_TIME),
+        liquidation_cooldown=between("liquidation_cooldown", 0, MAX_TIME),
+        block_portion=between("block_portion", 1, PARTS),
+        block_least=between("block_least", 0, MAX_CASH),
+        block_notional=between("block_notional", 0, MAX_CASH),
         withdraw_profit=fresh_bool("withdraw_profit"),
         funding_interest=between("funding_interest", -PARTS, PARTS),
         funding_damper=between("funding_damper", 0, PARTS),
@@ -267,7 +275,14 @@ def _any_exchange(missing: bool) -> Exchange:
         funded: SymTable[MarketId, int] = SymTable(
             f"{name}.funded", lambda market: fresh_int(f"{name}.funded {market}"), absent=0
         )
-        return Account(fresh_int(f"{name}.collateral"), positions, funded, any_stake(name))
+        return Account(
+            fresh_int(f"{name}.collateral"),
+            positions,
+            funded,
+            any_stake(name),
+            fresh_int(f"{name}.offered_since"),
+            fresh_int(f"{name}.parted_at"),
+        )
 
     accounts: SymTable[AccountId, Account] = SymTable(
         "accounts", any_account, optional=missing, additive=(NO_FEWER_THAN_NO_SHARES,)

@@ -11,6 +11,7 @@ from attrs import evolve
 from perpref import machine
 from perpref.outcome import Outcome, Refused
 from perpref.rule_registry import Refusal, RefusalCode
+from perpref.rules import liquidation_time
 from perpref.rules.margin import equity, health
 from perpref.state import (
     TREASURY,
@@ -178,8 +179,9 @@ def require_lawful(exchange: Exchange) -> None:
 
 
 def require_nobody_due(exchange: Exchange) -> None:
-    """Insist that everybody is solvent and covers maintenance margin."""
+    """Insist that everybody is solvent and covers maintenance margin, or may wait (LIQ-16)."""
     for account in exchange.accounts:
         now = health(exchange, account)
-        assert now.equity >= max(0, now.maintenance)
+        waits = liquidation_time.may_wait(exchange, account)
+        assert now.equity >= (0 if waits else max(0, now.maintenance))
     assert sum(equity(exchange, a) for a in exchange.accounts) == exchange.custody

@@ -44,6 +44,7 @@ CHAPTERS = (
     "clock",
     "admission",
     "liquidation_size",
+    "liquidation_time",
 )
 EXTRA = {"scheduler": "scheduler.py"}
 """Not rules, but mutated on request."""
@@ -67,6 +68,13 @@ EQUIVALENT = {
     "adl.mark_to_entry: standing.size > 0 -> standing.size >= 0": (
         "only who holds a position stands in the queue"
     ),
+    "admission.require_on_tick: floor_div(order.price, tick) -> ceil_div(order.price, tick)": (
+        "where they differ neither times the tick is the price"
+    ),
+    "book.is_on_tick: floor_div(price, tick) -> ceil_div(price, tick)": (
+        "where they differ neither times the tick is the price"
+    ),
+    "book.kept: size > 0 -> size >= 0": "who holds nothing keeps no order of either side",
     "book.match: parties(taker, maker) -> parties(maker, taker)": (
         "the sides are opposite (the scheduler takes the maker from the other side of the book), "
         "and with a maker that sells, (its taker, its maker) reversed twice is the same pair"

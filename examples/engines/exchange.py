@@ -34,6 +34,8 @@ MAX_ID = 10**18
 MAX_TIME = 10**18
 MAX_SHARES = 10**36
 
+NEVER = -1  # a time that no clock shows
+
 VAULT = 0
 TREASURY = 1
 
@@ -48,7 +50,8 @@ RANKINGS = [
 ]
 PRICES = ["bankruptcy", "mark", "previous_mark", "bankruptcy_unless_far", "index"]
 SIZES = ["whole", "to_buffer", "tier_step", "equal_share"]
-LIMITS = ["bankruptcy", "fillable"]
+ORDERS = ["account", "worst_first"]
+LIMITS = ["bankruptcy", "fillable", "auction"]
 SELF_TRADES = ["resting", "incoming", "both"]
 SHARINGS = ["queue", "pro_rata", "largest_remainder", "capped"]
 SHARE_WEIGHTS = ["lots", "equity", "levered_profit"]
@@ -244,6 +247,8 @@ class Account:
     positions: dict[int, Position] = field(default_factory=dict)  # by market; none is flat
     funded: dict[int, int] = field(default_factory=dict)  # the index to which each is settled
     stake: Stake = NO_STAKE
+    offered_since: int = NEVER  # when its auction began
+    parted_at: int = NEVER  # when a part of it was last closed
 
     def position(self, market: int) -> Position:
         return self.positions.get(market, FLAT)
@@ -379,6 +384,13 @@ class Terms:
     buffer: int = 0
     step: int = MILLION
     target: int = MILLION
+    order: str = ORDERS[0]
+    auction_steps: int = 1
+    auction_period: int = 1
+    cooldown: int = 0
+    block_portion: int = MILLION
+    block_least: int = 0
+    block_notional: int = 0
     adjustment: int = 0
     spread: int = 0
     withdraw_profit: bool = False
@@ -1163,16 +1175,56 @@ class Exchange:
         """LIQ-8: visit all, the vault last, until nobody is due."""
         self.touch(self.accounts[VAULT])
         self.watch_fund()
-        vaults = [*self.children, VAULT]
-        visit = [account for number, account in self.sorted_accounts() if number not in vaults]
-        visit += [self.accounts[number] for number in vaults]
+        seen: list[Account] = []
         somebody = True
         while somebody:
             somebody = False
-            for account in visit:
-                if self.due(account) and not self.carried(account):
+            for account in self.in_turn():
+                waits = account in seen and self.may_wait(account)
+                if self.due(account) and not waits and not self.carried(account):
                     self.liquidate(account)
+                    seen.append(account)
                     somebody = self.fault != "visited-once"
+        for account in self.accounts.values():
+            if not self.due(account):
+                account.offered_since = NEVER
+
+    def in_turn(self) -> list[Account]:
+        """LIQ-19: everybody in order, vaults last."""
+        vaults = [*self.children, VAULT]
+        others = [account for number, account in self.sorted_accounts() if number not in vaults]
+        if self.terms.order == "worst_first":
+            others.sort(key=lambda a: Fraction(self.equity(a), max(self.maintenance(a), 1)))
+        return [*others, *(self.accounts[number] for number in vaults)]
+
+    def by_parts(self) -> bool:
+        """Whether something is closed now and something later."""
+        terms = self.terms
+        return terms.cooldown > 0 or terms.block_portion < MILLION or terms.block_notional > 0
+
+    def patient(self, account: Account) -> bool:
+        """LIQ-16: whether an account stands well enough to wait."""
+        equity, trigger = self.equity(account), self.terms.vault_trigger
+        if account.number == VAULT or "book" not in self.terms.waterfall or equity < 0:
+            return False
+        return trigger == MILLION or equity * MILLION >= self.maintenance(account) * trigger
+
+    def auction_step(self, account: Account) -> int:
+        """LIQ-14."""
+        if account.offered_since == NEVER:
+            return 0
+        gone = (self.now - account.offered_since) // self.terms.auction_period
+        return min(gone, self.terms.auction_steps)
+
+    def had_part(self, account: Account) -> bool:
+        """LIQ-17: a part was closed at this very time."""
+        return self.by_parts() and account.parted_at == self.now
+
+    def may_wait(self, account: Account) -> bool:
+        """LIQ-16."""
+        auction = self.terms.limit == "auction"
+        offered = auction and self.auction_step(account) < self.terms.auction_steps
+        return self.patient(account) and (offered or self.had_part(account))
 
     def carried(self, account: Account) -> bool:
         """LOSS-12: the debt of a vault without positions."""
@@ -1209,20 +1261,51 @@ class Exchange:
                 if order.account == account.number and self.fault != "orders-stay":
                     self.take_off(order, market, "LIQ-2")
 
+        unseen = account.offered_since == NEVER and account.number != VAULT
+        if self.terms.limit == "auction" and unseen:
+            account.offered_since = self.now
+        if self.had_part(account) and self.patient(account):
+            return
         stages: dict[str, Callable[[Account, Market], None]] = {
-            "book": self.close_on_book,
             "vault": self.hand_to_vault,
             "deleverage": self.deleverage,
             "residual": self.close_at_mark,
         }
-        if self.terms.size == "equal_share":
+        if self.terms.size == "equal_share" and not self.by_parts():
             self.offer_shares(account)
+        spent = 0
         for market in self.positions_to_close(account):
             for stage in self.terms.waterfall:  # LIQ-7
                 if self.to_close(account, market):
-                    stages[stage](account, market)
+                    if stage == "book":
+                        spent += self.offer_part(account, market, spent)
+                    elif not self.may_wait(account):
+                        stages[stage](account, market)
         if self.equity(account) < 0:
             self.share_deficit(account)
+
+    def offer_part(self, account: Account, market: Market, spent: int) -> int:
+        """LIQ-17, LIQ-18: what is closed on the book at this time; the notional that was."""
+        size = abs(account.position(market.number).size)
+        if not self.by_parts() or not self.patient(account):
+            self.close_on_book(account, market)
+            return 0
+        terms, lots = self.terms, size
+        if terms.cooldown:
+            lots = self.first_order(account, market, size) or size
+        portion = max(per_million(size, terms.block_portion), terms.block_least // market.mark)
+        lots = min(lots, portion)
+        if terms.block_notional:
+            left = max(terms.block_notional - spent, 0) // market.mark
+            lots = min(lots, left if self.had_part(account) else max(left, 1))
+        if lots:
+            self.close_on_book(account, market, size - lots)
+        closed = size - abs(account.position(market.number).size)
+        if closed and closed == lots and (closed < size or terms.block_notional):
+            account.parted_at = self.now
+        if market.number in account.positions and not self.may_wait(account):
+            self.close_on_book(account, market)
+        return closed * market.mark
 
     def offer_shares(self, account: Account) -> None:
         """LIQ-13: the same share of all positions, first to the book, then to the vault."""
@@ -1237,7 +1320,9 @@ class Exchange:
             if "book" in self.terms.waterfall and lots > kept and self.to_close(account, market):
                 self.close_on_book(account, market, kept)
             lots = abs(account.position(market.number).size)
-            if "vault" in self.terms.waterfall and lots > kept and self.to_close(account, market):
+            if self.may_wait(account) or "vault" not in self.terms.waterfall:
+                continue
+            if lots > kept and self.to_close(account, market):
                 self.hand_to_vault(account, market, lots - kept)
 
     def positions_to_close(self, account: Account) -> list[Market]:
@@ -1299,7 +1384,7 @@ class Exchange:
         size = account.position(market.number).size
         side = sign(size)
         first_limit = self.bankruptcy_price(account, market)
-        first = self.first_order(market, abs(size)) if kept is None else abs(size) - kept
+        first = self.first_order(account, market, abs(size))
         while market.number in account.positions and (
             not self.safe(account) or self.fault == "closed-beyond-need"
         ):
@@ -1317,7 +1402,9 @@ class Exchange:
                 self.take_off(resting, market, "BOOK-7")
                 continue
             left = abs(account.position(market.number).size)
-            lots = min(offered, left, first or self.next_order(account, market), MAX_LOTS)
+            wanted = left if kept is None else left - kept
+            wanted = min(wanted, first or self.next_order(account, market))
+            lots = min(offered, left, wanted, MAX_LOTS)
             maker = self.accounts[resting.account]
             before = self.standing(maker, market)
             bookmark = self.bookmark()
@@ -1339,14 +1426,15 @@ class Exchange:
                 continue
             self.filled(resting, market, lots)
             first = max(first - lots, 0)
-            if kept is not None and first == 0:
+            if left - lots == kept:
                 return
 
-    def first_order(self, market: Market, lots: int) -> int:
+    def first_order(self, account: Account, market: Market, lots: int) -> int:
         """LIQ-10: of a large position a share is offered first, where positions go whole."""
         if self.terms.size != "whole":
             return 0
-        if lots * market.mark <= self.terms.whole:
+        cooling = NEVER < account.parted_at < self.now < account.parted_at + self.terms.cooldown
+        if cooling or lots * market.mark <= self.terms.whole:
             return lots
         return per_million(lots, self.terms.share)
 
@@ -1354,6 +1442,12 @@ class Exchange:
         """LIQ-11."""
         if self.terms.limit == "bankruptcy" or account.number == market.vault:
             return bankruptcy
+        if self.terms.limit == "auction":
+            step, steps = self.auction_step(account), self.terms.auction_steps
+            if not self.patient(account):
+                return bankruptcy
+            way = bankruptcy - market.mark
+            return market.mark + sign(way) * (abs(way) * step // steps)
         size = account.position(market.number).size
         margin, margins = self.maintenance_of(market, size), self.maintenance(account)
         lacking = self.terms.adjustment * (margins - self.equity(account))
@@ -1769,6 +1863,13 @@ def read_terms(terms: Json) -> Terms:
         buffer=between(book.get("liquidation_buffer", "0"), 0, MILLION, "a buffer"),
         step=between(book.get("liquidation_step", str(MILLION)), 10_000, MILLION, "a step"),
         target=between(book.get("liquidation_target", str(MILLION)), 1, MILLION, "a target"),
+        order=known(book.get("liquidation_order", ORDERS[0]), ORDERS),
+        auction_steps=between(book.get("auction_steps", "1"), 1, MAX_LOTS, "a number of steps"),
+        auction_period=between(book.get("auction_period", "1"), 1, MAX_TIME, "a time"),
+        cooldown=between(book.get("liquidation_cooldown", "0"), 0, MAX_TIME, "a time"),
+        block_portion=between(book.get("block_portion", str(MILLION)), 1, MILLION, "a portion"),
+        block_least=between(book.get("block_least", "0"), 0, MAX_CASH, "a notional"),
+        block_notional=between(book.get("block_notional", "0"), 0, MAX_CASH, "a notional"),
         limit=known(book.get("liquidation_limit", LIMITS[0]), LIMITS),
         adjustment=between(book.get("liquidation_adjustment", "0"), 0, MAX_CASH, "a rate"),
         spread=between(book.get("liquidation_spread", "0"), 0, MILLION, "a spread"),
@@ -1900,6 +2001,9 @@ class Engine:
                 for market, held in sorted(account.positions.items())
             }
             accounts[str(key)] = {"collateral": str(account.cash), "positions": positions}
+            for name in ("offered_since", "parted_at"):
+                if getattr(account, name) != NEVER:
+                    accounts[str(key)][name] = str(getattr(account, name))
             if account.funded:
                 funded = sorted(account.funded.items())
                 accounts[str(key)]["funded"] = {str(market): str(index) for market, index in funded}

@@ -48,10 +48,12 @@ from perpref.rules.position import traded
 from perpref.state import (
     Exchange,
     ForcedPrice,
+    LiquidationOrder,
     LiquidationSize,
     MarkPolicy,
     Order,
     Rulebook,
+    SelfTrade,
     Side,
 )
 from perpref.state import Kind as OrderKind
@@ -64,6 +66,9 @@ SIZES = {
     LiquidationSize.EQUAL_SHARE: "LIQ-13",
 }
 """By how much is closed at a time: the rule that says how many lots an order has."""
+
+TURNS = {LiquidationOrder.ACCOUNT: "LIQ-8", LiquidationOrder.WORST_FIRST: "LIQ-19"}
+"""By whose turn it is: the rule that says so."""
 
 SAME_RULE = {
     ("LED-5", "amount"): "LED-5",
@@ -197,6 +202,8 @@ def _fills_against_reduce_only(clues: Clues) -> bool:
     """Whether the engine fills an order whole with the help of one that can only reduce."""
     if not isinstance(clues.result, Done):
         return False
+    if any(event.rule == "BOOK-6" for event in clues.result.events):
+        return False  # not whole: the rest was cancelled
     for event in clues.result.events:
         if isinstance(event, Filled) and event.market in clues.before.markets:
             resting = clues.before.markets[event.market].orders
@@ -288,6 +295,7 @@ def first_event(clues: Clues) -> str | None:
         return None
     for question in (
         placed_anew,
+        own_order_in_the_way,
         only_one_side_liquidates,
         another_position_first,
         another_limit,
@@ -328,6 +336,20 @@ def placed_anew(parting: Parting) -> str | None:
     """A replacement leaves the resting order where it is on one side, and not on the other."""
     rules = {event.rule for event in (parting.ours, parting.theirs) if event is not None}
     return "BOOK-17" if "BOOK-17" in rules and len(rules) == 2 else None
+
+
+def own_order_in_the_way(parting: Parting) -> str | None:
+    """The reference stops an order that meets its own account's, and the engine goes on."""
+    taker, ours = _taker(parting.clues.command), parting.ours
+    if taker is None or not isinstance(ours, Cancelled) or ours.order != taker.id:
+        return None
+    facing = book.best(parting.before.markets[ours.market], taker.side.opposite)
+    met = facing is not None and facing.account == taker.account
+    if met and facing is not None and book.crosses(taker.side, taker.price, facing.price):
+        return "BOOK-11"
+    both = parting.before.rulebook.self_trade is SelfTrade.BOTH
+    last = parting.agreed[-1].event if parting.agreed else None
+    return "BOOK-11" if both and last is not None and last.rule == "BOOK-11" else None
 
 
 def only_one_side_liquidates(parting: Parting) -> str | None:
@@ -571,7 +593,7 @@ def _other_fill(parting: Parting, ours: Filled, theirs: Filled) -> str:
         if ours.rule in FORCED and not _one_victim(parting.before, ours, theirs):
             skipped = victim_of(parting.before, ours)
             rounded = skipped is not None and due_by_rounding(parting.before, skipped)
-            return "MRG-3" if rounded else "LIQ-8"
+            return "MRG-3" if rounded else TURNS[parting.before.rulebook.liquidation_order]
         return SAME_RULE[ours.rule, "counterparty"]
     if ours.price != theirs.price:
         if ours.rule in ("BOOK-3", "LIQ-6") and _rests_at(parting.before, ours, theirs.price):

@@ -29,6 +29,7 @@ from perpref.state import (
     FundTrigger,
     Kind,
     LiquidationLimit,
+    LiquidationOrder,
     LiquidationSize,
     LossSharing,
     MarkPolicy,
@@ -1393,6 +1394,103 @@ def a_share_that_is_not_enough_is_followed_by_the_rest(story: Story) -> None:
     story.trade(ANN, BOB, 10)
     story.trade(ANN, BOB, 10, market=OIL)
     story.mark(88)
+
+
+AUCTION = choosing(liquidation_limit=LiquidationLimit.AUCTION, auction_steps=4, auction_period=10)
+
+
+@about("liquidation", "LIQ-14", "LIQ-16", under=AUCTION)
+def an_auction_walks_with_the_clock(story: Story) -> None:
+    """With 40 behind 10 lots the limit goes down from 94 by steps of 1; Cy bids 92."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 5_000)
+    story.deposit(CY, 5_000)
+    story.trade(ANN, BOB, 10)
+    story.buys(CY, 10, 92)
+    story.clock(3)
+    story.mark(94)
+    story.clock(13)
+    story.clock(22)
+    story.clock(23)
+
+
+@about("liquidation", "LIQ-14", "LIQ-16", under=AUCTION)
+def an_auction_ends_and_the_vault_takes_over(story: Story) -> None:
+    """Nobody bids: at the end, after 40, the vault takes all at 90. Bob's is forgotten before."""
+    story.deposit(VAULT, 5_000)
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 160)
+    story.trade(ANN, BOB, 10)
+    story.mark(112)
+    story.mark(94)
+    story.clock(39)
+    story.clock(40)
+
+
+@about("liquidation", "LIQ-14", "LIQ-16", under=AUCTION)
+def who_becomes_insolvent_waits_no_longer(story: Story) -> None:
+    """At 89 Ann owes 10: she is offered at 90 at once, and the vault takes what Cy does not."""
+    story.deposit(VAULT, 5_000)
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 5_000)
+    story.deposit(CY, 5_000)
+    story.trade(ANN, BOB, 10)
+    story.buys(CY, 3, 90)
+    story.mark(94)
+    story.mark(89)
+
+
+@about(
+    "liquidation",
+    "LIQ-10",
+    "LIQ-17",
+    under=choosing(liquidation_share=200_000, liquidation_whole=500, liquidation_cooldown=30),
+)
+def a_part_now_and_the_rest_in_its_cooldown(story: Story) -> None:
+    """At 92 two lots at 90 leave Ann due: no more is sold at that time, and all at the next."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 5_000)
+    story.deposit(CY, 5_000)
+    story.trade(ANN, BOB, 10)
+    story.buys(CY, 20, 90)
+    story.clock(100)
+    story.mark(92)
+    story.mark(92)
+    story.clock(129)
+
+
+@about(
+    "liquidation",
+    "LIQ-17",
+    "LIQ-18",
+    under=choosing(block_portion=100_000, block_least=150, block_notional=250),
+)
+def caps_by_the_clock(story: Story) -> None:
+    """Of ten lots each one is closed at a time, and no more than a notional of 250 in all."""
+    story.deposit(ANN, 200)
+    story.deposit(BOB, 5_000)
+    story.deposit(CY, 5_000)
+    story.trade(ANN, BOB, 10)
+    story.trade(ANN, BOB, 10, market=OIL)
+    story.buys(CY, 10, 87)
+    story.buys(CY, 10, 99, market=OIL)
+    story.mark(88)
+    story.mark(88)
+    story.clock(1)
+    story.clock(2)
+    story.mark(70)
+
+
+@about("liquidation", "LIQ-19", under=choosing(liquidation_order=LiquidationOrder.WORST_FIRST))
+def the_worst_account_is_visited_first(story: Story) -> None:
+    """Ann has 32 of 47, Bob and Dan 28 of 38 each: Bob is worse than Ann, and as bad as Dan."""
+    for account, cash in ((ANN, 102), (BOB, 84), (DAN, 84), (CY, 5_000), (EVE, 5_000)):
+        story.deposit(account, cash)
+    for account in (ANN, BOB, DAN):
+        lots = 10 if account == ANN else 8
+        story.trade(account, CY, lots)
+    story.buys(EVE, 10, 94)
+    story.mark(93)
 
 
 LENIENT = choosing(

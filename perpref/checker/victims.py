@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from perpref.checker.trace import Traced
 from perpref.outcome import Cancelled, Event, Filled, Paid
 from perpref.rules import liquidation, margin
-from perpref.scheduler import in_order_of_visit
+from perpref.scheduler import visited
 from perpref.state import Exchange
 from perpref.units import PARTS, AccountId, MarketId
 
@@ -20,7 +20,7 @@ FORCED = ("LIQ-6", "VLT-1", "ADL-3", "LOSS-1")
 
 def place_in_visit(now: Exchange, account: AccountId) -> int:
     """Sorts accounts as a visit does: in account order, vaults last (LIQ-8)."""
-    return in_order_of_visit(now).index(account)
+    return visited(now).index(account)
 
 
 def parties_by_part(now: Exchange, event: Filled) -> tuple[AccountId, AccountId]:

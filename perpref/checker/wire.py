@@ -19,6 +19,7 @@ from cattrs.gen import make_dict_unstructure_fn, override
 from perpref import machine, outcome
 from perpref.state import (
     FLAT,
+    NEVER,
     NO_STAKE,
     VAULT,
     Account,
@@ -202,6 +203,8 @@ class AccountView:
     positions: dict[MarketId, Position] = field(factory=dict)
     funded: dict[MarketId, int] = field(factory=dict)
     stake: Stake = NO_STAKE
+    offered_since: int = NEVER
+    parted_at: int = NEVER
 
 
 @frozen
@@ -278,6 +281,8 @@ def view(exchange: Exchange) -> View:
                 dict(holder.positions.items()),
                 dict(holder.funded.items()),
                 holder.stake,
+                holder.offered_since,
+                holder.parted_at,
             )
             for account, holder in exchange.accounts.items()
         },
@@ -319,6 +324,8 @@ def exchange_of(terms: Terms, seen: View) -> Exchange:
                 Table(holder.positions.items()),
                 Table(holder.funded.items()),
                 holder.stake,
+                holder.offered_since,
+                holder.parted_at,
             ),
         )
     markets = start.markets

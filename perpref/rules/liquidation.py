@@ -16,7 +16,9 @@ from perpref.rules.book import (
 from perpref.rules.fee import charge_liquidated, charge_maker
 from perpref.rules.ledger import pay
 from perpref.rules.liquidation_size import safe_margin
+from perpref.rules.liquidation_time import auction_step, has_time, offered_limit
 from perpref.rules.margin import (
+    Health,
     equity,
     health,
     maintenance_margin,
@@ -34,7 +36,6 @@ from perpref.units import (
     clamp,
     floor_div,
     sign,
-    trunc_div,
 )
 
 NOT_DUE = refusal(
@@ -65,6 +66,15 @@ def is_due(exchange: Exchange, account: AccountId) -> bool:
     """Whether an account is to be liquidated: equity strictly below maintenance margin."""
     now = health(exchange, account)
     return now.equity < now.maintenance
+
+
+@rule("LIQ-19")
+def is_worse(first: Health, second: Health) -> bool:
+    """Whether the equity of one account covers less of its maintenance margin than another's.
+
+    Without a margin, equity counts as if the margin were a quantum.
+    """
+    return first.equity * max(second.maintenance, 1) < second.equity * max(first.maintenance, 1)
 
 
 def require_due(exchange: Exchange, account: AccountId, market: MarketId) -> None:
@@ -132,12 +142,16 @@ def limit_price(
     weight: int,
     equity: int,
     weights: int,
+    now: int,
+    since: int,
 ) -> int:
     """The limit of a liquidation order under the rulebook, in ticks.
 
     Args:
         bankruptcy: the bankruptcy price of the position (LIQ-5); for the rest see
             `fillable_price`.
+        now: the time by the clock, and `since` when the auction began, if it did (LIQ-14); for an
+            account that may not wait (LIQ-16) it is at its end.
     """
     match rulebook.liquidation_limit:
         case LiquidationLimit.BANKRUPTCY:
@@ -145,6 +159,11 @@ def limit_price(
         case LiquidationLimit.FILLABLE:
             adjustment, spread = rulebook.liquidation_adjustment, rulebook.liquidation_spread
             return fillable_price(mark, size, weight, equity, weights, adjustment, spread)
+        case LiquidationLimit.AUCTION:
+            step = steps = rulebook.auction_steps
+            if has_time(equity, weights, rulebook.vault_trigger):
+                step = auction_step(now, since, rulebook.auction_period, steps)
+            return offered_limit(mark, bankruptcy, step, steps)
 
 
 @rule("LIQ-11")
@@ -167,6 +186,8 @@ def liquidation_limit(exchange: Exchange, account: AccountId, market: MarketId) 
         weight,
         now.equity,
         now.maintenance,
+        exchange.now,
+        exchange.accounts[account].offered_since,
     )
 
 
@@ -306,13 +327,3 @@ def fillable_price(
     walked = clamp(adjustment * (weights - equity), 0, weights * PARTS)
     given = floor_div(walked * spread * weight, weights * PARTS * PARTS * abs(size))
     return max(1, mark - sign(size) * given)
-
-
-@formula("LIQ-14")
-def offered_limit(mark: int, bankruptcy: int, step: int, steps: int) -> int:
-    """The limit of an auction at one of its steps: it walks from the mark to the bankruptcy price.
-
-    The airline raises its offer step by step; each limit is within the two, and the last one is
-    the bankruptcy price. Rounded towards the mark.
-    """
-    return mark + trunc_div((bankruptcy - mark) * min(step, steps), steps)

@@ -407,7 +407,7 @@ def opened_with(term: str, value: int) -> Exchange:
 def bounds() -> list[tuple[str, int, int, str]]:
     """The terms of the page that have bounds: the least, the most, and the rule."""
     found = BOUND.findall(PAGE)
-    assert len(found) == 34
+    assert len(found) == 39
     return [
         (term.replace(" ", "_"), int(least) if least.isdigit() else 50_000, 10 ** int(most), rule)
         for terms, least, most, rule in found

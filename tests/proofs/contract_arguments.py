@@ -35,7 +35,7 @@ ARGUMENTS: dict[str, Callable[[], tuple[Any, ...]]] = {
     "price_without": lambda: _numbers("mark", "size", "share"),
     "limit_price": lambda: (
         any_exchange().rulebook,
-        *_numbers("bankruptcy", "mark", "size", "weight", "equity", "weights"),
+        *_numbers("bankruptcy", "mark", "size", "weight", "equity", "weights", "now", "since"),
     ),
     "with_buffer": lambda: _numbers("maintenance", "notional", "buffer"),
     "fillable_lots": lambda: _numbers("most", "size", "offered"),

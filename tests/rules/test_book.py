@@ -466,3 +466,33 @@ def test_only_an_own_order_that_rests_is_shrunk() -> None:
         shrink(before, GOLD, OrderId(2), sells(4, BOB, 2, 100))
     with refuses(book.ORDER_ID_NOT_NEW, 3, 3):
         shrink(before, GOLD, OrderId(1), sells(3, BOB, 2, 100))
+
+
+# What an order is worth, and a market that is paused.
+
+
+@pytest.mark.parametrize(
+    ("order", "price", "enough"),
+    [
+        (buys(1, ANN, 10, 50), 50, True),
+        (buys(1, ANN, 10, 50), 49, False),
+        (sells(1, ANN, 9, 50), 56, True),
+        (sells(1, ANN, 9, 50), 55, False),
+        (sells(1, ANN, 1, 1, only=True), 1, True),
+    ],
+)
+def test_an_order_that_may_open_is_worth_five_hundred(
+    order: Order, price: int, enough: bool
+) -> None:
+    before = exchange({ANN: holds(500)}, evolve(market(100), least_notional=500))
+    if enough:
+        book.require_worth(before, GOLD, order, price)
+    else:
+        with refuses(book.TOO_SMALL, order.lots * price, 500):
+            book.require_worth(before, GOLD, order, price)
+
+
+def test_a_paused_market_accepts_no_order() -> None:
+    before = exchange({ANN: holds(500)}, evolve(market(100), paused=True))
+    with refuses(mark.PAUSED, GOLD):
+        accept(before, GOLD, buys(1, ANN, 1, 100))

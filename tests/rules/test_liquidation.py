@@ -329,16 +329,6 @@ def test_what_is_left_is_measured_after_the_fill() -> None:
     assert collateral(outcome.exchange, ANN) == 5
 
 
-@pytest.mark.parametrize(
-    ("step", "up", "down"), [(0, 100, 100), (1, 102, 98), (2, 105, 95), (3, 107, 93), (4, 110, 90)]
-)
-def test_an_auction_walks_to_the_bankruptcy_price(step: int, up: int, down: int) -> None:
-    """Ten ticks in four steps, each 2.5, rounded towards the mark."""
-    assert liquidation.offered_limit(100, 110, step, 4) == up
-    assert liquidation.offered_limit(100, 90, step, 4) == down
-    assert liquidation.offered_limit(100, 90, step + 4, 4) == 90
-
-
 @pytest.mark.parametrize(("size", "due_side"), [(10, -1), (-10, 1)])
 def test_an_account_is_due_just_beyond_its_liquidation_price(size: int, due_side: int) -> None:
     """With another position, and in a tier of its own."""

@@ -390,7 +390,7 @@ def test_vaults_are_visited_last_and_the_parent_after_its_children() -> None:
     gold, oil = evolve(market(), vault=BOB), evolve(market(), vault=ANN)
     before = exchange({account: holds(1) for account in (ANN, BOB, CY)}, gold, oil)
     assert scheduler.vault_children(before) == [ANN, BOB]
-    assert scheduler.in_order_of_visit(before) == [TREASURY, CY, ANN, BOB, VAULT]
+    assert scheduler.visited(before) == [TREASURY, CY, ANN, BOB, VAULT]
 
 
 def test_shares_of_the_parent_are_shares_of_its_children_and_no_child_has_any() -> None:
