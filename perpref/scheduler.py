@@ -12,6 +12,7 @@ from typing import Concatenate, ParamSpec, Protocol
 
 from attrs import evolve, frozen
 
+from perpref import allotment
 from perpref.outcome import Cancelled, Event, Outcome
 from perpref.rule_registry import Refusal, require, rule
 from perpref.rules import (
@@ -786,70 +787,18 @@ def deleverage_by(
 def close_in_proportion(run: Run, account: AccountId, market: MarketId) -> None:
     """Close everybody on the other side by its part, as far as each can bear.
 
-    In the order of the queue. What one cannot bear is not shared anew, but for CAPPED (ADL-11).
+    In the order of the queue. What one cannot bear is not shared anew.
     """
-    sharing = run.exchange.rulebook.deleverage_sharing
-    if sharing is Sharing.QUEUE:
+    if run.exchange.rulebook.deleverage_sharing is Sharing.QUEUE:
         return
-    able = queue(run.exchange, account, market)
-    while able:
-        able = close_by_parts(run, account, market, able)
-        if sharing is not Sharing.CAPPED:
-            return
-
-
-@rule("ADL-11")
-def close_by_parts(
-    run: Run, account: AccountId, market: MarketId, others: list[AccountId]
-) -> list[AccountId]:
-    """One round: each of the others by its part. Who bore all of it, if somebody did not."""
-    bore = []
-    for counterparty, part in parts(run.exchange, account, market, others):
+    others = queue(run.exchange, account, market)
+    parts = allotment.parts(run.exchange, account, market, others)
+    for counterparty, part in zip(others, parts, strict=True):
         if not closable(run.exchange, account, market) or not adl.triggered(run.exchange, account):
-            return []
-        before = abs(margin.position_of(run.exchange, counterparty, market).size)
+            return
         if part > 0:
-            deleverage_by(run, account, counterparty, market, min(part, before))
-        after = abs(margin.position_of(run.exchange, counterparty, market).size)
-        if before - after == part and after > 0:
-            bore.append(counterparty)
-    return bore if len(bore) < len(others) else []
-
-
-def parts(
-    exchange: Exchange, account: AccountId, market: MarketId, others: list[AccountId]
-) -> list[tuple[AccountId, int]]:
-    """By how many lots each is to be closed (ADL-8, ADL-10); nobody without any weight."""
-    rulebook = exchange.rulebook
-    lots = abs(margin.position_of(exchange, account, market).size)
-    weights = [
-        adl_sharing.weight_of_winner(
-            rulebook.deleverage_weight, adl.standing(exchange, other, market)
-        )
-        for other in others
-    ]
-    total = sum(weights)
-    if total == 0:
-        return []
-    if rulebook.deleverage_sharing is Sharing.LARGEST_REMAINDER:
-        return list(zip(others, by_largest_remainder(lots, weights), strict=True))
-    shared, before = [], 0
-    for other, weight in zip(others, weights, strict=True):
-        shared.append((other, adl_sharing.part_in_proportion(lots, before, weight, total)))
-        before += weight
-    return shared
-
-
-@rule("ADL-10")
-def by_largest_remainder(lots: int, weights: list[int]) -> list[int]:
-    """Each part rounded down, and one lot more for the largest remainders, first come first."""
-    total = sum(weights)
-    whole = [adl_sharing.whole_part(lots, weight, total) for weight in weights]
-    left = [adl_sharing.remainder(lots, weight, total) for weight in weights]
-    first = sorted(range(len(weights)), key=lambda place: (-left[place], place))
-    for place in first[: lots - sum(whole)]:
-        whole[place] += 1
-    return whole
+            held = abs(margin.position_of(run.exchange, counterparty, market).size)
+            deleverage_by(run, account, counterparty, market, min(part, held))
 
 
 def close_at_mark(run: Run, account: AccountId, market: MarketId) -> None:

@@ -81,8 +81,8 @@ class SelfTrade(Enum):
 class Sharing(Enum):
     """Who is closed by an ADL: the first of the queue, or everybody in proportion (ADL-8).
 
-    In proportion the parts are rounded in turn, or the largest remainders are rounded up (ADL-10);
-    what somebody cannot bear is for the queue, or shared anew (ADL-11).
+    In proportion the parts are rounded in turn, or the largest remainders are rounded up (ADL-10),
+    within what each holds or what leaves it margined (ADL-11).
     """
 
     QUEUE = "queue"

@@ -7,13 +7,13 @@ from functools import partial
 from attrs import evolve
 
 from perpref.rule_registry import Refusal
-from perpref.rules import adl, adl_sharing, loss, loss_trigger
+from perpref.rules import adl, loss_trigger
 from perpref.rules.adl import Standing
-from perpref.rules.liquidation import bankruptcy_price, price_without
+from perpref.rules.liquidation import bankruptcy_price
 from perpref.rules.margin import equity, position_of
 from perpref.rules.vault import transfer_position
-from perpref.state import ForcedPrice, Ranking, ShareWeight
-from perpref.units import MAX_CASH, MAX_PRICE, AccountId, MarketId
+from perpref.state import ForcedPrice, Ranking
+from perpref.units import MAX_PRICE, AccountId, MarketId
 from proofs.contracts import CLOSING, MARGINS, PRICED
 from proofs.executor import (
     all_of,
@@ -267,70 +267,6 @@ tested(
 )
 
 
-@theorem("T-PRO", "ADL-8", subject="part_in_proportion")
-def a_part_in_proportion_is_less_than_a_lot_from_the_exact_one() -> None:
-    """And never more than the position, nor less than nothing."""
-    lots, before, size, total = (fresh_int(name) for name in ("lots", "before", "size", "total"))
-    assume(all_of(0 <= lots, lots <= total, 0 <= before, 1 <= size, before + size <= total))
-    part = adl_sharing.part_in_proportion(lots, before, size, total)
-    error = part * total - lots * size
-    claim("less than a lot", all_of(error < total, error > -total))
-    claim("no more than it holds", all_of(0 <= part, part <= size))
-
-
-@theorem("T-PRO", "ADL-8", subject="part_in_proportion")
-def two_parts_in_proportion_are_one_part_of_both() -> None:
-    """So all parts together are the lots, whoever stands in between: rounding loses nothing."""
-    lots, before, first, second, total = (
-        fresh_int(name) for name in ("lots", "before", "first", "second", "total")
-    )
-    assume(all_of(0 <= lots, lots <= total, 0 <= before, 1 <= first, 1 <= second))
-    assume(before + first + second <= total)
-    one = adl_sharing.part_in_proportion(lots, before, first, total)
-    other = adl_sharing.part_in_proportion(lots, before + first, second, total)
-    claim(
-        "both", one + other == adl_sharing.part_in_proportion(lots, before, first + second, total)
-    )
-    claim("all", adl_sharing.part_in_proportion(lots, 0, total, total) == lots)
-
-
-@theorem("T-ADL", "ADL-8", subject="part_in_proportion")
-def in_proportion_a_larger_position_is_closed_by_no_less() -> None:
-    """But for a lot of rounding: who holds more gives more."""
-    lots, total = fresh_int("lots"), fresh_int("total")
-    before, small, after, large = (
-        fresh_int(name) for name in ("before", "small", "after", "large")
-    )
-    assume(all_of(0 <= lots, lots <= total, before >= 0, after >= 0, 1 <= small, small <= large))
-    assume(all_of(before + small <= total, after + large <= total))
-    less = adl_sharing.part_in_proportion(lots, before, small, total)
-    more = adl_sharing.part_in_proportion(lots, after, large, total)
-    claim("no less, but for a lot", more >= less - 1)
-
-
-@theorem("T-ADL", "ADL-8", subject="part_in_proportion", strength=Strength.REFUTED, assumes=())
-def in_proportion_at_most_one_position_is_closed_in_part() -> None:
-    """That is the queue's: in proportion nearly everybody keeps something."""
-    lots, one, other = fresh_int("lots"), fresh_int("one"), fresh_int("other")
-    assume(all_of(1 <= lots, lots <= one + other, 1 <= one, 1 <= other))
-    first = adl_sharing.part_in_proportion(lots, 0, one, one + other)
-    second = adl_sharing.part_in_proportion(lots, one, other, one + other)
-    whole = any_of(first == one, second == other, first == 0, second == 0)
-    claim("one is closed or spared", whole)
-
-
-@theorem("T-ADL", "ADL-8", subject="share_of_loss", strength=Strength.REFUTED, assumes=())
-def rounding_up_what_is_left_each_time_stays_within_a_lot() -> None:
-    """Two who are asked first are rounded up, and the third is left more than a lot short."""
-    lots, one, two, three = (fresh_int(name) for name in ("lots", "one", "two", "three"))
-    assume(all_of(1 <= one, one <= 9, 1 <= two, two <= 9, 1 <= three, three <= 9))
-    total = one + two + three
-    assume(all_of(0 <= lots, lots <= total))
-    first = loss.share_of_loss(lots, one, total)
-    second = loss.share_of_loss(lots - first, two, two + three)
-    claim("within a lot", (lots - first - second) * total > lots * three - total)
-
-
 @theorem("T-ADL", "ADL-2", subject="outranks", strength=Strength.REFUTED, assumes=())
 def half_a_position_stands_where_the_whole_one_stood() -> None:
     """Whoever splits a position stands behind a rival with the same score, and may be spared."""
@@ -360,92 +296,3 @@ def the_lamps_of_a_queue_are_one_to_five_and_rise_towards_its_end() -> None:
     claim("lamps", all_of(1 <= now, now <= then, then <= 5))
     claim("the fifth", all_of(5 * ahead <= now * total, (now - 1) * total < 5 * ahead))
     claim("all", implies(ahead == total, now == 5))
-
-
-tested(
-    "T-ADL",
-    "everybody_is_closed_in_proportion_as_far_as_it_can_bear",
-    "In proportion nobody is closed by a lot more than its part, and the queue gets the rest.",
-    "ADL-8",
-    chapter="adl",
-    where="tests/test_sharing.py::test_everybody_is_closed_in_proportion_as_far_as_it_can_bear",
-)
-
-
-@theorem("T-PRO", "ADL-9", subject="weight_of_winner")
-def a_weight_in_an_adl_is_never_negative_and_profits_weigh_only_winners() -> None:
-    """Who owes weighs nothing by equity, who has lost nothing by profit."""
-    standing = any_standing("standing")
-    assume(standing.notional >= 0)
-    weight = choose("weight", tuple(ShareWeight))
-    found = adl_sharing.weight_of_winner(weight, standing)
-    claim("not negative", found >= 0)
-    if weight is ShareWeight.EQUITY:
-        claim("debtors", implies(standing.equity <= 0, found == 0))
-    if weight is ShareWeight.LEVERED_PROFIT:
-        claim("losers", implies(standing.profit <= 0, found == 0))
-
-
-@theorem("T-PRO", "ADL-10", subject="whole_part")
-def rounding_parts_down_leaves_fewer_lots_than_parts() -> None:
-    """The step over all parts: what is left is the remainders, each less than a lot."""
-    lots, weight, total = (fresh_int(name) for name in ("lots", "weight", "total"))
-    assume(all_of(0 <= lots, 0 <= weight, weight <= total, 1 <= total))
-    part = adl_sharing.whole_part(lots, weight, total)
-    left = adl_sharing.remainder(lots, weight, total)
-    claim("less than a lot", all_of(0 <= left, left < total))
-    claim("all", part * total + left == lots * weight)
-    claim("no more than there are", part <= lots)
-
-
-@theorem("T-ADL", "ADL-10", subject="remainder")
-def by_largest_remainders_a_larger_weight_never_gets_less() -> None:
-    """A larger weight has a larger whole part, or the same and no smaller a remainder."""
-    lots, total = fresh_int("lots"), fresh_int("total")
-    small, large = fresh_int("small"), fresh_int("large")
-    assume(all_of(0 <= lots, 0 <= small, small <= large, large <= total, 1 <= total))
-    less, more = (adl_sharing.whole_part(lots, weight, total) for weight in (small, large))
-    left, right = (adl_sharing.remainder(lots, weight, total) for weight in (small, large))
-    claim("no less", any_of(more > less, all_of(more == less, right >= left)))
-
-
-@theorem("T-ADL", "ADL-10", subject="by_largest_remainder", strength=Strength.REFUTED, assumes=())
-def by_largest_remainders_two_halves_give_what_the_whole_gives() -> None:
-    """Who splits a position may give a lot less than who does not."""
-    lots, half, other = (fresh_int(name) for name in ("lots", "half", "other"))
-    assume(all_of(1 <= half, half <= 9, 1 <= other, other <= 9))
-    total = half + half + other
-    assume(all_of(0 <= lots, lots <= total))
-
-    def given(weight: int, rival: int, rivals: int) -> int:
-        """The part of a weight against one rival, or two equal ones, which come first."""
-        part = adl_sharing.whole_part(lots, weight, total)
-        left = lots - part - rivals * adl_sharing.whole_part(lots, rival, total)
-        mine, theirs = (adl_sharing.remainder(lots, w, total) for w in (weight, rival))
-        before = rivals if theirs >= mine else 0
-        return part + (1 if left > before else 0)
-
-    whole = given(half + half, other, 1)
-    rest = given(other, half, 2)
-    claim("the same", lots - rest == whole)
-
-
-@theorem("T-ADL", "ADL-12", subject="first_of_walk")
-def a_walk_begins_at_one_of_those_there_are() -> None:
-    """Whatever the seed and the last order; and one order later somewhere else, if seldom not."""
-    seed, last_order = between("seed", 0, MAX_CASH), between("last_order", 0, MAX_CASH)
-    count = between("count", 1, MAX_CASH)
-    first = adl_sharing.first_of_walk(seed, last_order, count)
-    claim("one of them", all_of(0 <= first, first < count))
-
-
-@theorem("T-BP", "ADL-13", subject="margin_transferred")
-def margin_that_goes_along_is_the_bankruptcy_price_but_for_a_quantum_a_lot() -> None:
-    """Of a long with one position: what is paid for the lots differs by less than their number."""
-    mark, size, margin = between("mark", 1, MAX_PRICE), fresh_int("size"), fresh_int("margin")
-    lots = fresh_int("lots")
-    assume(all_of(1 <= lots, lots <= size, margin <= size * mark - size))
-    paid = adl_sharing.takeover_value(mark, lots, size, margin)
-    price = price_without(mark, size, margin)
-    claim("no more", paid <= price * lots)
-    claim("but for a quantum a lot", paid > price * lots - lots - 1)

@@ -22,6 +22,7 @@ from attrs import frozen
 
 from perpref.rules import (
     adl,
+    adl_sharing,
     book,
     fee,
     ledger,
@@ -297,7 +298,7 @@ def _with_interest(held: Position, market: Market) -> tuple[object, ...]:
 
 MAINTENANCE = Contract(
     margin.maintenance_margin,
-    (margin, liquidation, liquidation_size),
+    (margin, liquidation, liquidation_size, adl_sharing),
     _rates,
     _margin,
     _size_mark_and_rates,

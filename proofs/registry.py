@@ -30,7 +30,7 @@ CHAPTERS = (
     "clock",
 )
 
-PARTS = ("liquidation_size", "liquidation_time")
+PARTS = ("liquidation_size", "liquidation_time", "adl_sharing")
 """Chapters in more than one module: the others, each named after its chapter."""
 
 

@@ -9,13 +9,15 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perpref.allotment import allotted, most_margined
 from perpref.machine import InvalidTerms, opened
 from perpref.outcome import Filled, Paid
+from perpref.rules.adl_sharing import Claim, stays_margined
 from perpref.rules.margin import equity, unrealised_profit
 from perpref.scheduler import Run, close_against_winners, socialise_deficit
 from perpref.state import Chooser, Exchange, LossSharing, Ranking, ShareWeight, Sharing
 from perpref.units import AccountId
-from tests.exchanges import ANN, GOLD, exchange, holds, market, position, rules
+from tests.exchanges import ANN, BOB, GOLD, exchange, holds, market, position, rules
 
 FIRST = 10
 PRO_RATA = evolve(rules(), deleverage_sharing=Sharing.PRO_RATA)
@@ -171,8 +173,11 @@ def test_by_equity_the_rich_give_as_far_as_they_hold() -> None:
     assert shared_out(Sharing.CAPPED, ShareWeight.EQUITY, [10, 10, 1], 12) == [6, 5, 1]
 
 
-def test_what_one_cannot_bear_is_shared_anew() -> None:
-    """Of 12 lots 4 fall to each of three; the first bears 1, and the others share its 3."""
+def test_what_would_not_leave_one_margined_falls_to_the_others() -> None:
+    """Of 12 lots 4 fall to each of three; the first is short of margin, and the others share its 4.
+
+    Its margin is 5 a lot, and it has 5 in all: it takes none.
+    """
     before = facing(12, [10, 10, 10], 1_000, owes=5)
     poor = before.accounts[AccountId(FIRST)]
     before = evolve(
@@ -183,7 +188,7 @@ def test_what_one_cannot_bear_is_shared_anew() -> None:
     run = Run(before)
     close_against_winners(run, ANN, GOLD)
     left = [-position(run.exchange, AccountId(FIRST + place))[0] for place in range(3)]
-    assert sorted(left) == [4, 5, 9]
+    assert left == [10, 4, 4]
 
 
 def test_a_walk_is_in_account_order_from_its_first() -> None:
@@ -196,3 +201,63 @@ def test_a_walk_is_in_account_order_from_its_first() -> None:
         facing_ann = [AccountId(FIRST + place) for place in range(4)]
         begin = seed % 4
         assert closed == (facing_ann[begin:] + facing_ann[:begin])[:3]
+
+
+claims = st.lists(st.builds(Claim, st.integers(0, 30), st.integers(0, 12)), min_size=1, max_size=7)
+
+
+@given(st.integers(0, 60), claims)
+def test_lots_are_allotted_by_weight_within_capacities(lots: int, among: list[Claim]) -> None:
+    """The definition of water filling: one level, and everybody at it or full."""
+    given = allotted(lots, among)
+    most = sum(claim.capacity for claim in among if claim.weight)
+    assert sum(given) == min(lots, most)
+    assert all(0 <= part <= claim.capacity for part, claim in zip(given, among, strict=True))
+    assert all(part == 0 for part, claim in zip(given, among, strict=True) if not claim.weight)
+    below = [
+        (Fraction(part, claim.weight), claim, part)
+        for part, claim in zip(given, among, strict=True)
+        if claim.weight and part < claim.capacity
+    ]
+    if not below:
+        return
+    # whoever is not full is within a lot of the level, and whoever is full is not above it
+    rest = lots - sum(
+        part for part, claim in zip(given, among, strict=True) if part == claim.capacity
+    )
+    level = Fraction(rest, sum(claim.weight for _, claim, _ in below))
+    for part, claim in zip(given, among, strict=True):
+        if claim.weight and part < claim.capacity:
+            assert abs(part - level * claim.weight) < len(among)
+    ordered = [(claim.weight, part) for _, claim, part in below]
+    assert all(
+        part >= other for weight, part in ordered for less, other in ordered if weight > less
+    ), "who counts more and is not full gives no less"
+
+
+def test_the_first_in_the_queue_has_the_lot_of_two_equal_remainders() -> None:
+    assert allotted(3, [Claim(1, 9), Claim(1, 9)]) == [2, 1]
+    assert allotted(5, [Claim(3, 9), Claim(1, 9), Claim(2, 9)]) == [2, 1, 2]
+    assert allotted(7, [Claim(2, 1), Claim(2, 9), Claim(2, 9)]) == [1, 3, 3]
+
+
+def test_full_is_at_exactly_the_capacity() -> None:
+    """Of 8 lots 4 fall to each; the next lot is for the other alone."""
+    assert allotted(8, [Claim(5, 4), Claim(5, 6)]) == [4, 4]
+    assert allotted(9, [Claim(5, 4), Claim(5, 6)]) == [4, 5]
+    assert allotted(12, [Claim(5, 4), Claim(5, 6)]) == [4, 6]
+    assert allotted(2, [Claim(0, 4), Claim(5, 6)]) == [0, 2]
+    assert allotted(0, [Claim(1, 0), Claim(5, 6)]) == [0, 0]
+
+
+@given(st.integers(-20, 120), st.integers(1, 12), st.sampled_from([1, -1]), st.integers(-9, 60))
+def test_as_many_as_leave_one_margined_and_not_one_more(
+    cash: int, lots: int, side: int, owes: int
+) -> None:
+    """Found by halving, as if each number had been tried."""
+    held = {ANN: holds(-owes * 10 * side * side, (-10 * side, -1_000 * side))}
+    held[BOB] = holds(cash, (lots * side, lots * 100 * side))
+    before = exchange(held, market(100, initial=200_000, maintenance=77_777))
+    most = most_margined(before, ANN, BOB, GOLD)
+    tried = [number for number in range(lots + 1) if stays_margined(before, ANN, BOB, GOLD, number)]
+    assert tried == list(range(most + 1)) or (tried == [] and most == 0) or tried[0] > 0 == most

@@ -1561,41 +1561,65 @@ class Exchange:
     def deleverage(self, account: Account, market: Market) -> None:
         """ADL-5; ADL-8 where everybody is closed in proportion first."""
         self.watch_fund()
-        others = self.queue(account, market) if self.terms.sharing != "queue" else []
-        while others:
-            others = self.close_by_parts(account, others, market)
-            if self.terms.sharing != "capped":
-                break
+        if self.terms.sharing != "queue":
+            others = self.queue(account, market)
+            for other, part in zip(others, self.parts(account, others, market), strict=True):
+                part = min(part, abs(other.position(market.number).size))
+                if not self.deleverage_one(account, other, market, part):
+                    return
         for other in self.queue(account, market):
             left = abs(account.position(market.number).size)
             if not self.deleverage_one(account, other, market, left):
                 return
 
-    def close_by_parts(
-        self, account: Account, others: list[Account], market: Market
-    ) -> list[Account]:
-        """ADL-8, a round of it; who bore all of its part and holds more (ADL-11)."""
-        lots, bore = abs(account.position(market.number).size), []
+    def parts(self, account: Account, others: list[Account], market: Market) -> list[int]:
+        """ADL-8: the lots that fall to each."""
+        lots = abs(account.position(market.number).size)
         weights = [self.share_weight(other, market) for other in others]
-        total = sum(weights)
-        if not total:
-            return []
-        given = [lots * weight // total for weight in weights]  # ADL-10
-        if self.terms.sharing == "largest_remainder":
-            left = [(given[n] * total - lots * weights[n], n) for n in range(len(others))]
-            for _, n in sorted(left)[: lots - sum(given)]:
-                given[n] += 1
-        else:
-            upto = [ceil_div(lots * sum(weights[: n + 1]), total) for n in range(len(others))]
-            given = [now - before for before, now in zip([0, *upto], upto, strict=False)]
-        for other, part in zip(others, given, strict=True):
-            held = abs(other.position(market.number).size)
-            if not self.deleverage_one(account, other, market, min(part, held)):
-                return []
-            left_over = abs(other.position(market.number).size)
-            if left_over and held - left_over == part:
-                bore.append(other)
-        return bore if len(bore) < len(others) else []
+        if self.terms.sharing == "pro_rata":
+            total = sum(weights) or 1
+            upto = [ceil_div(lots * sum(weights[:n]), total) for n in range(len(others) + 1)]
+            return [upto[n + 1] - upto[n] for n in range(len(others))]
+        takes = [self.takes(account, other, market) for other in others]
+        given = [0] * len(others)
+        open_still = {n for n, weight in enumerate(weights) if weight}
+        while True:  # ADL-11: all that are full at this level, then a higher one
+            total = sum(weights[n] for n in open_still)
+            full = {n for n in open_still if lots * weights[n] >= takes[n] * total}
+            if not full:
+                break
+            for n in full:
+                given[n] = takes[n]
+                lots -= takes[n]
+            open_still -= full
+        parts = {n: divmod(lots * weights[n], total) for n in open_still}  # ADL-10
+        left = lots - sum(whole for whole, _ in parts.values())
+        up = sorted(parts, key=lambda n: (-parts[n][1], n))[:left]
+        for n, (whole, _) in parts.items():
+            given[n] = whole + (n in up)
+        return given
+
+    def takes(self, account: Account, other: Account, market: Market) -> int:
+        """ADL-11: how many lots a counterparty gives at most."""
+        size = other.position(market.number).size
+        if self.terms.sharing != "capped":
+            return abs(size)
+        price = self.forced_price(account, market)
+        loss = sign(size) * (market.mark - price)
+        equity, elsewhere = self.equity(other), self.maintenance(other)
+        elsewhere -= self.maintenance_of(market, size)
+
+        def margined(lots: int) -> bool:
+            left = size - sign(size) * lots
+            return equity - loss * lots >= elsewhere + self.maintenance_of(market, left)
+
+        low, high = 0, abs(size)
+        if not margined(0):
+            return 0
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if margined(middle) else (low, middle - 1)
+        return low
 
     def share_weight(self, other: Account, market: Market) -> int:
         """ADL-9."""

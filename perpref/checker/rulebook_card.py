@@ -72,7 +72,7 @@ IN_WORDS: Mapping[Enum, str] = {
     Sharing.QUEUE: "one after the other",
     Sharing.PRO_RATA: "everybody in proportion, then the queue for the rest",
     Sharing.LARGEST_REMAINDER: "everybody in proportion, the largest remainders rounded up",
-    Sharing.CAPPED: "everybody in proportion, and anew while somebody could bear more",
+    Sharing.CAPPED: "everybody in proportion as far as it stays margined, then the queue",
     ShareWeight.LOTS: "its lots",
     ShareWeight.EQUITY: "its equity",
     ShareWeight.LEVERED_PROFIT: "its profit, times its leverage",

@@ -141,7 +141,7 @@ TITLES = {
     "ADL-8": "In proportion",
     "ADL-9": "In proportion to what",
     "ADL-10": "The largest remainders",
-    "ADL-11": "What somebody cannot bear, shared anew",
+    "ADL-11": "Capacities, filled like vessels",
     "ADL-12": "A walk that nobody ranks",
     "ADL-13": "Margin that goes along",
     "LOSS-1": "Close-out at the mark",

@@ -2063,9 +2063,24 @@ def profit_and_leverage_give_more(story: Story) -> None:
 
 
 @about("adl", "ADL-11", under=choosing(deleverage_sharing=Sharing.CAPPED))
-def what_one_cannot_bear_is_shared_anew(story: Story) -> None:
-    """At 113 Dan can bear 9 of 10 lots, and nobody else is there to share the last."""
+def who_is_not_left_margined_is_for_the_queue(story: Story) -> None:
+    """At 113 Dan can bear 9 of 10 lots, but none that leaves it margined: the queue closes it."""
     contagion(story, 129)
+
+
+@about("adl", "ADL-11", under=choosing(deleverage_sharing=Sharing.CAPPED))
+def who_is_left_margined_gives_its_part(story: Story) -> None:
+    """Of 10 lots 3.75 fall to Dan's 6, who stays margined with 3; Cy, who holds 10, gives 7."""
+    story.deposit(ANN, 200)
+    story.deposit(BOB, 1_000)
+    story.deposit(CY, 9_000)
+    story.deposit(DAN, 60)
+    story.deposit(EVE, 9_000)
+    story.trade(ANN, BOB, 10)
+    story.trade(ANN, DAN, 6, market=OIL)
+    story.trade(ANN, CY, 4, market=OIL)
+    story.trade(EVE, CY, 6, market=OIL)
+    story.mark(60)
 
 
 @about(

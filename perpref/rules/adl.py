@@ -232,6 +232,15 @@ def deleveraging_price(exchange: Exchange, account: AccountId, market: MarketId)
     return forced_price(exchange.rulebook, price, listed.mark, listed.previous_mark, listed.index)
 
 
+def loss_of_closing(
+    exchange: Exchange, account: AccountId, counterparty: AccountId, market: MarketId, lots: int
+) -> int:
+    """What a counterparty loses at the mark when it is closed by `lots` (ADL-3), in quanta."""
+    price = deleveraging_price(exchange, account, market)
+    other = position_of(exchange, counterparty, market).size
+    return sign(other) * (exchange.markets[market].mark - price) * lots
+
+
 @rule("ADL-4")
 def bearable(
     exchange: Exchange, account: AccountId, counterparty: AccountId, market: MarketId
@@ -241,9 +250,8 @@ def bearable(
     While the account that is liquidated is solvent, its bankruptcy price is to the
     counterparty's advantage, and all its lots can be closed.
     """
-    price = deleveraging_price(exchange, account, market)
     other = position_of(exchange, counterparty, market).size
-    loss = sign(other) * (exchange.markets[market].mark - price)
+    loss = loss_of_closing(exchange, account, counterparty, market, 1)
     if loss <= 0:
         return abs(other)
     return min(abs(other), floor_div(max(equity(exchange, counterparty), 0), loss))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from attrs import frozen
+
 from perpref.rule_registry import formula, rule
-from perpref.rules.adl import Standing
-from perpref.state import ShareWeight
-from perpref.units import ceil_div, floor_div, sign
+from perpref.rules.adl import Standing, loss_of_closing
+from perpref.rules.margin import equity, maintenance_margin, position_of
+from perpref.state import Exchange, Position, ShareWeight
+from perpref.units import AccountId, MarketId, ceil_div, floor_div, sign
 
 
 @rule("ADL-9")
@@ -33,6 +36,17 @@ def part_in_proportion(lots: int, before: int, weight: int, total: int) -> int:
     return ceil_div(lots * (before + weight), total) - ceil_div(lots * before, total)
 
 
+@frozen
+class Claim:
+    """What a counterparty counts when lots are shared out, and how many of them it takes at most.
+
+    `weight` is zero or more (ADL-9); `capacity` is in lots (ADL-11).
+    """
+
+    weight: int
+    capacity: int
+
+
 @rule("ADL-10")
 def whole_part(lots: int, weight: int, total: int) -> int:
     """The whole lots of a part in proportion, rounded down."""
@@ -46,6 +60,40 @@ def remainder(lots: int, weight: int, total: int) -> int:
     In parts of a lot, of which `total` are one.
     """
     return lots * weight - whole_part(lots, weight, total) * total
+
+
+@rule("ADL-11")
+def fills_before(first: Claim, second: Claim) -> bool:
+    """Whether a claim is full at a lower level than another: at fewer lots for its weight."""
+    return first.capacity * second.weight < second.capacity * first.weight
+
+
+@rule("ADL-11")
+def is_full(lots: int, weight: int, total: int, capacity: int) -> bool:
+    """Whether all that a claim takes falls to it, of the lots that are left.
+
+    Args:
+        total: the weights of this claim and of all that are not full at a lower level.
+    """
+    return lots * weight >= capacity * total
+
+
+@rule("ADL-11")
+def stays_margined(
+    exchange: Exchange, account: AccountId, counterparty: AccountId, market: MarketId, lots: int
+) -> bool:
+    """Whether a counterparty's equity covers its maintenance margin after it was closed by `lots`.
+
+    Args:
+        lots: from 0 to as many as its position has.
+    """
+    listed, held = exchange.markets[market], position_of(exchange, counterparty, market)
+    left = Position(held.size + (lots if held.size < 0 else -lots), 0)
+    positions, markets = exchange.accounts[counterparty].positions, exchange.markets
+    freed = maintenance_margin(held, listed) - maintenance_margin(left, listed)
+    needs = positions.total_against(markets, maintenance_margin) - freed
+    loss = loss_of_closing(exchange, account, counterparty, market, lots)
+    return equity(exchange, counterparty) - loss >= needs
 
 
 @rule("ADL-12")
