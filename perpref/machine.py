@@ -9,7 +9,7 @@ from attrs import frozen
 from perpref import scheduler
 from perpref.outcome import Outcome, Refused
 from perpref.rule_registry import Refusal
-from perpref.rules import book, funding, ledger, settlement, vault_shares
+from perpref.rules import book, funding, ledger, settlement, vault
 from perpref.rules.adl import is_price_safe
 from perpref.rules.ledger import EMPTY
 from perpref.rules.liquidation_size import SMALLEST_STEP
@@ -206,6 +206,22 @@ class RequestRedemption:
     shares: int
 
 
+@frozen
+class Recapitalise:
+    """The insurance vault gives a market's own vault cash (VLT-18)."""
+
+    market: MarketId
+    amount: int
+
+
+@frozen
+class RecallCapital:
+    """A market's own vault gives the insurance vault cash (VLT-19)."""
+
+    market: MarketId
+    amount: int
+
+
 Command = (
     Deposit
     | Withdraw
@@ -226,6 +242,8 @@ Command = (
     | ContributeToVault
     | RedeemFromVault
     | RequestRedemption
+    | Recapitalise
+    | RecallCapital
 )
 
 
@@ -314,6 +332,11 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
         _require_between(f"{name}: price_band", market.price_band, 0, PARTS, "BOOK-18")
         _require_between(f"{name}: tick", market.tick, 1, MAX_PRICE, "BOOK-19")
         _require_between(f"{name}: vault_cap", market.vault_cap, 0, MAX_LOTS, "VLT-2")
+        _require_between(f"{name}: vault", market.vault, 0, MAX_ID, "UNIT-4")
+        if market.vault == TREASURY:
+            raise InvalidTerms(f"{name}: vault: the treasury takes nothing over (VLT-17)")
+        boundary = market.vault_boundary
+        _require_between(f"{name}: vault_boundary", boundary, 0, MAX_CASH, "VLT-17")
         _require_between(f"{name}: mark", market.mark, 1, MAX_PRICE, "UNIT-2")
         _require_between(f"{name}: previous_mark", market.previous_mark, 1, MAX_PRICE, "UNIT-2")
 
@@ -336,14 +359,15 @@ def _require_between(name: str, value: int, least: int, most: int, rule_id: str)
 
 
 def opened(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]) -> Exchange:
-    """A new exchange: an empty pot, a vault and a treasury without cash.
+    """A new exchange: an empty pot; vaults and a treasury without cash.
 
     Raises:
         InvalidTerms: the rules and their theorems do not hold under these terms.
     """
     markets = tuple(markets)
     require_valid(rulebook, markets)
-    accounts = Table([(VAULT, EMPTY), (TREASURY, EMPTY)])
+    vaults = (listed.vault for _, listed in markets)
+    accounts = Table((account, EMPTY) for account in (VAULT, TREASURY, *vaults))
     return Exchange(rulebook, Table(markets), accounts, custody=0, last_order=OrderId(0))
 
 
@@ -402,11 +426,14 @@ def take(run: Run, command: Command) -> None:
             placed = Order(order, account, side, price, lots, only, expires)
             scheduler.replace(run, market, replaced, placed, kind)
         case ContributeToVault(account, amount):
-            scheduler.touch(run, VAULT)
-            run.do(vault_shares.contribute, account, amount)
+            scheduler.contribute_to_vault(run, account, amount)
         case RedeemFromVault(account, shares):
-            scheduler.touch(run, VAULT)
-            run.do(vault_shares.redeem, account, shares)
+            scheduler.redeem_from_vault(run, account, shares)
         case RequestRedemption(account, shares):
+            scheduler.request_redemption(run, account, shares)
+        case Recapitalise(market, amount):
             scheduler.touch(run, VAULT)
-            run.do(vault_shares.request_redemption, account, shares)
+            run.do(vault.recapitalise, market, amount)
+        case RecallCapital(market, amount):
+            scheduler.touch(run, VAULT)
+            run.do(vault.recall_capital, market, amount)

@@ -33,6 +33,7 @@ from perpref.rules import (
     mark,
     settlement,
     vault,
+    vault_shares,
 )
 from perpref.state import (
     NEVER,
@@ -428,7 +429,7 @@ def cancel_expired(run: Run) -> None:
 
 @rule("LIQ-8")
 def liquidate_all_due(run: Run) -> None:
-    """Visit all accounts in order, the vault last, until a visit finds nobody due.
+    """Visit all accounts in order, vaults last, until a visit finds nobody due.
 
     This is the one place that decides who is liquidated, and when. Who was visited and may wait is
     left as it is, due and solvent (LIQ-16).
@@ -449,13 +450,15 @@ def liquidate_all_due(run: Run) -> None:
     end_auctions(run)
 
 
-@rule("LIQ-19")
+@rule("LIQ-19", "VLT-17")
 def visited(exchange: Exchange) -> list[AccountId]:
-    """All accounts in the order in which they are visited, the vault last.
+    """All accounts in the order in which they are visited, vaults last, the insurance vault after
+    its children.
 
     By number or worst first; of two that are alike the smaller number is first.
     """
-    others = [account for account in exchange.accounts if account != VAULT]
+    children = vault_children(exchange)
+    others = [a for a in exchange.accounts if a != VAULT and a not in children]
     if exchange.rulebook.liquidation_order is LiquidationOrder.WORST_FIRST:
         stands = {account: margin.health(exchange, account) for account in others}
 
@@ -464,7 +467,7 @@ def visited(exchange: Exchange) -> list[AccountId]:
             return worse(stands[other], stands[one]) - worse(stands[one], stands[other])
 
         others.sort(key=cmp_to_key(turn))
-    return [*others, VAULT]
+    return [*others, *children, VAULT]
 
 
 @rule("LIQ-14")
@@ -473,6 +476,13 @@ def end_auctions(run: Run) -> None:
     for account, holder in run.exchange.accounts.items():
         if holder.offered_since != NEVER and not liquidation.is_due(run.exchange, account):
             run.do(liquidation_time.end_auction, account)
+
+
+@rule("VLT-17")
+def vault_children(exchange: Exchange) -> list[AccountId]:
+    """The vaults of markets' own, in account order."""
+    vaults = {listed.vault for _, listed in exchange.markets.items()}
+    return sorted(vaults - {VAULT})
 
 
 @frozen
@@ -922,15 +932,41 @@ def weight_in_loss(exchange: Exchange, account: AccountId) -> int:
     )
 
 
+def contribute_to_vault(run: Run, account: AccountId, amount: int) -> None:
+    """Settle what has accrued, then let an account pay for shares of the vault."""
+    touch(run, VAULT)
+    run.do(vault_shares.contribute, account, amount, children_beside(run.exchange, account))
+
+
+def redeem_from_vault(run: Run, account: AccountId, shares: int) -> None:
+    """Settle what has accrued, then let the vault pay for shares."""
+    touch(run, VAULT)
+    run.do(vault_shares.redeem, account, shares, children_beside(run.exchange, account))
+
+
+def request_redemption(run: Run, account: AccountId, shares: int) -> None:
+    """Settle what has accrued, then take a notice of shares."""
+    touch(run, VAULT)
+    run.do(vault_shares.request_redemption, account, shares, children_beside(run.exchange, account))
+
+
+def children_beside(exchange: Exchange, account: AccountId) -> vault_shares.Children:
+    """What the vault's children are worth in all, and whether this account is one."""
+    children = vault_children(exchange)
+    worth = sum(margin.equity(exchange, child) for child in children)
+    return vault_shares.Children(worth, account in children)
+
+
 @rule("VLT-6")
 def unwind(run: Run, market: MarketId, order: OrderId) -> None:
     """The vault sells what it took over: a reduce-only IOC, at the mark or better."""
     mark.require_market(run.exchange, market)
-    size = margin.position_of(run.exchange, VAULT, market).size
+    seller = run.exchange.markets[market].vault
+    size = margin.position_of(run.exchange, seller, market).size
     require(size != 0, book.NOTHING_TO_REDUCE, size)
     limit = run.exchange.markets[market].mark
     side = liquidation.closing_side(size)
     lots = min(abs(size), MAX_LOTS)
-    offered = Order(order, VAULT, side, limit, lots, reduce_only=True)
+    offered = Order(order, seller, side, limit, lots, reduce_only=True)
     admit(run, market, offered)
     trade(run, market, offered, Kind.IOC)

@@ -36,7 +36,7 @@ from perpref.rules import (
 from perpref.rules.adl import Standing
 from perpref.rules.margin import Health
 from perpref.state import FundTrigger, Market, Order, Position, Ranking, Rulebook
-from perpref.units import PARTS
+from perpref.units import PARTS, AccountId
 from proofs.executor import (
     all_of,
     any_of,
@@ -268,6 +268,13 @@ def _lacking(better: int) -> int:
     return lacks
 
 
+def _boundary_of(vault: AccountId, main: int, own: int) -> int:
+    """By the_main_vault_keeps_the_rulebooks_boundary_and_a_child_its_markets: one of the two."""
+    boundary = fresh_int("boundary")
+    assume(any_of(boundary == main, boundary == own))
+    return boundary
+
+
 def _score(standing: Standing, ranking: Ranking) -> tuple[int, int]:
     """By a_score_has_a_positive_denominator."""
     numerator, denominator = fresh_int("score"), fresh_int("base")
@@ -370,6 +377,9 @@ CONTRACTS = (
         lambda most, size, offered: all_of(most >= 1, any_of(size > 0, size < 0), offered >= 1),
         _fillable_lots,
     ),
+    Contract(
+        liquidation.boundary_of, (liquidation,), lambda vault, main, own: all_of(), _boundary_of
+    ),
     Contract(liquidation.lacking, (liquidation,), lambda better: all_of(), _lacking),
     Contract(book.reducible, (book, liquidation), lambda order, held: order.lots >= 0, _reducible),
     Contract(margin.reduces, (book,), lambda before, after: all_of(), _reduces),
@@ -426,6 +436,7 @@ PRICED = (
     "part_of_equity",
     "price_without",
     "forced_price",
+    "boundary_of",
 )
 """What closing a position off the book at a price takes for granted."""
 

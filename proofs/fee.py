@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from perpref.rules import fee
 from perpref.rules.margin import equity
-from perpref.state import TREASURY, VAULT
-from perpref.units import MAX_CASH, MAX_LOTS, MAX_PRICE, PARTS
+from perpref.state import TREASURY
+from perpref.units import MAX_CASH, MAX_LOTS, MAX_PRICE, PARTS, MarketId
 from proofs.executor import all_of, assume, claim, fresh_int, implies
 from proofs.laws import CONSERVATION, SOLVENCY, Step, action, take
 from proofs.ledger import any_account
@@ -52,17 +52,18 @@ def charge_taker() -> Step:
 @action("FEE-4", "FEE-5", keeps=SOLVENCY)
 def charge_liquidated() -> Step:
     exchange, account = any_exchange(), any_account("account")
-    better = between("better", 0, MAX_CASH)
+    better, market = between("better", 0, MAX_CASH), MarketId(fresh_int("market"))
     after = take(
         fee.charge_liquidated,
         exchange,
         account,
+        market,
         between("lots", 1, MAX_LOTS),
         between("price", 1, MAX_PRICE),
         better,
         equity(exchange, account),
     )
-    return Step(exchange, after, (account, VAULT))
+    return Step(exchange, after, (account, exchange.markets[market].vault))
 
 
 @theorem("T-FEE", "FEE-2", "FEE-3", subject="charge_maker")
@@ -84,15 +85,17 @@ def maker_and_taker_pay_their_own_rate_to_the_treasury() -> None:
 def the_liquidation_fee_is_within_its_rate_the_improvement_and_what_is_left() -> None:
     """The fee is the least of its rate of notional, the improvement, and the equity left."""
     exchange, account = any_exchange(), any_account("account")
-    assume(account != VAULT)
+    market = MarketId(fresh_int("market"))
+    insurer = exchange.markets[market].vault
+    assume(account != insurer)
     lots, price = between("lots", 1, MAX_LOTS), between("price", 1, MAX_PRICE)
     better, left = between("better", 0, MAX_CASH), fresh_int("left")
-    after = fee.charge_liquidated(exchange, account, lots, price, better, left).exchange
+    after = fee.charge_liquidated(exchange, account, market, lots, price, better, left).exchange
     paid = exchange.accounts[account].collateral - after.accounts[account].collateral
     full = fee.trading_fee(lots, price, exchange.rulebook.liquidation_fee)
     claim(
         "to the vault",
-        after.accounts[VAULT].collateral == exchange.accounts[VAULT].collateral + paid,
+        after.accounts[insurer].collateral == exchange.accounts[insurer].collateral + paid,
     )
     claim("bounds", all_of(paid >= 0, paid <= full, paid <= better, paid <= max(left, 0)))
     claim("the least of them", (paid == full) | (paid == better) | (paid == max(left, 0)))

@@ -7,7 +7,7 @@ from attrs import evolve
 from perpref.rules import liquidation, liquidation_size, margin
 from perpref.rules.margin import equity, health, position_of
 from perpref.rules.vault import transfer_position
-from perpref.state import NEVER, TREASURY, VAULT, Exchange, LiquidationLimit, Side
+from perpref.state import NEVER, TREASURY, Exchange, LiquidationLimit, Side
 from perpref.units import (
     MAX_CASH,
     MAX_PRICE,
@@ -166,7 +166,8 @@ def _liquidate(side: Side) -> Step:
     size = position_of(exchange, account, market).size
     assume(size > 0 if side is Side.SELL else size < 0)
     after = take(liquidation.liquidate, exchange, account, market, maker, fresh_int("most"))
-    return Step(exchange, after, (account, maker.account, TREASURY, VAULT), market)
+    insurer = exchange.markets[market].vault
+    return Step(exchange, after, (account, maker.account, TREASURY, insurer), market)
 
 
 @action(
@@ -246,10 +247,12 @@ tested(
 @of(liquidate_short, "T-BP", "LIQ-11", "VLT-8", assumes=ALL_CONTRACTS)
 def a_fill_beyond_the_bankruptcy_price_is_the_vaults_loss(step: Step) -> None:
     """If the vault pays, it keeps its boundary, and only the vault can be poorer by it."""
-    paid = equity(step.before, VAULT) - equity(step.after, VAULT)
-    bystander = all_of(step.accounts[0] != VAULT, step.accounts[1] != VAULT)
-    boundary = step.before.rulebook.vault_boundary
-    kept = equity(step.after, VAULT) >= boundary
+    assert step.market is not None
+    account, maker, _, insurer = step.accounts
+    paid = equity(step.before, insurer) - equity(step.after, insurer)
+    bystander = all_of(account != insurer, maker != insurer)
+    boundary = liquidation.vault_boundary(step.before, step.market)
+    kept = equity(step.after, insurer) >= boundary
     claim("keeps its boundary", implies(all_of(bystander, paid > 0), kept))
 
 

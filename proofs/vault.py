@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from perpref.rules import vault, vault_shares
+from perpref.rules import liquidation, vault, vault_shares
 from perpref.rules.margin import equity, health, position_of
 from perpref.rules.vault_shares import shares_out
 from perpref.state import VAULT, Exchange
 from perpref.units import MAX_CASH, MAX_PRICE, PARTS, AccountId, MarketId
 from proofs.contracts import CLOSING, MARGINS
-from proofs.executor import all_of, any_of, assume, claim, fresh_int, implies, ite
-from proofs.laws import QUIET, SOLVENCY, Step, action, of, take
+from proofs.executor import all_of, any_of, assume, claim, fresh_bool, fresh_int, implies, ite
+from proofs.laws import QUIET, SOLVENCY, Step, action, attempt, of, take
 from proofs.ledger import any_account
-from proofs.liquidation import any_due, any_target
+from proofs.liquidation import any_target
 from proofs.registry import Strength, tested, theorem
 from proofs.world import any_exchange, between
 
@@ -22,40 +22,41 @@ from proofs.world import any_exchange, between
 def take_over() -> Step:
     exchange, account, market = any_target()
     after = take(vault.take_over, exchange, account, market, fresh_int("lots"))
-    return Step(exchange, after, (account, VAULT), market)
+    return Step(exchange, after, (account, exchange.markets[market].vault), market)
 
 
-@theorem("T-VAULT", "VLT-2", "VLT-3", "VLT-4", subject="take_over", assumes=CLOSING)
-def the_vault_stays_within_its_cap_its_margin_and_its_boundary() -> None:
+@of(take_over, "T-VAULT", "VLT-2", "VLT-3", "VLT-4", "VLT-17", assumes=CLOSING)
+def the_vault_stays_within_its_cap_its_margin_and_its_boundary(step: Step) -> None:
     """After a takeover the vault holds at most its cap, with initial margin, above its boundary."""
-    exchange, account, market = any_due()
-    after = vault.take_over(exchange, account, market, fresh_int("lots")).exchange
-    now = health(after, VAULT)
-    claim("cap", abs(position_of(after, VAULT, market).size) <= exchange.markets[market].vault_cap)
+    assert step.market is not None
+    listed = step.before.markets[step.market]
+    now = health(step.after, listed.vault)
+    held = position_of(step.after, listed.vault, step.market).size
+    claim("cap", abs(held) <= listed.vault_cap)
     claim("margin", now.equity >= now.initial)
-    claim("boundary", now.equity >= exchange.rulebook.vault_boundary)
+    claim("boundary", now.equity >= liquidation.vault_boundary(step.before, step.market))
 
 
-@theorem("T-VAULT", "VLT-1", "VLT-5", "LIQ-1", subject="take_over", assumes=CLOSING)
-def the_vault_takes_only_what_is_due_and_never_its_own() -> None:
+@of(take_over, "T-VAULT", "VLT-1", "VLT-5", "VLT-17", "LIQ-1", assumes=CLOSING)
+def the_vault_takes_only_what_is_due_and_never_its_own(step: Step) -> None:
     """The account is due, is not the vault, and loses exactly the lots that the vault gains."""
-    exchange, account, market = (
-        any_exchange(),
-        any_account("account"),
-        MarketId(fresh_int("market")),
-    )
-    lots = fresh_int("lots")
-    after = vault.take_over(exchange, account, market, lots).exchange
-    was = health(exchange, account)
+    assert step.market is not None
+    account, insurer = step.accounts
+    was = health(step.before, account)
     claim("due", was.equity < was.maintenance)
-    claim("not its own", account != VAULT)
-    before, now = (
-        position_of(exchange, account, market).size,
-        position_of(after, account, market).size,
-    )
-    claim("lots", all_of(lots >= 1, abs(before) - abs(now) == lots))
-    gained = position_of(after, VAULT, market).size - position_of(exchange, VAULT, market).size
-    claim("gained", gained == before - now)
+    claim("not its own", account != insurer)
+    before, now = (position_of(ex, account, step.market).size for ex in (step.before, step.after))
+    claim("lots", all_of(abs(before) > abs(now), before * now >= 0))
+    held, holds = (position_of(ex, insurer, step.market).size for ex in (step.before, step.after))
+    claim("gained", holds - held == before - now)
+
+
+@of(take_over, "T-VAULT", "VLT-7", assumes=CLOSING)
+def the_vault_takes_nothing_before_its_trigger(step: Step) -> None:
+    """After a takeover: the account's equity was below the trigger's part of its margin."""
+    account, _ = step.accounts
+    was, trigger = health(step.before, account), step.before.rulebook.vault_trigger
+    claim("below", was.equity * PARTS < was.maintenance * trigger)
 
 
 @theorem("T-VAULT", "VLT-11", subject="pool_on_the_way")
@@ -99,15 +100,6 @@ def a_vault_that_waits_steps_in_only_for_who_is_due() -> None:
         claim("due", worth < needs)
     else:
         claim("waits", any_of(worth >= needs, trigger < PARTS))
-
-
-@theorem("T-VAULT", "VLT-7", subject="take_over", assumes=CLOSING)
-def the_vault_takes_nothing_before_its_trigger() -> None:
-    """After a takeover: the account's equity was below the trigger's part of its margin."""
-    exchange, account, market = any_due()
-    vault.take_over(exchange, account, market, fresh_int("lots"))
-    was, trigger = health(exchange, account), exchange.rulebook.vault_trigger
-    claim("below", was.equity * PARTS < was.maintenance * trigger)
 
 
 @theorem("T-VAULT", "VLT-8", subject="fund_delta")
@@ -157,10 +149,16 @@ def any_holder() -> tuple[Exchange, AccountId]:
     return exchange, any_account("account")
 
 
+def any_children() -> vault_shares.Children:
+    """Children of the vault that are worth any amount, and any account that acts."""
+    return vault_shares.Children(fresh_int("children's worth"), fresh_bool("a child acts"))
+
+
 @action("VLT-12", "VLT-13", "VLT-15", "LED-9", keeps=QUIET, assumes=MARGINS)
 def contribute() -> Step:
     exchange, account = any_holder()
-    after = take(vault_shares.contribute, exchange, account, fresh_int("amount"))
+    amount = fresh_int("amount")
+    after = take(vault_shares.contribute, exchange, account, amount, any_children())
     return Step(exchange, after, (account, VAULT), stakes=True)
 
 
@@ -168,20 +166,30 @@ def contribute() -> Step:
 def redeem() -> Step:
     exchange, account = any_holder()
     position_of(exchange, VAULT, MarketId(fresh_int("market")))  # what keeps cash in the vault
-    after = take(vault_shares.redeem, exchange, account, fresh_int("shares"))
+    after = take(vault_shares.redeem, exchange, account, fresh_int("shares"), any_children())
     return Step(exchange, after, (account, VAULT), stakes=True)
 
 
 @action("VLT-12", "VLT-14", "VLT-16", keeps=QUIET, assumes=MARGINS)
 def request_redemption() -> Step:
     exchange, account = any_holder()
-    after = take(vault_shares.request_redemption, exchange, account, fresh_int("shares"))
+    after = take(
+        vault_shares.request_redemption, exchange, account, fresh_int("shares"), any_children()
+    )
     return Step(exchange, after, (account,), stakes=True)
+
+
+def children() -> vault_shares.Children:
+    """The children that the action of this run was told of."""
+    tried = attempt()
+    assert tried is not None
+    told: vault_shares.Children = tried.args[2]
+    return told
 
 
 def shares_stay_worth_what_they_were(step: Step) -> None:
     """The vault's worth by its shares is no less than before, as far as there are any."""
-    worth, later = equity(step.before, VAULT), equity(step.after, VAULT)
+    worth, later = (vault_shares.vault_worth(ex, children()) for ex in (step.before, step.after))
     out, left = shares_out(step.before), shares_out(step.after)
     claim("a share's worth", implies(out > 0, later * out >= worth * left))
     claim("shares are not negative", left >= 0)
@@ -192,7 +200,8 @@ def a_contribution_costs_those_who_have_shares_nothing(step: Step) -> None:
     """No share is worth less after it, and the first one buys at one share a quantum."""
     shares_stay_worth_what_they_were(step)
     first = shares_out(step.before) == 0
-    claim("at par", implies(first, shares_out(step.after) == equity(step.after, VAULT)))
+    later = vault_shares.vault_worth(step.after, children())
+    claim("at par", implies(first, shares_out(step.after) == later))
     (account, _) = step.accounts
     was, now = (ex.accounts[account].stake for ex in (step.before, step.after))
     claim("enough", now.shares - was.shares >= step.before.rulebook.vault_least_shares)
@@ -265,3 +274,62 @@ def of_a_contribution_worth_many_shares_at_most_one_part_in_so_many_is_lost() ->
     lost = amount - back - 1
     claim("paid for", bought * worth <= amount * out)
     claim("an n-th", lost * least <= amount)
+
+
+# A vault of a market's own, and its parent.
+
+
+def any_child() -> tuple[Exchange, MarketId]:
+    """Any exchange with a vault, and any market, the vault of which exists."""
+    exchange, market = any_exchange(missing=True), MarketId(fresh_int("market"))
+    assume(VAULT in exchange.accounts)
+    if market in exchange.markets:
+        assume(exchange.markets[market].vault in exchange.accounts)
+    return exchange, market
+
+
+@action("VLT-17", "VLT-18", keeps=QUIET, assumes=MARGINS)
+def recapitalise() -> Step:
+    exchange, market = any_child()
+    after = take(vault.recapitalise, exchange, market, fresh_int("amount"))
+    return Step(exchange, after, (VAULT, exchange.markets[market].vault))
+
+
+@action("VLT-17", "VLT-19", keeps=QUIET, assumes=MARGINS)
+def recall_capital() -> Step:
+    exchange, market = any_child()
+    after = take(vault.recall_capital, exchange, market, fresh_int("amount"))
+    return Step(exchange, after, (VAULT, exchange.markets[market].vault))
+
+
+@of(recapitalise, "T-VAULT", "VLT-18", assumes=MARGINS)
+def a_parent_gives_a_child_what_it_says_and_keeps_its_boundary(step: Step) -> None:
+    """The parent is poorer and the child richer by just the amount, and the parent keeps enough."""
+    parent, child = step.accounts
+    amount = equity(step.before, parent) - equity(step.after, parent)
+    claim("given", amount >= 1)
+    claim("got", equity(step.after, child) - equity(step.before, child) == amount)
+    claim("boundary", equity(step.after, parent) >= step.before.rulebook.vault_boundary)
+    now = health(step.after, parent)
+    claim("margin", now.equity >= now.initial)
+
+
+@of(recall_capital, "T-VAULT", "VLT-19", assumes=MARGINS)
+def a_child_gives_back_within_its_own_margin_and_boundary(step: Step) -> None:
+    """What a child gives back leaves it with its initial margin and above its own boundary."""
+    _, child = step.accounts
+    now = health(step.after, child)
+    claim("margin", now.equity >= now.initial)
+    tried = attempt()
+    assert tried is not None
+    market: MarketId = tried.args[0]
+    claim("boundary", now.equity >= liquidation.vault_boundary(step.before, market))
+
+
+@theorem("T-VAULT", "VLT-4", "VLT-17", subject="boundary_of")
+def the_main_vault_keeps_the_rulebooks_boundary_and_a_child_its_markets() -> None:
+    """Which boundary is asked depends on whose vault it is, and on nothing else."""
+    insurer, main, own = any_account("vault"), fresh_int("main"), fresh_int("own")
+    kept = liquidation.boundary_of(insurer, main, own)
+    claim("main", implies(insurer == VAULT, kept == main))
+    claim("child", implies(insurer != VAULT, kept == own))

@@ -17,6 +17,7 @@ from perpref.rules.liquidation_size import SMALLEST_STEP
 from perpref.rules.vault_shares import shares_of
 from perpref.state import (
     FLAT,
+    TREASURY,
     Account,
     Exchange,
     ForcedPrice,
@@ -173,6 +174,13 @@ def any_stake(name: str) -> Stake:
     return Stake(shares, locked, requested, worth, fresh_int(f"{name}.notice_ends"))
 
 
+def any_insurer(name: str) -> AccountId:
+    """The vault of any market: any account but the treasury."""
+    insurer = AccountId(between(f"{name}.vault", 0, MAX_CASH))
+    assume(insurer != TREASURY)
+    return insurer
+
+
 def any_order(name: str, side: Side | None = None) -> Order:
     """Any order that was accepted; its side is given, since a side is not a number."""
     return Order(
@@ -248,6 +256,8 @@ def _any_exchange(missing: bool) -> Exchange:
             funding_index=fresh_int(f"{name}.funding_index"),
             price_band=between(f"{name}.price_band", 0, PARTS),
             tick=between(f"{name}.tick", 1, MAX_PRICE),
+            vault=any_insurer(name),
+            vault_boundary=between(f"{name}.vault_boundary", 0, MAX_CASH),
         )
 
     ordered = margins_ordered(margin.maintenance_margin, margin.initial_margin)

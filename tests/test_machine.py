@@ -35,7 +35,7 @@ from perpref.rules.book import best
 from perpref.rules.ledger import EMPTY, withdrawable
 from perpref.scheduler import ByRulebook
 from perpref.state import TREASURY, VAULT, Chooser, Exchange, Kind, Market, Order, Side, Stage
-from perpref.units import MAX_PRICE, AccountId, MarketId, OrderId
+from perpref.units import MAX_CASH, MAX_PRICE, AccountId, MarketId, OrderId
 from tests.exchanges import (
     ANN,
     BOB,
@@ -161,6 +161,10 @@ def test_a_rulebook_that_makes_no_sense_does_not_open(changes: dict[str, Any], s
         ),
         (market(initial=1_000_001), "initial_rate: 1000001 is not between"),
         (market(cap=-1), "vault_cap: -1 is not between"),
+        (evolve(market(), vault=AccountId(-1)), "vault: -1 is not between"),
+        (evolve(market(), vault=TREASURY), "the treasury takes nothing over (VLT-17)"),
+        (evolve(market(), vault_boundary=-1), "vault_boundary: -1 is not between"),
+        (evolve(market(), vault_boundary=MAX_CASH + 1), "is not between 0 and"),
         (market(0), "mark: 0 is not between 1 and"),
         (evolve(market(), tick=0), "tick: 0 is not between 1 and"),
         (evolve(market(), price_band=1_000_001), "price_band: 1000001 is not between 0 and"),

@@ -17,6 +17,7 @@ from perpref.machine import (
     Deposit,
     PauseMarket,
     Place,
+    Recapitalise,
     RedeemFromVault,
     RequestRedemption,
     ResumeMarket,
@@ -175,6 +176,7 @@ BY_COMMAND: dict[str, tuple[Exchange, Command]] = {
         RedeemFromVault(ANN, 40),
     ),
     "no_notice_asked": (staked(), RequestRedemption(ANN, 40)),
+    "no_child": (PLAIN, Recapitalise(GOLD, 1)),
     "under_boundary": (staked(vault_boundary=61), RedeemFromVault(ANN, 40)),
 }
 

@@ -85,6 +85,7 @@ REFUSALS = {  # code: phase, rule
     "notice_runs": ("validate", "VLT-16"),
     "no_notice_asked": ("validate", "VLT-16"),
     "under_boundary": ("margin", "VLT-4"),
+    "no_child": ("validate", "VLT-17"),
     "unknown_order": ("validate", "BOOK-10"),
     "not_your_order": ("validate", "BOOK-10"),
     "funding_rate_out_of_bounds": ("validate", "FUND-1"),
@@ -314,6 +315,8 @@ class Market:
     least_notional: int = 0
     price_band: int = 0
     tick: int = 1
+    vault: int = VAULT
+    vault_boundary: int = 0
     orders: dict[int, Order] = field(default_factory=dict)
     halves: dict[int, Half] = field(default_factory=lambda: {1: Half(1), -1: Half(-1)})
     previous_mark: int = 0
@@ -353,6 +356,8 @@ class MarketTerms(NamedTuple):
     least_notional: int = 0
     price_band: int = 0
     tick: int = 1
+    vault: int = VAULT
+    vault_boundary: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -447,7 +452,10 @@ class Exchange:
         self.fund_best = 0
         self.fund_best_at = 0
         self.fund_drawn_down = False
-        self.accounts = {number: Account(number) for number in (VAULT, TREASURY)}
+        children = {opening.vault for opening in terms.markets.values()} - {VAULT}
+        self.children = sorted(children)  # VLT-17
+        numbers = (VAULT, TREASURY, *self.children)
+        self.accounts = {number: Account(number) for number in numbers}
         self.markets = {n: Market(n, *opening) for n, opening in sorted(terms.markets.items())}
         self.events: list[Json] = []
         self.journal: list[tuple[Account, int, dict[int, Position], dict[int, int]]] = []
@@ -674,8 +682,42 @@ class Exchange:
     def holder(self, number: int) -> Account:
         """VLT-12: whoever is not the vault itself."""
         owner = self.account(number)
-        check(number != VAULT, "vault_holds_itself")
+        check(number not in (VAULT, *self.children), "vault_holds_itself")
         return owner
+
+    def vaults_worth(self) -> int:
+        return sum(self.equity(self.accounts[number]) for number in (VAULT, *self.children))
+
+    def insurer(self, market: Market) -> Account:
+        """VLT-17."""
+        return self.accounts[market.vault]
+
+    def boundary(self, market: Market) -> int:
+        return self.terms.vault_boundary if market.vault == VAULT else market.vault_boundary
+
+    def recapitalise(self, market: int, amount: int) -> None:
+        """VLT-18."""
+        parent, child = self.accounts[VAULT], self.child(market)
+        self.hand_on(parent, child, amount, self.terms.vault_boundary, "VLT-18")
+
+    def recall_capital(self, market: int, amount: int) -> None:
+        """VLT-19."""
+        parent, child = self.accounts[VAULT], self.child(market)
+        self.hand_on(child, parent, amount, self.boundary(self.markets[market]), "VLT-19")
+
+    def child(self, market: int) -> Account:
+        there = self.market(market)
+        check(there.vault != VAULT, "no_child")
+        return self.insurer(there)
+
+    def hand_on(
+        self, giver: Account, taker: Account, amount: int, boundary: int, rule: str
+    ) -> None:
+        check(1 <= amount <= MAX_CASH, "amount_out_of_bounds")
+        self.touch(self.accounts[VAULT])
+        check(amount <= self.withdrawable(giver), "not_withdrawable")
+        check(self.equity(giver) - amount >= boundary, "under_boundary")
+        self.pay(giver, taker, amount, rule)
 
     def contribute_to_vault(self, account: int, amount: int) -> None:
         """VLT-13."""
@@ -685,7 +727,7 @@ class Exchange:
         check(self.now >= self.gate_opens, "gate_closed")
         self.touch(vault)
         check(amount <= self.withdrawable(owner), "not_withdrawable")
-        worth, out = self.equity(vault), self.shares_out()
+        worth, out = self.vaults_worth(), self.shares_out()
         check(worth > 0 or worth == out == 0, "vault_is_worthless")
         house = worth if not out else 0
         out += house
@@ -701,7 +743,7 @@ class Exchange:
     def priced(self, owner: Account, shares: int) -> int:
         """VLT-14: what shares of an account are worth now."""
         check(1 <= shares <= owner.stake.shares, "shares_out_of_bounds")
-        worth = self.equity(self.accounts[VAULT])
+        worth = self.vaults_worth()
         check(worth >= 0, "vault_is_worthless")
         return shares * worth // self.shares_out()
 
@@ -967,10 +1009,13 @@ class Exchange:
     def unwind(self, market: int, order: int) -> None:
         """VLT-6."""
         there = self.market(market)
-        size = self.accounts[VAULT].position(market).size
+        seller = self.insurer(there)
+        size = seller.position(market).size
         check(size != 0, "nothing_to_reduce")
         lots = min(abs(size), MAX_LOTS)
-        self.place(order, VAULT, market, -sign(size), "ioc", lots, there.mark, True, unwinding=True)
+        self.place(
+            order, seller.number, market, -sign(size), "ioc", lots, there.mark, True, unwinding=True
+        )
 
     # The oracle.
 
@@ -1145,11 +1190,12 @@ class Exchange:
                 account.offered_since = NEVER
 
     def in_turn(self) -> list[Account]:
-        """LIQ-19: everybody in order, the vault last."""
-        others = [account for number, account in sorted(self.accounts.items()) if number != VAULT]
+        """LIQ-19: everybody in order, vaults last."""
+        vaults = [*self.children, VAULT]
+        others = [account for number, account in self.sorted_accounts() if number not in vaults]
         if self.terms.order == "worst_first":
             others.sort(key=lambda a: Fraction(self.equity(a), max(self.maintenance(a), 1)))
-        return [*others, self.accounts[VAULT]]
+        return [*others, *(self.accounts[number] for number in vaults)]
 
     def by_parts(self) -> bool:
         """Whether something is closed now and something later."""
@@ -1369,15 +1415,15 @@ class Exchange:
             self.fill(account, maker, market, -side * lots, resting.price, "LIQ-6")
             gained = side * (resting.price - bankruptcy) * lots
             if gained < 0:  # VLT-8
-                vault = self.accounts[VAULT]
+                vault = self.insurer(market)
                 self.pay(vault, account, -gained, "VLT-8")
-                if self.equity(vault) < self.terms.vault_boundary:
+                if self.equity(vault) < self.boundary(market):
                     self.take_back(bookmark)
                     return
                 gained = 0
             fee = self.liquidation_fee(account, lots, resting.price, gained)
             self.pay_maker_fee(maker, lots, resting.price)
-            self.pay(account, self.accounts[VAULT], fee, "FEE-5")
+            self.pay(account, self.insurer(market), fee, "FEE-5")
             if not self.maker_bears(maker, market, before):
                 self.take_back(bookmark)
                 self.take_off(resting, market, "BOOK-5")
@@ -1398,7 +1444,7 @@ class Exchange:
 
     def limit_price(self, account: Account, market: Market, bankruptcy: int) -> int:
         """LIQ-11."""
-        if self.terms.limit == "bankruptcy" or account.number == VAULT:
+        if self.terms.limit == "bankruptcy" or account.number == market.vault:
             return bankruptcy
         if self.terms.limit == "auction":
             step, steps = self.auction_step(account), self.terms.auction_steps
@@ -1422,7 +1468,7 @@ class Exchange:
 
     def hand_to_vault(self, account: Account, market: Market, most: int = 10**40) -> None:
         """VLT-1: as many lots as the vault may take, or as are wanted."""
-        vault = self.accounts[VAULT]
+        vault = self.insurer(market)
         if account is vault:  # VLT-5
             return
         if self.equity(account) * MILLION >= self.maintenance(account) * self.terms.vault_trigger:
@@ -1445,7 +1491,7 @@ class Exchange:
             margin_met = worth >= elsewhere + self.initial_of(market, after, opened)  # VLT-3
             if self.fault == "vault-reduces-freely":
                 margin_met = margin_met or abs(after) < abs(held)
-            above_boundary = worth >= self.terms.vault_boundary  # VLT-4
+            above_boundary = worth >= self.boundary(market)  # VLT-4
             return (
                 within_cap and margin_met and (above_boundary or self.fault == "boundary-ignored")
             )
@@ -1788,6 +1834,8 @@ COMMANDS: dict[str, Fields] = {
     "contribute_to_vault": {"account": number, "amount": number},
     "redeem_from_vault": {"account": number, "shares": number},
     "request_redemption": {"account": number, "shares": number},
+    "recapitalise": {"market": number, "amount": number},
+    "recall_capital": {"market": number, "amount": number},
 }
 COMMANDS["replace"] = {"replaced": number, **COMMANDS["place"]}
 UNSAID: Json = {"price": "1", "reduce_only": False, "expires": "0"}
@@ -1837,6 +1885,8 @@ def read_terms(terms: Json) -> Terms:
             least_notional=between(market.get("least_notional", "0"), 0, MAX_CASH, "a notional"),
             price_band=between(market.get("price_band", "0"), 0, MILLION, "a band"),
             tick=between(market.get("tick", "1"), 1, MAX_PRICE, "a tick"),
+            vault=between(market.get("vault", "0"), 0, MAX_ID, "a vault"),
+            vault_boundary=between(market.get("vault_boundary", "0"), 0, MAX_CASH, "a boundary"),
         )
     return Terms(
         maker_fee=between(book["maker_fee"], 0, MILLION, "the maker fee"),

@@ -47,7 +47,6 @@ from perpref.rules.fee import liquidation_fee, trading_fee
 from perpref.rules.margin import equity, health, position_of
 from perpref.rules.position import traded
 from perpref.state import (
-    VAULT,
     Exchange,
     ForcedPrice,
     LiquidationOrder,
@@ -370,8 +369,8 @@ def only_one_side_liquidates(parting: Parting) -> str | None:
 
 def _not_liquidated(parting: Parting, victim: AccountId) -> str:
     """The engine does not liquidate somebody: whom it should have visited again, or not due."""
-    last = parting.victim
-    if last is not None and place_in_visit(victim) < place_in_visit(last):
+    last, now = parting.victim, parting.before
+    if last is not None and place_in_visit(now, victim) < place_in_visit(now, last):
         return "LIQ-8"
     return "MRG-3" if due_by_rounding(parting.before, victim) else "LIQ-1"
 
@@ -895,7 +894,8 @@ def no_events(clues: Clues) -> str | None:
 def _other_sizes(clues: Clues) -> str:
     """Lots went to others, or not at all: the last fill that touched a size that differs."""
     sizes = [difference for difference in clues.differences if difference.field == "size"]
-    took = next((d for d in sizes if d.account == VAULT), None)
+    vaults = {listed.vault for _, listed in clues.before.markets.items()}
+    took = next((d for d in sizes if d.account in vaults), None)
     if took is not None:
         for traced in clues.traced:
             if isinstance(traced.event, Filled) and traced.event.rule in FORCED:
@@ -920,8 +920,10 @@ def _other_costs(clues: Clues) -> str:
     if not any(moved.values()):
         return "POS-2"
     fills = [t.event for t in clues.traced if isinstance(t.event, Filled)]
-    trades = any(VAULT in (fill.buyer, fill.seller) for fill in fills)
-    if moved.get(VAULT) and not trades and any(fill.rule == "LIQ-6" for fill in fills):
+    vaults = {listed.vault for _, listed in clues.before.markets.items()}
+    trades = any(vaults & {fill.buyer, fill.seller} for fill in fills)
+    paid = any(moved.get(insurer) for insurer in vaults)
+    if paid and not trades and any(fill.rule == "LIQ-6" for fill in fills):
         return "FEE-4"  # nothing else brings the vault cash in a liquidation
     return "LIQ-5" if any(fill.rule in FORCED for fill in fills) else "BOOK-3"
 
@@ -951,7 +953,8 @@ CASH = (
 
 def _takeover_rule(now: Exchange, forced: Filled, vault_size: int) -> str:
     """The guard that forbids the vault to take over until it holds so many lots."""
-    lots = abs(vault_size - position_of(now, VAULT, forced.market).size)
+    insurer = now.markets[forced.market].vault
+    lots = abs(vault_size - position_of(now, insurer, forced.market).size)
     try:
         vault.take_over(now, parties_by_part(now, forced)[0], forced.market, lots)
     except Refusal as refused:
@@ -988,6 +991,8 @@ COMMAND_RULES: dict[type[machine.Command], str] = {
     machine.ContributeToVault: "VLT-13",
     machine.RedeemFromVault: "VLT-14",
     machine.RequestRedemption: "VLT-16",
+    machine.Recapitalise: "VLT-18",
+    machine.RecallCapital: "VLT-19",
 }
 
 

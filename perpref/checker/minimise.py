@@ -172,7 +172,8 @@ class Minimiser:
             for name in ACCOUNTS
             if hasattr(command, name)
         }
-        named = sorted(a for a in accounts if a > TREASURY)
+        vaults = {market.vault for market in self._case.terms.markets.values()}
+        named = sorted(a for a in accounts if a > TREASURY and a not in vaults)
         renamed = {a: AccountId(2 + index) for index, a in enumerate(named)}
         renamed |= {a: a for a in accounts - set(named)} | {VAULT: VAULT}
         self._try_commands(partial(_with, names=ACCOUNTS, renamed=renamed))

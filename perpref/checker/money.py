@@ -37,6 +37,10 @@ PURPOSE = {
     "LED-5": Column.CASH,
     "LED-7": Column.CASH,
     "LED-8": Column.TRANSFERS,
+    "VLT-13": Column.TRANSFERS,
+    "VLT-14": Column.TRANSFERS,
+    "VLT-18": Column.TRANSFERS,
+    "VLT-19": Column.TRANSFERS,
     "FEE-2": Column.FEES,
     "FEE-3": Column.FEES,
     "FEE-5": Column.LIQUIDATION,
@@ -51,7 +55,9 @@ PURPOSE = {
     "VLT-8": Column.LIQUIDATION,
     "LOSS-1": Column.DELEVERAGING,
     "LOSS-3": Column.SHARED_LOSS,
+    "LOSS-8": Column.SHARED_LOSS,
     "LOSS-10": Column.SHARED_LOSS,
+    "LOSS-12": Column.SHARED_LOSS,
 }
 """What the entries of a rule are for."""
 

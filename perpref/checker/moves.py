@@ -221,9 +221,21 @@ def redeem_from_vault(world: World, dice: Dice) -> None:
     world.do(machine.RedeemFromVault(account, shares))
 
 
+def capital(world: World, dice: Dice) -> None:
+    """Between the vault and a market's own: all that is free, a quantum more, or a part."""
+    market = world.market(dice)
+    child = world.exchange.markets[market].vault
+    if dice.below(2):
+        free = world.free(child)
+        world.do(machine.RecallCapital(market, dice.pick((free, dice.near(free), free >> 1, 1))))
+    else:
+        free = world.free(VAULT)
+        world.do(machine.Recapitalise(market, dice.pick((free, dice.near(free), free >> 1, 1))))
+
+
 def unwind(world: World, dice: Dice) -> None:
     """The vault offers what it holds."""
-    markets = [market for account, market in world.holders() if account == VAULT]
+    markets = world.markets_of_vaults()
     market = dice.pick(markets) if markets else world.market(dice)
     world.do(machine.Unwind(market, world.next_order()))
 
@@ -277,6 +289,10 @@ def wrong(world: World, dice: Dice) -> None:
         machine.RedeemFromVault(who, dice.pick((0, -1))),
         machine.RequestRedemption(who, dice.pick((0, -1))),
         machine.RequestRedemption(VAULT, 1),
+        machine.Recapitalise(NOWHERE, 1),
+        machine.Recapitalise(where, amount),
+        machine.RecallCapital(NOWHERE, 1),
+        machine.RecallCapital(where, amount),
     )
     known = [command for command in commands if world.supports(command)]
     if known:

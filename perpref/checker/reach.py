@@ -124,6 +124,8 @@ NEEDS: dict[str, tuple[frozenset[str], ...]] = {
     "LIQ": _FORCED,
     "VLT": _FORCED,
     "VLT-6": (frozenset({"deposit", "place", "set_mark", "unwind"}),),
+    "VLT-18": (frozenset({"deposit", "recapitalise"}),),
+    "VLT-19": (frozenset({"deposit", "recall_capital"}),),
     "VLT-12": _SHARES,
     "VLT-13": _SHARES,
     "VLT-14": (frozenset({"deposit", "contribute_to_vault", "redeem_from_vault"}),),
@@ -341,7 +343,8 @@ def _of_liquidation(before: Exchange, outcome: Outcome, fills: list[Filled]) -> 
     if rules["VLT-1"]:
         taken = [fill for fill in fills if fill.rule == "VLT-1"]
         for fill in taken:
-            victim = fill.seller if fill.buyer == VAULT else fill.buyer
+            insurer = before.markets[fill.market].vault
+            victim = fill.seller if fill.buyer == insurer else fill.buyer
             closed_later = any(
                 later.rule in ("ADL-3", "LOSS-1")
                 and victim in (later.buyer, later.seller)
@@ -376,8 +379,9 @@ def _vault_closed(before: Exchange, fills: list[Filled]) -> bool:
     """Whether the vault's own position was closed by force: it lost lots, not as a taker-over."""
     return any(
         fill.rule in ("ADL-3", "LOSS-1", "LIQ-6")
-        and VAULT in (fill.buyer, fill.seller)
-        and position_of(before, VAULT, fill.market).size * (1 if fill.seller == VAULT else -1) > 0
+        and (insurer := before.markets[fill.market].vault) in (fill.buyer, fill.seller)
+        and position_of(before, insurer, fill.market).size * (1 if fill.seller == insurer else -1)
+        > 0
         for fill in fills
     )
 

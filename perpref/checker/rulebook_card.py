@@ -190,6 +190,8 @@ MARKET_POLICY_TERMS = (
     Term("least_notional", "smallest order, in quanta", "BOOK-15", "book"),
     Term("price_band", "price band, of the mark", "BOOK-18", "book"),
     Term("tick", "prices are multiples of, in ticks", "BOOK-19", "book"),
+    Term("vault", "account that takes over, 0 the vault", "VLT-17", "vault"),
+    Term("vault_boundary", "equity that a vault of its own keeps", "VLT-17", "vault"),
 )
 """Every term of a market that may be left out; shown where it is not."""
 

@@ -190,6 +190,8 @@ MARKET_POLICIES: Mapping[str, Reader] = {
     "least_notional": _integer(0, MAX_CASH, "BOOK-15"),
     "price_band": _integer(0, PARTS, "BOOK-18"),
     "tick": _integer(1, MAX_PRICE, "BOOK-19"),
+    "vault": _integer(0, MAX_ID, "VLT-17"),
+    "vault_boundary": _integer(0, MAX_CASH, "VLT-17"),
 }
 """The keys of a market that may be left out; margins are then the same for every size."""
 

@@ -464,6 +464,16 @@ class _Reading:
         account = self._account(value.need("account"))
         return account, value.need("shares").integer(1, MAX_SHARES, "UNIT-2")
 
+    def _recapitalise(self, value: Value) -> Command:
+        return machine.Recapitalise(*self._capital(value))
+
+    def _recall_capital(self, value: Value) -> Command:
+        return machine.RecallCapital(*self._capital(value))
+
+    def _capital(self, value: Value) -> tuple[MarketId, int]:
+        value.allow("market", "amount")
+        return self._market_of(value), _amount(value.need("amount"))
+
     def _order(self, name: Value | None, market: MarketId) -> OrderId:
         """The next identifier, under a name if it has one."""
         self.last_order = OrderId(self.last_order + 1)
@@ -598,6 +608,8 @@ COMMANDS: Mapping[str, Callable[[_Reading, Value], Command]] = {
     "contribute_to_vault": _Reading._contribute,
     "redeem_from_vault": _Reading._redeem,
     "request_redemption": _Reading._request_redemption,
+    "recapitalise": _Reading._recapitalise,
+    "recall_capital": _Reading._recall_capital,
 }
 """What a step can do."""
 

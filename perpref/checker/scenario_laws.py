@@ -14,6 +14,7 @@ from attrs import frozen
 
 from perpref.outcome import CashMoved, Event, Filled, Paid
 from perpref.rules.margin import equity
+from perpref.scheduler import vault_children
 from perpref.state import TREASURY, VAULT, Exchange
 
 
@@ -69,7 +70,8 @@ def _solvent(change: Change) -> bool:
 def _bystanders(change: Change) -> bool:
     """The vault and the treasury are no bystanders: they are the venue's."""
     return all(
-        event.payer in (VAULT, TREASURY) or bool(change.before.accounts[event.payer].positions)
+        event.payer in (VAULT, TREASURY, *vault_children(change.before))
+        or bool(change.before.accounts[event.payer].positions)
         for event in _shares(change)
     )
 

@@ -6,7 +6,7 @@ from perpref import machine
 from perpref.checker import moves
 from perpref.checker.dice import Dice
 from perpref.checker.world import World
-from perpref.rules import margin
+from perpref.rules import liquidation, margin
 from perpref.state import TREASURY, VAULT, Kind, Side
 from perpref.units import MAX_PRICE, PARTS, AccountId, MarketId
 
@@ -68,7 +68,8 @@ def market_departs(world: World, dice: Dice) -> None:
 def feed_vault(world: World, dice: Dice) -> None:
     """A vault that can just take over so many lots, or not quite."""
     market = world.market(dice)
-    world.equip(VAULT, market, dice.pick((1, 2, 3, 6, 12)), dice.pick((1, 3, 4, 5, 8)))
+    quarters = dice.pick((1, 3, 4, 5, 8))
+    world.equip(world.vault(market), market, dice.pick((1, 2, 3, 6, 12)), quarters)
 
 
 def vault_takes_over(world: World, dice: Dice) -> None:
@@ -78,10 +79,11 @@ def vault_takes_over(world: World, dice: Dice) -> None:
         return open_interest(world, dice)
     victim, market = dice.pick(holders)
     size = world.position(victim, market).size
-    boundary = world.exchange.rulebook.vault_boundary
-    world.equip(VAULT, market, abs(size), dice.pick((4, 5, 8, 16)))
-    worth = margin.equity(world.exchange, VAULT)
-    world.deposit(VAULT, dice.pick((0, boundary - worth, boundary - worth - 1)))
+    insurer = world.vault(market)
+    boundary = liquidation.vault_boundary(world.exchange, market)
+    world.equip(insurer, market, abs(size), dice.pick((4, 5, 8, 16)))
+    worth = margin.equity(world.exchange, insurer)
+    world.deposit(insurer, dice.pick((0, boundary - worth, boundary - worth - 1)))
     due = world.due_price(victim, market)
     towards = -1 if size > 0 else 1
     world.set_mark(market, due + towards * dice.pick((1, 2, 5)))
@@ -115,11 +117,11 @@ def vault_could_reduce(world: World, dice: Dice) -> None:
 
 def vault_unwinds(world: World, dice: Dice) -> None:
     """Somebody bids for what the vault holds, at the mark or around it, and the vault offers it."""
-    markets = [market for account, market in world.holders() if account == VAULT]
+    markets = world.markets_of_vaults()
     if not markets:
         return vault_takes_over(world, dice)
     market = dice.pick(markets)
-    size = world.position(VAULT, market).size
+    size = world.position(world.vault(market), market).size
     side = Side.BUY if size > 0 else Side.SELL
     for _ in range(dice.pick((1, 2))):
         maker = world.person(dice)
@@ -133,19 +135,21 @@ def vault_unwinds(world: World, dice: Dice) -> None:
 
 def vault_is_liquidated(world: World, dice: Dice) -> None:
     """The vault holds something, loses its cash, and the mark moves on."""
-    markets = [market for account, market in world.holders() if account == VAULT]
+    markets = world.markets_of_vaults()
     if not markets:
         return vault_takes_over(world, dice)
-    starve_vault(world, dice)
-    moves.aim(world, dice, VAULT, dice.pick(markets))
+    market = dice.pick(markets)
+    starve_vault(world, dice, market)
+    moves.aim(world, dice, world.vault(market), market)
     return None
 
 
-def starve_vault(world: World, dice: Dice) -> None:
-    """The vault's cash goes to somebody else."""
-    free = world.free(VAULT)
+def starve_vault(world: World, dice: Dice, market: MarketId | None = None) -> None:
+    """A vault's cash goes to somebody else."""
+    insurer = world.vault(world.market(dice) if market is None else market)
+    free = world.free(insurer)
     if free > 0:
-        world.do(machine.Transfer(VAULT, world.person(dice), dice.pick((free, free >> 1))))
+        world.do(machine.Transfer(insurer, world.person(dice), dice.pick((free, free >> 1))))
 
 
 def crash(world: World, dice: Dice) -> None:

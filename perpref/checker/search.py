@@ -177,6 +177,7 @@ ACTS = (
     moves.pause_market,
     moves.contribute_to_vault,
     moves.redeem_from_vault,
+    moves.capital,
     moves.wrong,
 )
 """Rules that add one command."""

@@ -19,7 +19,7 @@ from perpref.outcome import Cancelled, CashMoved, Event, Filled, Paid, Refused, 
 from perpref.rule_registry import Refusal
 from perpref.rules import adl, adl_margin, book, liquidation, loss, loss_trigger, vault
 from perpref.rules.margin import equity, health, position_of
-from perpref.state import VAULT, Exchange, Kind, Order, Side, Stage
+from perpref.state import Exchange, Kind, Order, Side, Stage
 from perpref.units import MAX_LOTS, AccountId, MarketId
 
 
@@ -62,6 +62,10 @@ class _Teller:
     def who(self, account: AccountId) -> str:
         return self.scenario.who(account)
 
+    def insurer(self, market: MarketId) -> str:
+        """The vault of a market."""
+        return self.who(self.played.before.markets[market].vault)
+
     def lots(self, lots: int, market: MarketId) -> str:
         return f"{lots:,} {self.scenario.where(market)}"
 
@@ -94,7 +98,8 @@ class _Teller:
             case machine.Unwind(market, order):
                 where = self.scenario.where(market)
                 what = f"offers its {where} at the mark or better, order {order}"
-                return f"The vault {what} (VLT-6)"
+                seller = self.insurer(market)
+                return f"{seller[0].upper()}{seller[1:]} {what} (VLT-6)"
             case machine.SamplePremium(market, premium):
                 where = self.scenario.where(market)
                 return f"{where} stands {premium:,} parts per million from its index (FUND-10)"
@@ -122,6 +127,12 @@ class _Teller:
             case machine.RequestRedemption(account, shares):
                 verb = self.verb("ask")
                 return f"{self.who(account)} {verb} to redeem {shares:,} shares (VLT-16)"
+            case machine.Recapitalise(market, amount):
+                child = self.insurer(market)
+                return f"The vault {self.verb('give')} {child} {amount:,} (VLT-18)"
+            case machine.RecallCapital(market, amount):
+                child = self.insurer(market)
+                return f"The vault {self.verb('recall')} {amount:,} from {child} (VLT-19)"
 
     def verb(self, verb: str) -> str:
         """What somebody does, or would have liked to do."""
@@ -344,13 +355,14 @@ class _Teller:
         fees = [event for event in paid if event.rule != "VLT-8"]
         verb = "bid" if maker.side is Side.BUY else "offer"
         what = f"{self.who(maker.account)}'s {verb} takes {self.lots(fills[0].lots, market)}"
-        rest = "".join(f"; the vault makes good {e.amount:,} (VLT-8)" for e in good)
+        rest = "".join(f"; {self.who(e.payer)} makes good {e.amount:,} (VLT-8)" for e in good)
         return Line(4, f"book: {what} at {maker.price:,} (LIQ-6){rest}{self.fees(fees)}")
 
     def taken_over(self, act: Act, market: MarketId, lots: int) -> Line:
         price = liquidation.bankruptcy_price(act.before, self._victim(), market)
-        what = f"the vault takes over {self.lots(lots, market)} at {price:,}"
-        return Line(4, f"vault: {what} (VLT-1){self.worth(act, VAULT)}")
+        insurer = act.before.markets[market].vault
+        what = f"{self.who(insurer)} takes over {self.lots(lots, market)} at {price:,}"
+        return Line(4, f"vault: {what} (VLT-1){self.worth(act, insurer)}")
 
     def deleveraged(self, act: Act, market: MarketId, other: AccountId, lots: int) -> Line:
         price = adl.deleveraging_price(act.before, self._victim(), market)

@@ -10,6 +10,7 @@ from attrs import evolve
 from perpref.checker.dice import Dice
 from perpref.checker.wire import COMMANDS, Choice, MarketTerms, Terms
 from perpref.state import (
+    VAULT,
     Chooser,
     ForcedPrice,
     FundTrigger,
@@ -25,7 +26,7 @@ from perpref.state import (
     Sharing,
     Tier,
 )
-from perpref.units import PARTS, MarketId
+from perpref.units import PARTS, AccountId, MarketId
 
 FEES = (0, 1, 130, 333, 500, 1_999, 10_007, 33_333)
 FUNDING_CAPS = (750, 7_500, 12_347, 100_000)
@@ -41,6 +42,8 @@ RATES = (
 MAYBE_FAR = (ForcedPrice.PREVIOUS_MARK, ForcedPrice.INDEX)
 GAPS = (0, 50_000, 200_000)
 MOST_MARKETS = 3
+CHILDREN = (AccountId(70), AccountId(71))
+"""Accounts that could be the vault of a market's own; nobody else goes by these numbers."""
 
 CAPS = (1_000, 100, 10, 7, 3, 1, 0)
 
@@ -232,4 +235,7 @@ def _market(plain: MarketTerms, dice: Dice) -> MarketTerms:
     tiers = rise if rising else ()
     band = dice.pick((plain.price_band, 0, 0, 0, 20_001, 100_000))
     tick = dice.pick((plain.tick, 1, 1, 1, 2, 5))
-    return MarketTerms(initial, maintenance, cap, mark, tiers, low, high, least, band, tick)
+    vault = dice.pick((plain.vault, plain.vault, VAULT, *CHILDREN))
+    boundary = dice.pick(BOUNDARIES) if vault != VAULT else 0
+    terms = MarketTerms(initial, maintenance, cap, mark, tiers, low, high, least, band, tick)
+    return evolve(terms, vault=vault, vault_boundary=boundary)

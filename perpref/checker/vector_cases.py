@@ -234,6 +234,12 @@ class Story:
     def requests(self, account: AccountId, shares: int, code: str = "") -> None:
         self.do(machine.RequestRedemption(account, shares), code)
 
+    def recapitalises(self, amount: int, market: MarketId = GOLD, code: str = "") -> None:
+        self.do(machine.Recapitalise(market, amount), code)
+
+    def recalls(self, amount: int, market: MarketId = GOLD, code: str = "") -> None:
+        self.do(machine.RecallCapital(market, amount), code)
+
     def settle(self, market: MarketId = GOLD, code: str = "") -> None:
         self.do(machine.SettleMarket(market), code)
 
@@ -1683,6 +1689,86 @@ def no_notice_is_asked(story: Story) -> None:
     story.contributes(ANN, 50)
     story.requests(ANN, 50, code="no_notice_asked")
     story.redeems(ANN, 50)
+
+
+OWN = evolve(PLAIN, vault=EVE, vault_boundary=20)
+
+
+def child_takes_over(story: Story) -> None:
+    """Gold's vault is Eve, with 100 of the 500; Ann is long by 10 against Bob, and due at 92."""
+    for account, amount in ((VAULT, 500), (ANN, 100), (BOB, 1_000)):
+        story.deposit(account, amount)
+    story.recapitalises(100)
+    story.trade(ANN, BOB, 10)
+    story.mark(92)
+
+
+@about("vault", "VLT-17", "VLT-18", under=terms(OWN, boundary=300))
+def a_child_takes_over_with_cash_of_its_own(story: Story) -> None:
+    """The parent gives 100 and keeps its boundary of 300; the child takes all 10 lots over."""
+    story.recapitalises(1, OIL, code="no_child")
+    story.recapitalises(1, NOWHERE, code="unknown_market")
+    child_takes_over(story)
+    story.recapitalises(0, code="amount_out_of_bounds")
+    story.recapitalises(401, code="not_withdrawable")
+    story.recapitalises(101, code="under_boundary")
+    story.recapitalises(100)
+
+
+@about("vault", "VLT-17", under=terms(OWN))
+def a_child_that_falls_leaves_its_parent_alone(story: Story) -> None:
+    """At 75 the child is 50 short: Bob is closed at 80, and the parent still has its 400."""
+    child_takes_over(story)
+    story.mark(75)
+
+
+@about("vault", "VLT-4", "VLT-17", under=terms(OWN))
+def a_child_stops_at_its_own_boundary(story: Story) -> None:
+    """At 80 in one step each lot costs it 10: with 100 it keeps 20 and needs 8 of margin a lot."""
+    for account, amount in ((VAULT, 500), (ANN, 100), (BOB, 1_000)):
+        story.deposit(account, amount)
+    story.recapitalises(100)
+    story.trade(ANN, BOB, 10)
+    story.mark(80)
+
+
+@about("vault", "VLT-17", "VLT-19", under=terms(OWN, boundary=900))
+def a_child_gives_back_what_it_may(story: Story) -> None:
+    """It keeps its own boundary and not its parent's, and the margin of what it took over."""
+    story.deposit(EVE, 100)
+    for account, amount in ((ANN, 100), (BOB, 1_000)):
+        story.deposit(account, amount)
+    story.recalls(1, OIL, code="no_child")
+    story.recalls(1, NOWHERE, code="unknown_market")
+    story.recalls(0, code="amount_out_of_bounds")
+    story.recalls(101, code="not_withdrawable")
+    story.recalls(81, code="under_boundary")
+    story.trade(ANN, BOB, 10)
+    story.mark(92)
+    story.recalls(9, code="not_withdrawable")
+    story.recalls(8)
+
+
+@about("vault", "VLT-6", "VLT-17", under=terms(OWN))
+def a_child_unwinds(story: Story) -> None:
+    """Account 0 holds nothing; what is offered is Eve's."""
+    child_takes_over(story)
+    story.buys(BOB, 4, 92)
+    story.unwind()
+    story.unwind(OIL, code="nothing_to_reduce")
+
+
+@about("vault", "VLT-12", "VLT-13", "VLT-14", "VLT-17", under=terms(OWN))
+def shares_of_a_vault_with_a_child(story: Story) -> None:
+    """The vault is worth what it and its child have, but pays out of its own cash alone."""
+    for account, amount in ((VAULT, 100), (EVE, 300), (ANN, 1_000)):
+        story.deposit(account, amount)
+    story.contributes(EVE, 10, code="vault_holds_itself")
+    story.contributes(ANN, 200)
+    story.recapitalises(200)
+    story.redeems(EVE, 10, code="vault_holds_itself")
+    story.redeems(ANN, 200, code="not_withdrawable")
+    story.redeems(ANN, 100)
 
 
 @about("clock", "CLK-1")

@@ -10,27 +10,29 @@ from collections.abc import Iterable, Iterator
 from perpref.checker.trace import Traced
 from perpref.outcome import Cancelled, Event, Filled, Paid
 from perpref.rules import liquidation, margin
-from perpref.state import VAULT, Exchange
+from perpref.scheduler import visited
+from perpref.state import Exchange
 from perpref.units import PARTS, AccountId, MarketId
 
 FORCED = ("LIQ-6", "VLT-1", "ADL-3", "LOSS-1")
 """The fills of a liquidation, stage by stage."""
 
 
-def place_in_visit(account: AccountId) -> tuple[bool, AccountId]:
-    """Sorts accounts as a visit does: in account order, the vault last (LIQ-8)."""
-    return account == VAULT, account
+def place_in_visit(now: Exchange, account: AccountId) -> int:
+    """Sorts accounts as a visit does: in account order, vaults last (LIQ-8)."""
+    return visited(now).index(account)
 
 
 def parties_by_part(now: Exchange, event: Filled) -> tuple[AccountId, AccountId]:
     """Who of the two parties of a forced fill was liquidated, and the other one."""
     pair = event.buyer, event.seller
     if event.rule == "VLT-1":
-        return pair if event.seller == VAULT else (event.seller, event.buyer)
+        insurer = now.markets[event.market].vault
+        return pair if event.seller == insurer else (event.seller, event.buyer)
     due = [a for a in pair if a in now.accounts and liquidation.is_due(now, a)]
     if not due:
         return event.seller, event.buyer
-    victim = min(due, key=place_in_visit)
+    victim = min(due, key=lambda account: place_in_visit(now, account))
     return victim, event.seller if victim == event.buyer else event.buyer
 
 

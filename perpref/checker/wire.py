@@ -21,6 +21,7 @@ from perpref.state import (
     FLAT,
     NEVER,
     NO_STAKE,
+    VAULT,
     Account,
     Exchange,
     Market,
@@ -235,6 +236,8 @@ class MarketTerms:
     least_notional: int = 0
     price_band: int = 0
     tick: int = 1
+    vault: AccountId = VAULT
+    vault_boundary: int = 0
 
     def opened(self) -> Market:
         """The market before anything has happened in it."""
@@ -249,6 +252,8 @@ class MarketTerms:
             least_notional=self.least_notional,
             price_band=self.price_band,
             tick=self.tick,
+            vault=self.vault,
+            vault_boundary=self.vault_boundary,
         )
 
 
@@ -384,6 +389,8 @@ COMMANDS: dict[str, type[machine.Command]] = {
     "contribute_to_vault": machine.ContributeToVault,
     "redeem_from_vault": machine.RedeemFromVault,
     "request_redemption": machine.RequestRedemption,
+    "recapitalise": machine.Recapitalise,
+    "recall_capital": machine.RecallCapital,
 }
 
 EVENTS: dict[str, type[outcome.Event]] = {

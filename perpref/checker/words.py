@@ -75,6 +75,10 @@ def command(done: machine.Command) -> str:
             return f"{who(account)} redeems {shares} shares of the vault"
         case machine.RequestRedemption(account, shares):
             return f"{who(account)} gives notice of {shares} shares of the vault"
+        case machine.Recapitalise(market, amount):
+            return f"the vault gives the vault of market {market} {amount}"
+        case machine.RecallCapital(market, amount):
+            return f"the vault of market {market} gives back {amount}"
 
 
 def _asked(order: machine.Place | machine.Replace) -> str:
@@ -93,6 +97,8 @@ REASONS = {
     "VLT-8": "made good by the vault",
     "VLT-13": "contribution to the vault",
     "VLT-14": "shares redeemed",
+    "VLT-18": "recapitalisation",
+    "VLT-19": "capital recalled",
     "SET-2": "settlement",
     "ADL-3": "deleveraging",
     "LOSS-1": "close-out",

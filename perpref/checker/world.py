@@ -179,6 +179,14 @@ class World:
         """Who has shares of the vault, the house left out."""
         return [a for a in self.exchange.accounts if a != VAULT and self.shares(a)]
 
+    def vault(self, market: MarketId) -> AccountId:
+        """Who takes over in a market."""
+        return self.exchange.markets[market].vault
+
+    def markets_of_vaults(self) -> list[MarketId]:
+        """The markets in which their vault holds something."""
+        return [market for account, market in self.holders() if account == self.vault(market)]
+
     def holders(self) -> list[tuple[AccountId, MarketId]]:
         """Every open position: whose, and where."""
         return [

@@ -5,8 +5,8 @@ from __future__ import annotations
 from perpref.outcome import Outcome
 from perpref.rule_registry import formula, rule
 from perpref.rules.ledger import pay
-from perpref.state import TREASURY, VAULT, Exchange
-from perpref.units import PARTS, AccountId, ceil_div, clamp, floor_div
+from perpref.state import TREASURY, Exchange
+from perpref.units import PARTS, AccountId, MarketId, ceil_div, clamp, floor_div
 
 
 @rule("FEE-1")
@@ -42,12 +42,18 @@ def liquidation_fee(lots: int, price: int, rate: int, better: int, left: int) ->
 
 @rule("FEE-5")
 def charge_liquidated(
-    exchange: Exchange, account: AccountId, lots: int, price: int, better: int, left: int
+    exchange: Exchange,
+    account: AccountId,
+    market: MarketId,
+    lots: int,
+    price: int,
+    better: int,
+    left: int,
 ) -> Outcome:
-    """The liquidated account pays the liquidation fee to the vault."""
+    """The liquidated account pays the liquidation fee to the market's vault."""
     rate = exchange.rulebook.liquidation_fee
     fee = liquidation_fee(lots, price, rate, better, left)
-    return pay(exchange, account, VAULT, fee, "FEE-5")
+    return pay(exchange, account, exchange.markets[market].vault, fee, "FEE-5")
 
 
 @formula("FEE-6")

@@ -174,9 +174,9 @@ def liquidation_limit(exchange: Exchange, account: AccountId, market: MarketId) 
     that for the vault, whose own limit is its bankruptcy price.
     """
     bankruptcy = bankruptcy_price(exchange, account, market)
-    if account == VAULT:
-        return bankruptcy
     listed, position = exchange.markets[market], position_of(exchange, account, market)
+    if account == listed.vault:
+        return bankruptcy
     weight, now = maintenance_margin(position, listed), health(exchange, account)
     return limit_price(
         exchange.rulebook,
@@ -197,13 +197,26 @@ def lacking(better: int) -> int:
     return max(-better, 0)
 
 
+@rule("VLT-4", "VLT-17")
+def boundary_of(vault: AccountId, main: int, own: int) -> int:
+    """The equity, in quanta, that a market's vault keeps: a child's is the market's own."""
+    return main if vault == VAULT else own
+
+
+def vault_boundary(exchange: Exchange, market: MarketId) -> int:
+    """The equity, in quanta, below which the vault of a market may not be brought."""
+    listed = exchange.markets[market]
+    return boundary_of(listed.vault, exchange.rulebook.vault_boundary, listed.vault_boundary)
+
+
 @rule("VLT-8")
-def make_good(exchange: Exchange, account: AccountId, lacks: int) -> Outcome:
-    """The vault pays what a fill lacks of the value at the bankruptcy price, if it can."""
+def make_good(exchange: Exchange, account: AccountId, market: MarketId, lacks: int) -> Outcome:
+    """The market's vault pays what a fill lacks of the value at the bankruptcy price, if it can."""
     if lacks == 0:
         return Outcome(exchange)
-    outcome = pay(exchange, VAULT, account, lacks, "VLT-8")
-    left, boundary = equity(outcome.exchange, VAULT), exchange.rulebook.vault_boundary
+    vault = exchange.markets[market].vault
+    outcome = pay(exchange, vault, account, lacks, "VLT-8")
+    left, boundary = equity(outcome.exchange, vault), vault_boundary(exchange, market)
     require(left >= boundary, FUND_CANNOT_PAY, left, boundary)
     return outcome
 
@@ -243,10 +256,10 @@ def liquidate(
     filled = fill_from_book(exchange, buyer, seller, market, maker, lots, maker.price, "LIQ-6")
     better = sign(position.size) * (maker.price - bankruptcy) * lots
     lacks = lacking(better)
-    paid = filled.then(make_good, account, lacks)
+    paid = filled.then(make_good, account, market, lacks)
     left = equity(paid.exchange, account)
     outcome = paid.then(charge_maker, maker.account, lots, maker.price).then(
-        charge_liquidated, account, lots, maker.price, better + lacks, left
+        charge_liquidated, account, market, lots, maker.price, better + lacks, left
     )
     require_maker_bears(exchange, outcome.exchange, market, maker.account, taken, maker_before)
     return outcome

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from perpref.outcome import Outcome
 from perpref.rule_registry import Phase, formula, refusal, require, rule
-from perpref.rules.ledger import fill
-from perpref.rules.liquidation import bankruptcy_price, require_due
-from perpref.rules.margin import health, position_of
+from perpref.rules.ledger import (
+    NOT_WITHDRAWABLE,
+    fill,
+    pay,
+    require_amount,
+    withdrawable,
+)
+from perpref.rules.liquidation import bankruptcy_price, require_due, vault_boundary
+from perpref.rules.margin import equity, health, position_of
+from perpref.rules.mark import require_market
 from perpref.state import VAULT, Exchange
 from perpref.units import PARTS, AccountId, MarketId, floor_div, sign
 
@@ -31,6 +38,7 @@ UNDER_BOUNDARY = refusal(
 MORE_THAN_THERE_IS = refusal(
     "LIQ-3", "more_than_there_is", Phase.VALIDATE, "{value} lots are not between 1 and {limit}"
 )
+NO_CHILD = refusal("VLT-17", "no_child", Phase.VALIDATE, "Market {value} has no vault of its own")
 VAULT_WAITS = refusal(
     "VLT-7",
     "vault_waits",
@@ -74,24 +82,60 @@ def require_stepping_in(exchange: Exchange, account: AccountId) -> None:
 
 @rule("VLT-1", "VLT-2", "VLT-3", "VLT-4", "VLT-5")
 def take_over(exchange: Exchange, account: AccountId, market: MarketId, lots: int) -> Outcome:
-    """The vault takes `lots` of a position at its bankruptcy price, if it can.
+    """The market's vault takes `lots` of a position at its bankruptcy price, if it can.
 
     Afterwards its size is within the market's cap, its equity covers its initial margin over
     all markets, and its equity has not fallen below the boundary.
     """
-    require(account != VAULT, VAULT_IS_LIQUIDATED)
+    vault = exchange.markets[market].vault
+    require(account != vault, VAULT_IS_LIQUIDATED)
     require_due(exchange, account, market)
     require_stepping_in(exchange, account)
     price = bankruptcy_price(exchange, account, market)
-    outcome = transfer_position(exchange, account, VAULT, market, lots, price, "VLT-1")
-    held = abs(position_of(outcome.exchange, VAULT, market).size)
+    outcome = transfer_position(exchange, account, vault, market, lots, price, "VLT-1")
+    held = abs(position_of(outcome.exchange, vault, market).size)
     cap = exchange.markets[market].vault_cap
     require(held <= cap, OVER_CAP, held, cap)
-    after = health(outcome.exchange, VAULT)
+    after = health(outcome.exchange, vault)
     require(after.equity >= after.initial, UNDER_MARGIN, after.equity, after.initial)
-    boundary = exchange.rulebook.vault_boundary
+    boundary = vault_boundary(exchange, market)
     require(after.equity >= boundary, UNDER_BOUNDARY, after.equity, boundary)
     return outcome
+
+
+# A vault of a market's own, and its parent.
+
+
+def require_child(exchange: Exchange, market: MarketId) -> AccountId:
+    """The vault of a market's own. Refuses a market that has none (VLT-17)."""
+    require_market(exchange, market)
+    child = exchange.markets[market].vault
+    require(child != VAULT, NO_CHILD, market)
+    return child
+
+
+@rule("VLT-18")
+def recapitalise(exchange: Exchange, market: MarketId, amount: int) -> Outcome:
+    """The insurance vault gives a market's own vault cash, within its margin and boundary."""
+    child = require_child(exchange, market)
+    require_amount(amount)
+    free = withdrawable(exchange, VAULT)
+    require(amount <= free, NOT_WITHDRAWABLE, amount, free)
+    left, boundary = equity(exchange, VAULT) - amount, exchange.rulebook.vault_boundary
+    require(left >= boundary, UNDER_BOUNDARY, left, boundary)
+    return pay(exchange, VAULT, child, amount, "VLT-18")
+
+
+@rule("VLT-19")
+def recall_capital(exchange: Exchange, market: MarketId, amount: int) -> Outcome:
+    """A market's own vault gives the insurance vault cash, within its margin and boundary."""
+    child = require_child(exchange, market)
+    require_amount(amount)
+    free = withdrawable(exchange, child)
+    require(amount <= free, NOT_WITHDRAWABLE, amount, free)
+    left, boundary = equity(exchange, child) - amount, vault_boundary(exchange, market)
+    require(left >= boundary, UNDER_BOUNDARY, left, boundary)
+    return pay(exchange, child, VAULT, amount, "VLT-19")
 
 
 # What else stands between a liquidated account and the winners, at one venue or another.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import evolve
+from attrs import evolve, frozen
 
 from perpref.outcome import Outcome
 from perpref.rule_registry import Phase, refusal, require, rule
@@ -106,21 +106,41 @@ def issue_to_house(exchange: Exchange, shares: int) -> Exchange:
     return with_stake(exchange, VAULT, evolve(held, shares=held.shares + shares))
 
 
-def require_holder(exchange: Exchange, account: AccountId) -> None:
-    """Refuse who has no account (LED-4), and the vault, whose shares are the house's (VLT-12)."""
+@frozen
+class Children:
+    """What is known of the children of the vault: their equities in all, in quanta, and whether
+    the account that acts is one of them (VLT-17)."""
+
+    worth: int = 0
+    acting: bool = False
+
+
+CHILDLESS = Children()
+
+
+@rule("VLT-12")
+def vault_worth(exchange: Exchange, children: Children) -> int:
+    """What the vault is worth, in quanta: its own equity, and that of its children."""
+    return equity(exchange, VAULT) + children.worth
+
+
+def require_holder(exchange: Exchange, account: AccountId, children: Children) -> None:
+    """Refuse who has no account (LED-4), and the vaults, whose cash is shared out (VLT-12)."""
     require_account(exchange, account)
-    require(account != VAULT, VAULT_HOLDS_ITSELF)
+    require(account != VAULT and not children.acting, VAULT_HOLDS_ITSELF)
 
 
 @rule("VLT-12", "VLT-13", "VLT-15")
-def contribute(exchange: Exchange, account: AccountId, amount: int) -> Outcome:
+def contribute(
+    exchange: Exchange, account: AccountId, amount: int, children: Children = CHILDLESS
+) -> Outcome:
     """An account pays the vault and gets shares of it, which are locked as the rulebook says."""
     require_amount(amount)
-    require_holder(exchange, account)
+    require_holder(exchange, account, children)
     require_open_gate(exchange)
     free = withdrawable(exchange, account)
     require(amount <= free, NOT_WITHDRAWABLE, amount, free)
-    worth, out = equity(exchange, VAULT), shares_out(exchange)
+    worth, out = vault_worth(exchange, children), shares_out(exchange)
     priced = worth > 0 or (worth == 0 and out == 0)
     require(priced, VAULT_IS_WORTHLESS, worth, out)
     house = house_shares(worth, out)
@@ -137,22 +157,24 @@ def contribute(exchange: Exchange, account: AccountId, amount: int) -> Outcome:
 
 
 @rule("VLT-14")
-def require_shares(exchange: Exchange, account: AccountId, shares: int) -> None:
+def require_shares(exchange: Exchange, account: AccountId, shares: int, children: Children) -> None:
     """Refuse shares that an account has not, and a vault that is worth less than nothing."""
     held = exchange.accounts[account].stake.shares
     require(1 <= shares <= held, SHARES_OUT_OF_BOUNDS, shares, held)
-    worth = equity(exchange, VAULT)
+    worth = vault_worth(exchange, children)
     require(worth >= 0, VAULT_IS_WORTHLESS, worth, shares_out(exchange))
 
 
 @rule("VLT-16")
-def request_redemption(exchange: Exchange, account: AccountId, shares: int) -> Outcome:
+def request_redemption(
+    exchange: Exchange, account: AccountId, shares: int, children: Children = CHILDLESS
+) -> Outcome:
     """An account gives notice that it will redeem shares; an earlier notice is forgotten."""
-    require_holder(exchange, account)
+    require_holder(exchange, account, children)
     notice = exchange.rulebook.vault_notice
     require(notice > 0, NO_NOTICE_ASKED)
-    require_shares(exchange, account, shares)
-    worth = worth_of(shares, equity(exchange, VAULT), shares_out(exchange))
+    require_shares(exchange, account, shares, children)
+    worth = worth_of(shares, vault_worth(exchange, children), shares_out(exchange))
     asked = evolve(
         exchange.accounts[account].stake,
         requested=shares,
@@ -179,14 +201,16 @@ def paid_for(worth: int, requested_worth: int, notice: int) -> int:
 
 
 @rule("VLT-14", "VLT-15", "VLT-16")
-def redeem(exchange: Exchange, account: AccountId, shares: int) -> Outcome:
+def redeem(
+    exchange: Exchange, account: AccountId, shares: int, children: Children = CHILDLESS
+) -> Outcome:
     """The vault pays an account for shares, within its own margin and boundary."""
-    require_holder(exchange, account)
+    require_holder(exchange, account, children)
     require_open_gate(exchange)
-    require_shares(exchange, account, shares)
+    require_shares(exchange, account, shares, children)
     held, notice = exchange.accounts[account].stake, exchange.rulebook.vault_notice
     require_time_to_redeem(exchange, held, shares)
-    worth = worth_of(shares, equity(exchange, VAULT), shares_out(exchange))
+    worth = worth_of(shares, vault_worth(exchange, children), shares_out(exchange))
     amount = paid_for(worth, held.requested_worth, notice)
     free = withdrawable(exchange, VAULT)
     require(amount <= free, NOT_WITHDRAWABLE, amount, free)

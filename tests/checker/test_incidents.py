@@ -12,10 +12,11 @@ from perpref.checker.scenario_file import Incident, LawHeld, Scenario, load_scen
 from perpref.checker.scenario_laws import SENTENCES, Law
 from perpref.checker.scenario_run import Play, laws_of, play
 from perpref.checker.telling import step_lines
-from perpref.machine import SettleMarket
+from perpref.machine import SetMark, SettleMarket
 from perpref.outcome import Refused
 from perpref.rules.margin import equity
 from perpref.state import VAULT
+from perpref.units import AccountId
 
 NAMES = [name for name in shipped("scenarios") if name.startswith("incident-")]
 
@@ -199,8 +200,17 @@ def test_the_boundary_decides_whether_the_vault_or_the_longs_pay(plays: dict[str
         for name in NAMES
         if "jelly" in name
     }
-    assert loss["incident-hyperliquid-jelly-boundary"] == -18 * 26_600
-    assert loss["incident-hyperliquid-jelly-mended"] == 398 * 700
+    child = AccountId(2)
+    for name, lost in (("boundary", 18 * 26_600), ("mended", -398 * 700)):
+        told = plays[f"incident-hyperliquid-jelly-{name}"]
+        squeezed = next(
+            one.after
+            for step in told.steps
+            for one in step.played
+            if isinstance(one.command, SetMark) and one.command.price == 38_000
+        )
+        assert equity(squeezed, child) == 1_000_000 - lost
+        assert equity(squeezed, VAULT) == 229_000_000, "the parent has lost what it gave, no more"
     assert loss["incident-hyperliquid-jelly-settled"] == -398 * 26_600
     before_the_vote = plays["incident-hyperliquid-jelly"].steps[3].played[-1].after
     assert equity(before_the_vote, VAULT) == 230_000_000 - 398 * 26_600

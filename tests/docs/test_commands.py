@@ -19,6 +19,8 @@ from perpref.machine import (
     Deposit,
     PauseMarket,
     Place,
+    RecallCapital,
+    Recapitalise,
     RedeemFromVault,
     Replace,
     RequestRedemption,
@@ -48,7 +50,7 @@ from perpref.state import (
     Stake,
 )
 from perpref.units import MAX_ID, MAX_LOTS, PARTS, AccountId, MarketId, OrderId
-from tests.exchanges import ANN, BOB, CY, GOLD, buys, exchange, holds, market, rules, sells
+from tests.exchanges import ANN, BOB, CY, GOLD, OIL, buys, exchange, holds, market, rules, sells
 
 PAGE = (Path(__file__).parents[2] / "spec" / "commands.md").read_text(encoding="utf-8")
 
@@ -150,6 +152,13 @@ EARLY, RUNNING = insured(now=4), insured(now=7)
 ELSEWHERE = insured(size=9)
 KEEPS = insured(vault_boundary=71)
 SHUT = evolve(insured(), gate_opens=10)
+
+
+def parent(safe: int, boundary: int) -> Exchange:
+    """The vault, and Cy, the vault of gold's own, which has 30 and keeps 3 of it."""
+    own = evolve(market(100), vault=CY, vault_boundary=3)
+    terms = rules(boundary=boundary)
+    return exchange({VAULT: holds(safe), CY: holds(30)}, own, rulebook=terms)
 
 
 def bids(*wrong: Place) -> list[tuple[Exchange, Command]]:
@@ -346,6 +355,22 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
         (ELSEWHERE, RedeemFromVault(ANN, 40)),
         (KEEPS, RedeemFromVault(ANN, 40)),
         (insured(vault_boundary=70), RedeemFromVault(ANN, 40)),
+    ],
+    Recapitalise: [
+        (parent(51, boundary=2), Recapitalise(NOWHERE, 0)),
+        (parent(51, boundary=2), Recapitalise(OIL, 0)),
+        (parent(51, boundary=2), Recapitalise(GOLD, 0)),
+        (parent(51, boundary=2), Recapitalise(GOLD, 52)),
+        (parent(51, boundary=2), Recapitalise(GOLD, 50)),
+        (parent(51, boundary=2), Recapitalise(GOLD, 49)),
+    ],
+    RecallCapital: [
+        (parent(51, boundary=2), RecallCapital(NOWHERE, 0)),
+        (parent(51, boundary=2), RecallCapital(OIL, 0)),
+        (parent(51, boundary=2), RecallCapital(GOLD, 0)),
+        (parent(51, boundary=2), RecallCapital(GOLD, 31)),
+        (parent(51, boundary=2), RecallCapital(GOLD, 28)),
+        (parent(51, boundary=2), RecallCapital(GOLD, 27)),
     ],
     RequestRedemption: [
         (insured(vault_notice=0), RequestRedemption(NOBODY, 0)),

@@ -39,6 +39,7 @@ ARGUMENTS: dict[str, Callable[[], tuple[Any, ...]]] = {
     ),
     "with_buffer": lambda: _numbers("maintenance", "notional", "buffer"),
     "fillable_lots": lambda: _numbers("most", "size", "offered"),
+    "boundary_of": lambda: _numbers("vault", "main", "own"),
     "lacking": lambda: _numbers("better"),
     "newly_long": lambda: _numbers("size", "lots"),
     "scaled_rate": lambda: _numbers("rate", "interest", "scaled_from", "scaled_to"),

@@ -19,7 +19,7 @@ from perpref.rules.fee import (
     trading_fee,
 )
 from perpref.state import TREASURY, VAULT
-from tests.exchanges import ANN, collateral, exchange, holds, rules
+from tests.exchanges import ANN, GOLD, collateral, exchange, holds, rules
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,9 @@ def test_the_liquidation_fee_is_the_least_of_three(better: int, left: int, fee: 
 
 
 def test_the_liquidated_pays_the_vault() -> None:
-    outcome = charge_liquidated(exchange({ANN: holds(50)}, rulebook=FEES), ANN, 10, 101, 30, 20)
+    outcome = charge_liquidated(
+        exchange({ANN: holds(50)}, rulebook=FEES), ANN, GOLD, 10, 101, 30, 20
+    )
     assert outcome.events == (Paid(ANN, VAULT, 11, "FEE-5"),)
     assert collateral(outcome.exchange, ANN) == 39
     assert collateral(outcome.exchange, VAULT) == 11
@@ -89,8 +91,8 @@ def test_the_liquidated_pays_the_vault() -> None:
 
 def test_the_liquidated_pays_out_of_what_the_book_gave() -> None:
     before = exchange({ANN: holds(50)}, rulebook=FEES)
-    assert collateral(charge_liquidated(before, ANN, 10, 101, 3, 20).exchange, VAULT) == 3
-    assert collateral(charge_liquidated(before, ANN, 10, 101, 20, 3).exchange, VAULT) == 3
+    assert collateral(charge_liquidated(before, ANN, GOLD, 10, 101, 3, 20).exchange, VAULT) == 3
+    assert collateral(charge_liquidated(before, ANN, GOLD, 10, 101, 20, 3).exchange, VAULT) == 3
 
 
 @pytest.mark.parametrize(

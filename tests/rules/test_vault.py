@@ -7,24 +7,29 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpref.outcome import Filled
+from perpref import machine, scheduler
+from perpref.outcome import Filled, Paid
 from perpref.rule_registry import Refusal
-from perpref.rules import liquidation, vault
+from perpref.rules import ledger, liquidation, mark, vault
 from perpref.rules.margin import health
 from perpref.rules.vault import take_over, transfer_position
 from perpref.scheduler import largest_takeover, may_take_over
-from perpref.state import VAULT, Account, Exchange
-from perpref.units import PARTS
+from perpref.state import TREASURY, VAULT, Account, Exchange, LiquidationLimit
+from perpref.units import MAX_CASH, PARTS, MarketId, OrderId
 from tests.exchanges import (
     ANN,
     BOB,
+    CY,
     GOLD,
     OIL,
+    buys,
     collateral,
+    done,
     exchange,
     holds,
     market,
     position,
+    refused,
     refuses,
     require_lawful,
     rules,
@@ -253,3 +258,146 @@ def test_a_fund_takes_a_single_quantum_and_a_rate_of_what_is_paid_too() -> None:
 def test_an_edge_is_rounded_towards_the_mark() -> None:
     assert vault.assignment_window(10_001, 1, 7_500, 25_000) == (9_751, 9_926)
     assert vault.assignment_window(10_001, 1, 25_000, 25_000) == (9_751, 9_751)
+
+
+# A vault of a market's own.
+
+
+def family(
+    child: Account, cash: int = 40, *, safe: int = 500, boundary: int = 0, own: int = 0
+) -> Exchange:
+    """Gold's vault is Cy; the parent has 500. Ann is due, with 10 lots at 100."""
+    gold = evolve(market(100), vault=CY, vault_boundary=own)
+    accounts = {VAULT: holds(safe), CY: child, ANN: holds(cash, (10, 1_000))}
+    return exchange(accounts, gold, rulebook=rules(boundary=boundary))
+
+
+def test_a_child_takes_over_where_the_market_says_so() -> None:
+    outcome = take_over(family(holds(500)), ANN, GOLD, 10)
+    assert outcome.events == (Filled(CY, ANN, GOLD, 10, 96, "VLT-1"),)
+    assert position(outcome.exchange, CY) == (10, 960)
+    assert position(outcome.exchange, VAULT) == (0, 0)
+    require_lawful(outcome.exchange)
+
+
+def test_a_childs_margin_is_its_own() -> None:
+    with refuses(vault.UNDER_MARGIN, 99, 100):
+        take_over(family(holds(59)), ANN, GOLD, 10)
+
+
+def test_a_child_keeps_the_markets_boundary_and_not_the_rulebooks() -> None:
+    before = family(holds(530), -30, boundary=10_000, own=500)
+    assert position(take_over(before, ANN, GOLD, 10).exchange, CY) == (10, 1_030)
+    with refuses(vault.UNDER_BOUNDARY, 499, 500):
+        take_over(family(holds(529), -30, own=500), ANN, GOLD, 10)
+
+
+def test_a_market_without_a_child_keeps_the_rulebooks_boundary() -> None:
+    before = victim(holds(529), -30, boundary=500)
+    own = evolve(before.markets[GOLD], vault_boundary=0)
+    with refuses(vault.UNDER_BOUNDARY, 499, 500):
+        take_over(evolve(before, markets=before.markets.put(GOLD, own)), ANN, GOLD, 10)
+
+
+def test_a_child_does_not_insure_itself_but_it_insures_its_parent() -> None:
+    before = family(holds(40, (10, 1_000)), 5_000)
+    with refuses(vault.VAULT_IS_LIQUIDATED, None):
+        take_over(before, CY, GOLD, 1)
+    poor = evolve(before.accounts[VAULT], positions=before.accounts[ANN].positions, collateral=40)
+    rich = before.accounts.put(VAULT, poor).put(CY, holds(5_000))
+    assert position(take_over(evolve(before, accounts=rich), VAULT, GOLD, 10).exchange, CY)[0] == 10
+
+
+def test_a_parent_gives_what_it_might_withdraw_above_its_boundary() -> None:
+    outcome = vault.recapitalise(family(holds(7), safe=500, boundary=100), GOLD, 400)
+    assert outcome.events == (Paid(VAULT, CY, 400, "VLT-18"),)
+    after = outcome.exchange
+    assert (collateral(after, VAULT), collateral(after, CY)) == (100, 407)
+    with refuses(vault.UNDER_BOUNDARY, 99, 100):
+        vault.recapitalise(family(holds(7), safe=500, boundary=100), GOLD, 401)
+    with refuses(ledger.NOT_WITHDRAWABLE, 501, 500):
+        vault.recapitalise(family(holds(7), safe=500), GOLD, 501)
+    for wrong in (0, MAX_CASH + 1):
+        with refuses(ledger.AMOUNT_OUT_OF_BOUNDS, wrong, MAX_CASH):
+            vault.recapitalise(family(holds(7)), GOLD, wrong)
+
+
+def test_a_child_gives_back_what_it_might_withdraw_above_its_boundary() -> None:
+    before = family(holds(150, (10, 1_000)), 5_000, own=110)
+    outcome = vault.recall_capital(before, GOLD, 40)
+    assert outcome.events == (Paid(CY, VAULT, 40, "VLT-19"),)
+    assert collateral(outcome.exchange, VAULT) == 540
+    with refuses(vault.UNDER_BOUNDARY, 109, 110):
+        vault.recall_capital(before, GOLD, 41)
+    with refuses(ledger.NOT_WITHDRAWABLE, 51, 50):
+        vault.recall_capital(before, GOLD, 51)
+    with refuses(ledger.AMOUNT_OUT_OF_BOUNDS, 0, MAX_CASH):
+        vault.recall_capital(before, GOLD, 0)
+
+
+def test_only_a_market_with_a_vault_of_its_own_has_a_child() -> None:
+    for action in (vault.recapitalise, vault.recall_capital):
+        with refuses(vault.NO_CHILD, OIL):
+            action(family(holds(7)), OIL, 1)
+        with refuses(mark.UNKNOWN_MARKET, MarketId(3)):
+            action(family(holds(7)), MarketId(3), 1)
+
+
+def test_the_gate_does_not_hold_up_a_recapitalisation() -> None:
+    shut = evolve(family(holds(7)), gate_opens=1)
+    assert collateral(vault.recapitalise(shut, GOLD, 1).exchange, CY) == 8
+    assert collateral(vault.recall_capital(shut, GOLD, 1).exchange, CY) == 6
+
+
+def test_a_child_gets_the_fee_makes_good_and_unwinds() -> None:
+    """Ann is 10 under water at 89; Bob bids 88, and the fillable limit goes as far."""
+    gold = evolve(market(89, buys(1, BOB, 10, 88)), vault=CY)
+    fillable = evolve(
+        rules(),
+        liquidation_limit=LiquidationLimit.FILLABLE,
+        liquidation_adjustment=PARTS,
+        liquidation_spread=PARTS,
+    )
+    accounts = {VAULT: holds(500), CY: holds(500), ANN: holds(100, (10, 1_000)), BOB: holds(500)}
+    before = exchange(accounts, gold, rulebook=fillable, last_order=1)
+    after = done(before, machine.SetMark(GOLD, 89)).exchange
+    assert collateral(after, VAULT) == 500
+    assert collateral(after, CY) == 480
+    bought = done(before, machine.SetMark(GOLD, 90)).exchange
+    assert collateral(bought, VAULT) == 500
+
+
+def test_the_vault_that_unwinds_is_the_markets() -> None:
+    gold = evolve(market(100, buys(1, BOB, 10, 100)), vault=CY)
+    accounts = {VAULT: holds(500), CY: holds(500, (10, 1_000)), BOB: holds(500)}
+    before = exchange(accounts, gold, last_order=1)
+    after = done(before, machine.Unwind(GOLD, OrderId(2))).exchange
+    assert position(after, CY) == (0, 0)
+    with_parent = evolve(before, markets=before.markets.put(GOLD, evolve(gold, vault=VAULT)))
+    assert refused(with_parent, machine.Unwind(GOLD, OrderId(2))).code == "nothing_to_reduce"
+
+
+def test_a_child_that_falls_is_closed_against_winners_and_its_parent_keeps_all() -> None:
+    """Cy has taken 10 lots over at 96; at 80 it is 60 short, and its parent, with 500, waits."""
+    after = take_over(family(holds(100)), ANN, GOLD, 10).exchange
+    fallen = done(after, machine.SetMark(GOLD, 80)).exchange
+    assert collateral(fallen, VAULT) == 500
+    assert health(fallen, CY).equity == 0
+    assert position(fallen, CY) == (0, 0)
+
+
+def test_vaults_are_visited_last_and_the_parent_after_its_children() -> None:
+    gold, oil = evolve(market(), vault=BOB), evolve(market(), vault=ANN)
+    before = exchange({account: holds(1) for account in (ANN, BOB, CY)}, gold, oil)
+    assert scheduler.vault_children(before) == [ANN, BOB]
+    assert scheduler.visited(before) == [TREASURY, CY, ANN, BOB, VAULT]
+
+
+def test_shares_of_the_parent_are_shares_of_its_children_and_no_child_has_any() -> None:
+    before = evolve(family(holds(300), 5_000, safe=100), now=1)
+    assert done(before, machine.ContributeToVault(ANN, 200)).exchange.accounts[ANN].stake.shares
+    bought = done(before, machine.ContributeToVault(ANN, 200)).exchange
+    assert (bought.accounts[VAULT].stake.shares, bought.accounts[ANN].stake.shares) == (400, 200)
+    assert refused(before, machine.ContributeToVault(CY, 20)).code == "vault_holds_itself"
+    back = done(bought, machine.RedeemFromVault(ANN, 200)).exchange
+    assert collateral(back, ANN) == 5_000
