@@ -20,6 +20,7 @@ from perpref.state import (
     Chooser,
     Exchange,
     Kind,
+    LossSharing,
     Market,
     Order,
     Rulebook,
@@ -310,6 +311,11 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
         raise InvalidTerms(
             "deleverage_sharing: in proportion everybody is closed, so the engine has nobody to "
             "choose and counterparty must be rulebook (ADL-8)"
+        )
+    if rulebook.loss_sharing is LossSharing.PROFIT and not rulebook.note_paid_in:
+        raise InvalidTerms(
+            "loss_sharing: profit is what is beside what was paid in, so note_paid_in must be true "
+            "(LOSS-9)"
         )
     _require_between("vault_boundary", rulebook.vault_boundary, 0, MAX_CASH, "VLT-4")
     stages = rulebook.waterfall

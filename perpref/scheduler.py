@@ -903,18 +903,22 @@ def watch_fund(run: Run) -> None:
 
 @rule("LOSS-10")
 def charge_by_policy(run: Run, debtor: AccountId) -> None:
-    """Charge a deficit by notional or by gains, as far as each can pay, largest weight first."""
+    """Charge a deficit by the rulebook's weight, as far as each can pay, largest weight first."""
     if run.exchange.rulebook.loss_sharing is LossSharing.EQUITY:
         return
     others = (account for account in run.exchange.accounts if account != debtor)
     weighed = [(-weight_in_loss(run.exchange, account), account) for account in others]
     weights = -sum(negative for negative, _ in weighed)
+    sharing, at_first = (
+        run.exchange.rulebook.loss_sharing,
+        (-margin.equity(run.exchange, debtor), weights),
+    )
     for negative, payer in sorted(weighed):
         deficit = -margin.equity(run.exchange, debtor)
         if negative == 0 or deficit == 0:
             return
-        share = loss.share_of_loss(deficit, -negative, weights)
-        amount = min(share, margin.equity(run.exchange, payer))
+        share = loss.share_by_policy(sharing, (deficit, weights), at_first, -negative)
+        amount = min(share, deficit, margin.equity(run.exchange, payer))
         if amount > 0:
             run.do(loss.charge, debtor, payer, amount)
         weights += negative
@@ -927,7 +931,7 @@ def weight_in_loss(exchange: Exchange, account: AccountId) -> int:
         exchange.rulebook.loss_sharing,
         margin.equity(exchange, account),
         positions.total_against(exchange.markets, margin.notional),
-        margin.unrealised_profit(exchange, account),
+        ledger.gained(exchange, account),
         positions.total(loss.lots_open),
     )
 

@@ -106,6 +106,8 @@ class LossSharing(Enum):
     NOTIONAL = "notional"
     GAINS = "gains"
     LOTS = "lots"
+    PER_LOT = "per_lot"
+    PROFIT = "profit"
 
 
 class FundTrigger(Enum):
@@ -212,6 +214,7 @@ class Account:
     `stake` is what it has in the vault, beside its equity; the vault's own is the house's (VLT-12).
     Its positions are offered in an auction since `offered_since` by the clock (LIQ-14), and a part
     of them was last closed at `parted_at` (LIQ-17); both are NEVER where that has not been.
+    `paid_in` is the cash that came in less what left, in quanta, where that is noted (LED-10).
     """
 
     collateral: int
@@ -220,6 +223,7 @@ class Account:
     stake: Stake = NO_STAKE
     offered_since: int = NEVER
     parted_at: int = NEVER
+    paid_in: int = 0
 
 
 @frozen
@@ -418,6 +422,9 @@ class Rulebook:
 
     withdrawal_haircut: bool = False
     """Whether withdrawals are cut while the vault owes (LOSS-8)."""
+
+    note_paid_in: bool = False
+    """Whether it is noted what was paid in, so that realised profit is a gain too (LED-10)."""
 
     halt_on_loss: bool = False
     """Whether a loss pauses all markets (LOSS-14)."""

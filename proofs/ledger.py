@@ -103,6 +103,23 @@ def transfer() -> Step:
     return Step(exchange, after, (payer, payee))
 
 
+@theorem("T-LED", "LED-10", subject="note_paid_in")
+def a_note_of_what_was_paid_in_moves_no_cash() -> None:
+    """It changes by the amount where it is noted, and nobody's equity changes by it."""
+    exchange, account, amount = any_exchange(), any_account("account"), fresh_int("amount")
+    after = ledger.note_paid_in(exchange, account, amount).exchange
+    notes, was, now = (
+        exchange.rulebook.note_paid_in,
+        exchange.accounts[account].paid_in,
+        after.accounts[account].paid_in,
+    )
+    claim("noted", implies(notes, now == was + amount))
+    claim("not noted", implies(negation(notes), now == was))
+    claim("equity", equity(after, account) == equity(exchange, account))
+    gain, before = ledger.gained(after, account), ledger.gained(exchange, account)
+    claim("gained", implies(notes, gain == before - amount))
+
+
 @theorem("T-PRICE", "LED-3", subject="fill")
 def a_fill_at_any_price_conserves_and_only_says_who_pays() -> None:
     """A fill moves lots * (mark - price) of equity from the seller to the buyer and no more.

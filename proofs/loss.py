@@ -225,6 +225,25 @@ def a_pot_that_lacks_cash_pays_every_claim_its_part() -> None:
     claim("whole again", implies(lack == 0, first == one))
 
 
+@theorem("T-LOSS", "LOSS-7", "LOSS-9", "LOSS-10", subject="share_by_policy")
+def a_share_of_a_loss_is_no_less_than_its_part() -> None:
+    """By whatever is charged: so all together cover the loss, and a profit is cut by no more."""
+    owed, weights = between("owed", 1, MAX_CASH), between("weights", 1, MAX_CASH)
+    weight = fresh_int("weight")
+    sharing = choose("sharing", (LossSharing.PER_LOT, LossSharing.PROFIT))
+    assume(all_of(1 <= weight, weight <= weights))
+    share = loss.share_by_policy(sharing, (owed, weights), (owed, weights), weight)
+    claim("something", share >= 0)
+    if sharing is LossSharing.PER_LOT:
+        claim("its part", share * weights >= owed * weight)
+        claim("a quantum a lot", share * weights < (owed + weights) * weight)
+    else:
+        claim("no more than gained", share <= weight)
+        claim("its part", implies(owed <= weights, share * weights >= owed * weight))
+        claim("a quantum", implies(owed <= weights, share * weights < owed * weight + weights))
+        claim("all", implies(owed >= weights, share == weight))
+
+
 @theorem("T-LOSS", "LOSS-9", subject="paid_gain")
 def profits_that_are_not_backed_are_cut_alike_and_never_more_paid_than_there_is() -> None:
     """Two profits that are all there are get no more than what backs them, in proportion."""

@@ -137,6 +137,7 @@ def any_rulebook() -> Rulebook:
         withdrawal_gate=between("withdrawal_gate", 0, MAX_TIME),
         withdrawal_haircut=fresh_bool("withdrawal_haircut"),
         halt_on_loss=fresh_bool("halt_on_loss"),
+        note_paid_in=fresh_bool("note_paid_in"),
         deleverage_weight=any_choice("deleverage_weight", ShareWeight.LOTS),
         deleverage_seed=between("deleverage_seed", 0, MAX_CASH),
         order_margin=fresh_bool("order_margin"),
@@ -282,6 +283,7 @@ def _any_exchange(missing: bool) -> Exchange:
             any_stake(name),
             fresh_int(f"{name}.offered_since"),
             fresh_int(f"{name}.parted_at"),
+            fresh_int(f"{name}.paid_in"),
         )
 
     accounts: SymTable[AccountId, Account] = SymTable(

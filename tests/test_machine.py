@@ -34,7 +34,18 @@ from perpref.outcome import CashMoved, Filled, Marked, Outcome, Paid, Refused, R
 from perpref.rules.book import best
 from perpref.rules.ledger import EMPTY, withdrawable
 from perpref.scheduler import ByRulebook
-from perpref.state import TREASURY, VAULT, Chooser, Exchange, Kind, Market, Order, Side, Stage
+from perpref.state import (
+    TREASURY,
+    VAULT,
+    Chooser,
+    Exchange,
+    Kind,
+    LossSharing,
+    Market,
+    Order,
+    Side,
+    Stage,
+)
 from perpref.units import MAX_CASH, MAX_PRICE, AccountId, MarketId, OrderId
 from tests.exchanges import (
     ANN,
@@ -140,6 +151,7 @@ def test_a_refusal_half_way_changes_nothing() -> None:
         ),
         ({"liquidation_step": 9_999}, "liquidation_step: 9999 is not between 10000 and 1000000"),
         ({"liquidation_target": 0}, "liquidation_target: 0 is not between 1 and 1000000 (LIQ-13)"),
+        ({"loss_sharing": LossSharing.PROFIT}, "loss_sharing: profit is what is beside"),
         ({"waterfall": ()}, "waterfall: stages are"),
         ({"waterfall": (Stage.BOOK,)}, "waterfall: stages are"),
         ({"waterfall": (Stage.VAULT, Stage.BOOK, Stage.RESIDUAL)}, "waterfall: stages are"),

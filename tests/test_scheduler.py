@@ -861,6 +861,7 @@ LIQUIDATING: st.SearchStrategy[dict[str, Any]] = st.builds(
     halt_on_loss=st.booleans(),
     withdrawal_gate=st.sampled_from([0, 7]),
     loss_sharing=st.sampled_from(LossSharing),
+    note_paid_in=st.just(True),
 )
 """Any way to liquidate, and to share what is left."""
 

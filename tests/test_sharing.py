@@ -16,9 +16,9 @@ from perpref.outcome import Filled, Paid
 from perpref.rules.adl_sharing import Claim, stays_margined
 from perpref.rules.margin import equity, unrealised_profit
 from perpref.scheduler import Run, close_against_winners, socialise_deficit
-from perpref.state import Chooser, Exchange, LossSharing, Ranking, ShareWeight, Sharing
+from perpref.state import Account, Chooser, Exchange, LossSharing, Ranking, ShareWeight, Sharing
 from perpref.units import AccountId
-from tests.exchanges import ANN, BOB, GOLD, exchange, holds, market, position, rules
+from tests.exchanges import ANN, BOB, CY, DAN, GOLD, exchange, holds, market, position, rules
 
 FIRST = 10
 PRO_RATA = evolve(rules(), deleverage_sharing=Sharing.PRO_RATA)
@@ -73,7 +73,11 @@ holders = st.lists(st.tuples(st.integers(-200, 500), st.integers(-9, 9)), min_si
 
 
 @given(
-    holders, st.sampled_from((LossSharing.NOTIONAL, LossSharing.GAINS, LossSharing.LOTS)), st.data()
+    holders,
+    st.sampled_from(
+        (LossSharing.NOTIONAL, LossSharing.GAINS, LossSharing.LOTS, LossSharing.PER_LOT)
+    ),
+    st.data(),
 )
 def test_a_policy_shares_a_loss_first_and_equity_what_is_left(
     accounts: list[tuple[int, int]], sharing: LossSharing, data: st.DataObject
@@ -270,3 +274,73 @@ def test_as_many_as_leave_one_margined_and_not_one_more(
         assert tried == list(range(most + 1))
     else:
         assert most == 0, "who is due already takes none"
+
+
+# A cut of everybody's profit, realised or not.
+
+JUNIOR = evolve(rules(), loss_sharing=LossSharing.PROFIT, note_paid_in=True)
+
+
+def having_paid(paid: dict[AccountId, int], held: dict[AccountId, Account]) -> Exchange:
+    """Under the haircut of profit, at a mark of 100, with so much paid in by each."""
+    noted = {who: evolve(holder, paid_in=paid.get(who, 0)) for who, holder in held.items()}
+    return evolve(exchange(noted, market(100)), rulebook=JUNIOR)
+
+
+def paid_for(before: Exchange, debtor: AccountId) -> list[tuple[AccountId, int, str]]:
+    run = Run(before)
+    socialise_deficit(run, debtor)
+    assert equity(run.exchange, debtor) == 0
+    events = run.outcome().events
+    return [(e.payer, e.amount, e.rule) for e in events if isinstance(e, Paid)]
+
+
+def test_every_profit_is_cut_alike_and_what_was_paid_in_is_not() -> None:
+    """Ann lost 100 and 30 more; Bob won 90 and Cy 40, and Dan nothing on his thousand."""
+    held = {ANN: holds(-30), BOB: holds(190), CY: holds(41), DAN: holds(1_000)}
+    before = having_paid({ANN: 100, BOB: 100, CY: 1, DAN: 1_000}, held)
+    # 100 of 130 are backed: Bob is left floor(90 * 100 / 130) = 69, Cy floor(40 * 100 / 130) = 30
+    assert paid_for(before, ANN) == [(BOB, 21, "LOSS-10"), (CY, 9, "LOSS-10")]
+
+
+def test_what_profits_cannot_pay_is_for_equity() -> None:
+    """Ann took out all that she paid in and 20 more, so that others have won less than she owes."""
+    held = {ANN: holds(-30), BOB: holds(110), DAN: holds(1_000)}
+    before = having_paid({ANN: -20, BOB: 100, DAN: 1_000}, held)
+    assert paid_for(before, ANN) == [
+        (BOB, 10, "LOSS-10"),
+        (DAN, 19, "LOSS-3"),
+        (BOB, 1, "LOSS-3"),
+    ]
+
+
+@given(st.lists(st.tuples(st.integers(0, 300), st.integers(-100, 100)), min_size=2, max_size=6))
+def test_noted_profits_cover_the_deficit_of_whoever_paid_in(
+    accounts: list[tuple[int, int]],
+) -> None:
+    """All that was won was lost by others: no principal is touched."""
+    lost = sum(gain for _, gain in accounts[1:])
+    cash, _ = accounts[0]
+    everybody = [(cash, -lost), *accounts[1:]]
+    held = {AccountId(FIRST + n): holds(paid + gain) for n, (paid, gain) in enumerate(everybody)}
+    paid_in = {AccountId(FIRST + n): paid for n, (paid, _) in enumerate(everybody)}
+    if cash - lost >= 0 or any(paid + gain < 0 for paid, gain in everybody[1:]):
+        return
+    entries = paid_for(having_paid(paid_in, held), AccountId(FIRST))
+    assert all(rule == "LOSS-10" for _, _, rule in entries)
+    for payer, amount, _ in entries:
+        assert held[payer].collateral - amount >= paid_in[payer], "what was paid in is senior"
+
+
+def test_each_lot_is_charged_the_same() -> None:
+    """10 are owed by 7 lots: 2 a lot, and the last one pays what is left."""
+    held = {
+        ANN: holds(-10),
+        BOB: holds(50, (4, 400)),
+        CY: holds(50, (-2, -200)),
+        DAN: holds(50, (-1, -100)),
+    }
+    held[AccountId(99)] = holds(50, (-1, -100))
+    rulebook = evolve(rules(), loss_sharing=LossSharing.PER_LOT)
+    before = evolve(exchange(held, market(100)), rulebook=rulebook)
+    assert paid_for(before, ANN) == [(BOB, 8, "LOSS-10"), (CY, 2, "LOSS-10")]

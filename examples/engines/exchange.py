@@ -55,7 +55,7 @@ LIMITS = ["bankruptcy", "fillable", "auction"]
 SELF_TRADES = ["resting", "incoming", "both"]
 SHARINGS = ["queue", "pro_rata", "largest_remainder", "capped"]
 SHARE_WEIGHTS = ["lots", "equity", "levered_profit"]
-LOSSES = ["equity", "notional", "gains", "lots"]
+LOSSES = ["equity", "notional", "gains", "lots", "per_lot", "profit"]
 FUND_TRIGGERS = ["none", "empty", "drawdown"]
 MARK_POLICIES = ["oracle", "index", "clamped", "basis", "median"]
 
@@ -249,6 +249,7 @@ class Account:
     stake: Stake = NO_STAKE
     offered_since: int = NEVER  # when its auction began
     parted_at: int = NEVER  # when a part of it was last closed
+    paid_in: int = 0  # where that is noted
 
     def position(self, market: int) -> Position:
         return self.positions.get(market, FLAT)
@@ -421,6 +422,7 @@ class Terms:
     gate: int = 0
     haircut: bool = False
     halts: bool = False
+    notes: bool = False
     share_weight: str = SHARE_WEIGHTS[0]
     seed: int = 0
 
@@ -646,6 +648,12 @@ class Exchange:
         check(0 <= account <= MAX_ID, "id_out_of_bounds")
         check(1 <= amount <= MAX_CASH, "amount_out_of_bounds")
         self.enter(self.opened(account), amount, "LED-5")
+        self.note(account, amount)
+
+    def note(self, account: int, amount: int) -> None:
+        """LED-10."""
+        if self.terms.notes:
+            self.accounts[account].paid_in += amount
 
     def withdraw(self, account: int, amount: int) -> None:
         """LED-7."""
@@ -662,6 +670,7 @@ class Exchange:
         if leaves < amount:
             self.pay(owner, self.accounts[VAULT], amount - leaves, "LOSS-8")
         self.enter(owner, -leaves, "LED-7")
+        self.note(account, -amount)
 
     def transfer(self, payer: int, payee: int, amount: int) -> None:
         """LED-8."""
@@ -673,6 +682,8 @@ class Exchange:
         check(amount <= self.withdrawable(owner), "not_withdrawable")
         self.check_reserve(owner, amount if payee != payer else 0)
         self.pay(owner, self.opened(payee), amount, "LED-8")
+        self.note(payer, -amount)
+        self.note(payee, amount)
 
     # Shares of the vault.
 
@@ -1729,12 +1740,15 @@ class Exchange:
             weights -= weight
 
     def charge_deficit(self, account: Account) -> None:
-        """LOSS-10: by notional or by gains, as far as each can pay."""
-        weights = []
+        """LOSS-10: by another weight than equity, as far as each can pay."""
+        weights, sharing = [], self.terms.loss_sharing
         for _, other in self.sorted_accounts():
-            if self.terms.loss_sharing == "gains":
-                weight = max(self.unrealised(other), 0)
-            elif self.terms.loss_sharing == "lots":
+            if sharing in ("gains", "profit"):
+                gained = self.unrealised(other)
+                if self.terms.notes:  # LED-10
+                    gained = self.equity(other) - other.paid_in
+                weight = max(gained, 0)
+            elif sharing in ("lots", "per_lot"):
                 weight = sum(abs(held.size) for held in other.positions.values())
             else:
                 weight = sum(
@@ -1744,12 +1758,18 @@ class Exchange:
             if other is not account and weight:
                 weights.append((weight, other))
         weights.sort(key=lambda entry: -entry[0])
-        total = sum(weight for weight, _ in weights)
+        total = everything = sum(weight for weight, _ in weights)
+        owed = -self.equity(account)
         for weight, other in weights:
             deficit = -self.equity(account)
             if deficit == 0:
                 return
-            amount = min(ceil_div(deficit * weight, total), self.equity(other))
+            share = ceil_div(deficit * weight, total)
+            if sharing == "per_lot":  # LOSS-7
+                share = ceil_div(owed, everything) * weight
+            elif sharing == "profit":  # LOSS-9
+                share = weight - weight * max(everything - owed, 0) // everything
+            amount = min(share, deficit, self.equity(other))
             if amount > 0:
                 self.pay(other, account, amount, "LOSS-10")
             total -= weight
@@ -1868,6 +1888,8 @@ def read_terms(terms: Json) -> Terms:
     waits = flag(book.get("deleverage_only_insolvent", False))
     if book.get("deleverage_price") in ("previous_mark", "index") and not waits:  # ADL-6
         raise Malformed("such a price is for insolvent accounts only")
+    if book.get("loss_sharing") == "profit" and not flag(book.get("note_paid_in", False)):
+        raise Malformed("profit is what is beside what was paid in, which is not noted")
     waterfall = book["waterfall"]
     if waterfall != [s for s in STAGES if s in waterfall] or waterfall[-1:] != ["residual"]:
         raise Malformed("the stages of the waterfall are unknown, or not in order")
@@ -1945,6 +1967,7 @@ def read_terms(terms: Json) -> Terms:
         gate=between(book.get("withdrawal_gate", "0"), 0, MAX_TIME, "a gate"),
         haircut=flag(book.get("withdrawal_haircut", False)),
         halts=flag(book.get("halt_on_loss", False)),
+        notes=flag(book.get("note_paid_in", False)),
         share_weight=known(book.get("deleverage_weight", SHARE_WEIGHTS[0]), SHARE_WEIGHTS),
         seed=between(book.get("deleverage_seed", "0"), 0, MAX_ID, "a seed"),
         markets=markets,
@@ -2048,6 +2071,8 @@ class Engine:
             for name in ("offered_since", "parted_at"):
                 if getattr(account, name) != NEVER:
                     accounts[str(key)][name] = str(getattr(account, name))
+            if account.paid_in:
+                accounts[str(key)]["paid_in"] = str(account.paid_in)
             if account.funded:
                 funded = sorted(account.funded.items())
                 accounts[str(key)]["funded"] = {str(market): str(index) for market, index in funded}

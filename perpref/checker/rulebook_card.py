@@ -79,6 +79,8 @@ IN_WORDS: Mapping[Enum, str] = {
     Ranking.UNRANKED: "nobody: a walk round all, from one that nobody picks",
     ForcedPrice.MARGIN: "the mark, and the margin behind the lots goes along",
     ForcedPrice.INDEX: "the index",
+    LossSharing.PER_LOT: "by the same charge on every lot, then by equity for the rest",
+    LossSharing.PROFIT: "by the same cut of everybody's profit, then by equity for the rest",
     LossSharing.LOTS: "by the lots of all positions, on both sides, then by equity for the rest",
     FundTrigger.NONE: "after book and vault, whatever the fund has",
     FundTrigger.EMPTY: "when the fund has nothing left",
@@ -171,6 +173,7 @@ TERMS = (
     Term("withdrawal_gate", "no cash leaves after a loss for", "LOSS-13", "loss"),
     Term("withdrawal_haircut", "withdrawals are cut while the vault owes", "LOSS-8", "loss"),
     Term("halt_on_loss", "a loss pauses all markets", "LOSS-14", "loss"),
+    Term("note_paid_in", "realised profit counts among gains", "LED-10", "loss"),
     Term("loss_sharing", "a loss that is left is shared", "LOSS-10", "loss"),
 )
 """Every choice of a rulebook, in the order of the chapters."""

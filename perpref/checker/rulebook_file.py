@@ -151,6 +151,7 @@ POLICIES: dict[str, Reader] = {
     "withdrawal_gate": _integer(0, MAX_TIME, "LOSS-13"),
     "withdrawal_haircut": Value.flag,
     "halt_on_loss": Value.flag,
+    "note_paid_in": Value.flag,
     "order_margin": Value.flag,
 }
 """The keys that may be left out; the textbook's choice then stands."""
@@ -301,6 +302,7 @@ def read_venue(document: Document) -> Venue:
     rulebook = Rulebook(name, **rules)
     require_safe_price(root, rulebook)
     require_nobody_chooses(root, rulebook)
+    require_noted(root, rulebook)
     markets: dict[str, MarketId] = {}
     terms: dict[MarketId, MarketTerms] = {}
     for market in root.need("market", "a table [market.NAME] for each market").entries():
@@ -340,6 +342,18 @@ def require_safe_price(root: Value, rulebook: Rulebook) -> None:
             "a solvent account could be ruined at the previous mark or the index",
             "deleverage_only_insolvent must be true with this price",
             "ADL-6",
+            shown=False,
+        )
+
+
+def require_noted(root: Value, rulebook: Rulebook) -> None:
+    """Refuse to cut profits of which nobody knows what they are (LOSS-9)."""
+    if rulebook.loss_sharing is LossSharing.PROFIT and not rulebook.note_paid_in:
+        cuts = root.get("loss_sharing") or root.need("note_paid_in")
+        raise cuts.bad(
+            "profit is what is beside what was paid in, which is not noted",
+            "note_paid_in must be true with it",
+            "LOSS-9",
             shown=False,
         )
 
@@ -438,6 +452,7 @@ def overridden(venue: Venue, changes: Value) -> Venue:
     rulebook = evolve(venue.rulebook, **rules)
     require_safe_price(changes, rulebook)
     require_nobody_chooses(changes, rulebook)
+    require_noted(changes, rulebook)
     return evolve(venue, rulebook=rulebook, markets=markets, terms=terms)
 
 

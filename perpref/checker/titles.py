@@ -35,6 +35,7 @@ TITLES = {
     "LED-7": "Withdraw",
     "LED-8": "Transfer",
     "LED-9": "A gate",
+    "LED-10": "What was paid in",
     "POS-1": "Opening and adding",
     "POS-2": "Closing",
     "POS-3": "A fill against a position",

@@ -110,6 +110,7 @@ def varied(base: Terms, dice: Dice, supported: Collection[str] = COMMANDS) -> Te
 
 def _deleveraging(rulebook: Rulebook, dice: Dice) -> Rulebook:
     """Another way to deleverage, as some venue does it."""
+    sharing_of_loss = dice.pick(tuple(LossSharing))
     price = dice.pick(tuple(ForcedPrice))
     chosen = rulebook.counterparty is Chooser.ENGINE
     sharing = Sharing.QUEUE if chosen else dice.pick(tuple(Sharing))
@@ -123,7 +124,8 @@ def _deleveraging(rulebook: Rulebook, dice: Dice) -> Rulebook:
         deleverage_sharing=dice.pick((Sharing.QUEUE, sharing)),
         deleverage_weight=dice.pick(tuple(ShareWeight)),
         deleverage_seed=dice.pick((0, 1, 7, 10**18)),
-        loss_sharing=dice.pick(tuple(LossSharing)),
+        loss_sharing=sharing_of_loss,
+        note_paid_in=sharing_of_loss is LossSharing.PROFIT or dice.one_in(3),
     )
 
 

@@ -2118,6 +2118,32 @@ def a_loss_is_shared_by_lots(story: Story) -> None:
     others_are_open(story)
 
 
+@about("loss", "LOSS-7", "LOSS-10", under=choosing(loss_sharing=LossSharing.PER_LOT))
+def every_lot_is_charged_the_same(story: Story) -> None:
+    """What is owed is charged to the open lots, rounded up for each; the last one pays less."""
+    others_are_open(story)
+
+
+JUNIOR = choosing(loss_sharing=LossSharing.PROFIT, note_paid_in=True)
+
+
+@about("loss", "LED-10", "LOSS-9", "LOSS-10", under=JUNIOR)
+def every_profit_is_cut_alike(story: Story) -> None:
+    """Bob, who was closed on the way and has realised his gain, is cut like those who are open."""
+    others_are_open(story)
+
+
+@about("ledger", "LED-10", under=JUNIOR)
+def what_was_paid_in_is_noted(story: Story) -> None:
+    """Deposits, withdrawals and transfers count; what is won or lost by trading does not."""
+    story.deposit(ANN, 1_000)
+    story.deposit(BOB, 1_000)
+    story.trade(ANN, BOB, 1)
+    story.mark(110)
+    story.withdraw(ANN, 300)
+    story.transfer(BOB, CY, 50)
+
+
 @about(
     "adl",
     "ADL-3",

@@ -205,6 +205,7 @@ class AccountView:
     stake: Stake = NO_STAKE
     offered_since: int = NEVER
     parted_at: int = NEVER
+    paid_in: int = 0
 
 
 @frozen
@@ -283,6 +284,7 @@ def view(exchange: Exchange) -> View:
                 holder.stake,
                 holder.offered_since,
                 holder.parted_at,
+                holder.paid_in,
             )
             for account, holder in exchange.accounts.items()
         },
@@ -326,6 +328,7 @@ def exchange_of(terms: Terms, seen: View) -> Exchange:
                 holder.stake,
                 holder.offered_since,
                 holder.parted_at,
+                holder.paid_in,
             ),
         )
     markets = start.markets

@@ -140,7 +140,8 @@ def deposit(exchange: Exchange, account: AccountId, amount: int) -> Outcome:
     """Bring cash in; the first deposit opens the account."""
     require(0 <= account <= MAX_ID, ID_OUT_OF_BOUNDS, account, MAX_ID)
     require_amount(amount)
-    return move_cash(exchange, account, amount, "LED-5")
+    came = move_cash(exchange, account, amount, "LED-5")
+    return came.then(note_paid_in, account, amount)
 
 
 @rule("LED-6")
@@ -173,9 +174,32 @@ def withdraw(exchange: Exchange, account: AccountId, amount: int) -> Outcome:
     leaves = payout(exchange, amount)
     require(leaves <= exchange.custody, POT_TOO_SMALL, leaves, exchange.custody)
     if leaves == amount:
-        return move_cash(exchange, account, -amount, "LED-7")
-    kept = pay(exchange, account, VAULT, amount - leaves, "LOSS-8")
-    return kept.then(move_cash, account, -leaves, "LED-7")
+        left = move_cash(exchange, account, -amount, "LED-7")
+    else:
+        kept = pay(exchange, account, VAULT, amount - leaves, "LOSS-8")
+        left = kept.then(move_cash, account, -leaves, "LED-7")
+    return left.then(note_paid_in, account, -amount)
+
+
+@rule("LED-10")
+def note_paid_in(exchange: Exchange, account: AccountId, amount: int) -> Outcome:
+    """Take note that `amount` quanta were paid in, or left when negative, where that is noted."""
+    if not exchange.rulebook.note_paid_in:
+        return Outcome(exchange)
+    holder = exchange.accounts[account]
+    noted = evolve(holder, paid_in=holder.paid_in + amount)
+    return Outcome(evolve(exchange, accounts=exchange.accounts.put(account, noted)))
+
+
+@rule("LED-10")
+def gained(exchange: Exchange, account: AccountId) -> int:
+    """What an account has gained, in quanta, negative when it has lost: its equity beyond its cash.
+
+    Where it is not noted what was paid in, only open profit can be told.
+    """
+    if not exchange.rulebook.note_paid_in:
+        return unrealised_profit(exchange, account)
+    return equity(exchange, account) - exchange.accounts[account].paid_in
 
 
 def payout(exchange: Exchange, amount: int) -> int:
@@ -212,4 +236,5 @@ def transfer(exchange: Exchange, payer: AccountId, payee: AccountId, amount: int
     require_open_gate(exchange)
     free = withdrawable(exchange, payer)
     require(amount <= free, NOT_WITHDRAWABLE, amount, free)
-    return pay(exchange, payer, payee, amount, "LED-8")
+    passed = pay(exchange, payer, payee, amount, "LED-8")
+    return passed.then(note_paid_in, payer, -amount).then(note_paid_in, payee, amount)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from perpref.outcome import Outcome
-from perpref.rule_registry import Phase, formula, refusal, require, rule
+from perpref.rule_registry import Phase, refusal, require, rule
 from perpref.rules.adl import require_opposite
 from perpref.rules.ledger import pay
 from perpref.rules.liquidation import require_due
@@ -90,10 +90,31 @@ def weight_of_loss(sharing: LossSharing, equity: int, notional: int, profit: int
             return max(equity, 0)
         case LossSharing.NOTIONAL:
             return notional
-        case LossSharing.GAINS:
+        case LossSharing.GAINS | LossSharing.PROFIT:
             return max(profit, 0)
-        case LossSharing.LOTS:
+        case LossSharing.LOTS | LossSharing.PER_LOT:
             return lots
+
+
+@rule("LOSS-10")
+def share_by_policy(
+    sharing: LossSharing, left: tuple[int, int], at_first: tuple[int, int], weight: int
+) -> int:
+    """What falls to a weight when a loss is shared, in quanta and rounded up.
+
+    Args:
+        left: what is still owed, and the weights of all who have not been asked.
+        at_first: the same before anybody was asked.
+    """
+    deficit, weights = at_first
+    match sharing:
+        case LossSharing.PER_LOT:
+            return charge_per_lot(deficit, weights) * weight
+        case LossSharing.PROFIT:
+            return weight - paid_gain(weight, weights - deficit, weights)
+        case LossSharing.EQUITY | LossSharing.NOTIONAL | LossSharing.GAINS | LossSharing.LOTS:
+            owed, open_weights = left
+            return share_of_loss(owed, weight, open_weights)
 
 
 @rule("LOSS-10")
@@ -137,7 +158,7 @@ def close_gate(exchange: Exchange) -> Outcome:
 # Other ways to share a loss.
 
 
-@formula("LOSS-7")
+@rule("LOSS-7")
 def charge_per_lot(loss: int, lots: int) -> int:
     """What each lot of both sides pays, in quanta and rounded up, so that a loss is covered.
 
@@ -148,7 +169,7 @@ def charge_per_lot(loss: int, lots: int) -> int:
     return ceil_div(loss, lots)
 
 
-@formula("LOSS-9")
+@rule("LOSS-9")
 def paid_gain(gain: int, backed: int, gains: int) -> int:
     """What a profit pays when not all profits are backed: the same part of each, rounded down.
 

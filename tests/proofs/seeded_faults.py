@@ -1010,6 +1010,22 @@ FAULTS = (
         "paid_out",
     ),
     fault(
+        "a profit is cut by what is backed",
+        loss.share_by_policy,
+        "weights - deficit, weights)",
+        "deficit, weights)",
+        "loss",
+        "share_by_policy",
+    ),
+    fault(
+        "what is taken out is not noted",
+        ledger.note_paid_in,
+        "holder.paid_in + amount",
+        "holder.paid_in + max(amount, 0)",
+        "ledger",
+        "note_paid_in",
+    ),
+    fault(
         "a gain that nothing backs",
         loss.paid_gain,
         "clamp(backed, 0, gains)",
