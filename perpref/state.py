@@ -332,7 +332,9 @@ class Rulebook:
     band and the weight of a new sample of the basis, in parts per million; nothing is opened at a
     mark older than `mark_age`, unless that is 0 (MARK-7). A contribution to the vault is worth at
     least `vault_least_shares` (VLT-13); its shares are locked for `vault_lockup` by the clock
-    (VLT-15) and redeemed at `vault_notice`, with none when that is 0 (VLT-16).
+    (VLT-15) and redeemed at `vault_notice`, with none when that is 0 (VLT-16). With
+    `liquidators` whoever is due and stands well enough waits for somebody from outside, who takes
+    its positions at the mark less `liquidator_fee` parts per million (VLT-9).
     """
 
     name: str
@@ -386,6 +388,8 @@ class Rulebook:
     liquidation_step: int = PARTS
     liquidation_target: int = PARTS
     order_margin: bool = False
+    liquidators: bool = False
+    liquidator_fee: int = 0
     vault_least_shares: int = 1
     vault_lockup: int = 0
     vault_notice: int = 0

@@ -52,6 +52,7 @@ PURPOSE = {
     "VLT-1": Column.LIQUIDATION,
     "ADL-3": Column.DELEVERAGING,
     "VLT-8": Column.LIQUIDATION,
+    "VLT-9": Column.LIQUIDATION,
     "LOSS-1": Column.DELEVERAGING,
     "LOSS-3": Column.SHARED_LOSS,
     "LOSS-8": Column.SHARED_LOSS,

@@ -390,6 +390,7 @@ COMMANDS: dict[str, type[machine.Command]] = {
     "redeem_from_vault": machine.RedeemFromVault,
     "request_redemption": machine.RequestRedemption,
     "recapitalise": machine.Recapitalise,
+    "liquidate": machine.Liquidate,
     "recall_capital": machine.RecallCapital,
 }
 
