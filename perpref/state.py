@@ -297,6 +297,9 @@ class Market:
 class Rulebook:
     """What this venue chose where the rules leave a choice.
 
+    Rates and parts are in parts per million. `vault_boundary` is the equity, in quanta, below which
+    a takeover may not bring the vault. The last stage of the waterfall is RESIDUAL: it is the one
+    that cannot fail (LIQ-7). Every choice that may be left out is the textbook's then.
     Rates are in parts per million; `vault_boundary` is the equity, in quanta, below which a
     takeover may not bring the vault. `counterparty` and `price` say who picks the next account to
     deleverage (ADL-5) and the price of a fill between two limits (BOOK-3). The last stage of the
@@ -344,62 +347,170 @@ class Rulebook:
     funding_cap: int
     vault_boundary: int
     waterfall: tuple[Stage, ...]
+
     counterparty: Chooser = Chooser.RULEBOOK
+    """Who picks the next account to deleverage (ADL-5)."""
+
     price: Chooser = Chooser.RULEBOOK
+    """Who picks the price of a fill between two limits (BOOK-3)."""
+
     deleverage_ranking: Ranking = Ranking.LEVERAGED_RETURN
+    """In which order an ADL closes (ADL-2)."""
+
     deleverage_price: ForcedPrice = ForcedPrice.BANKRUPTCY
+    """At which price it closes (ADL-3)."""
+
     deleverage_gap: int = 0
+    """How far from the mark is far, for BANKRUPTCY_UNLESS_FAR alone (ADL-3)."""
+
     deleverage_only_insolvent: bool = False
+    """Whether it closes only an insolvent account (ADL-6)."""
+
     deleverage_never_riskier: bool = False
+    """Whether it spares whom it would leave riskier (ADL-4)."""
+
     vault_trigger: int = PARTS
+    """The vault steps in below this part of the maintenance margin (VLT-7)."""
+
     liquidation_share: int = PARTS
+    """Of a large position the first order closes this part (LIQ-10)."""
+
     liquidation_whole: int = 0
+    """Up to this notional, in quanta, a position is closed at once (LIQ-10)."""
+
     liquidation_limit: LiquidationLimit = LiquidationLimit.BANKRUPTCY
+    """The limit of the order that liquidates (LIQ-11)."""
+
     liquidation_adjustment: int = 0
+    """How fast a fillable limit walks (LIQ-11)."""
+
     liquidation_spread: int = 0
+    """How far it walks, of the position's margin (LIQ-11)."""
+
     withdraw_profit: bool = False
+    """Whether unrealised profit may leave (LED-6)."""
+
     funding_interest: int = 0
+    """What a rate of funding is drawn to (FUND-6)."""
+
     funding_damper: int = 0
+    """By how much at most (FUND-6)."""
+
     funding_offset: int = 0
+    """What is added to it (FUND-6)."""
+
     funding_samples: int = 0
+    """How many premiums are expected in a period (FUND-5)."""
+
     deleverage_sharing: Sharing = Sharing.QUEUE
+    """How many are closed at a time (ADL-8)."""
+
     loss_sharing: LossSharing = LossSharing.EQUITY
+    """By what a deficit is shared (LOSS-10)."""
+
     self_trade: SelfTrade = SelfTrade.RESTING
+    """Which order goes when an account would meet itself (BOOK-11)."""
+
     mark_policy: MarkPolicy = MarkPolicy.ORACLE
+    """Where a mark comes from (MARK-6)."""
+
     mark_band: int = 0
+    """How far it may be from the index (MARK-2)."""
+
     mark_weight: int = 0
+    """The weight of a new sample of the basis (MARK-4)."""
+
     mark_age: int = 0
+    """Nothing opens at an older mark, by the clock, unless this is 0 (MARK-7)."""
+
     funding_on_touch: bool = False
+    """Whether an account is settled only when it is touched (FUND-11)."""
+
     smaller_keeps_place: bool = False
+    """Whether an order that only gets smaller is not placed anew (BOOK-17)."""
+
     band_both_sides: bool = False
+    """Whether no limit is beyond the price band on either side (BOOK-18)."""
+
     most_orders: int = 0
+    """Resting orders of an account in a market at most, any number when 0 (BOOK-20)."""
+
     fund_trigger: FundTrigger = FundTrigger.NONE
+    """How far the vault must have fallen before winners are closed (LOSS-11)."""
+
     fund_begins: int = 0
+    """A fall of this part of its best begins a drawdown (LOSS-6)."""
+
     fund_ends: int = 0
+    """A fall of less than this part of its best ends it (LOSS-6)."""
+
     fund_window: int = 0
+    """How long its best counts, by the clock (LOSS-11)."""
+
     carry_bad_debt: bool = False
+    """Whether the vault carries a loss that is left (LOSS-12)."""
+
     withdrawal_gate: int = 0
+    """How long no cash leaves after a loss, by the clock (LOSS-13)."""
+
     withdrawal_haircut: bool = False
+    """Whether withdrawals are cut while the vault owes (LOSS-8)."""
+
     halt_on_loss: bool = False
+    """Whether a loss pauses all markets (LOSS-14)."""
+
     deleverage_weight: ShareWeight = ShareWeight.LOTS
+    """In proportion to what lots are shared out (ADL-9)."""
+
     deleverage_seed: int = 0
+    """Where an unranked walk begins (ADL-12)."""
+
     liquidation_size: LiquidationSize = LiquidationSize.WHOLE
+    """How much is closed at a time (LIQ-15)."""
+
     liquidation_buffer: int = 0
+    """What is closed until, beyond maintenance margin, of notional (LIQ-12)."""
+
     liquidation_step: int = PARTS
+    """An equal share of all positions is a multiple of this part (LIQ-13)."""
+
     liquidation_target: int = PARTS
+    """It brings the margin below this part of equity (LIQ-13)."""
+
     order_margin: bool = False
+    """Whether resting orders reserve initial margin (MRG-8)."""
+
     liquidators: bool = False
     liquidator_fee: int = 0
     vault_least_shares: int = 1
+    """A contribution to the vault is worth at least so many shares (VLT-13)."""
+
     vault_lockup: int = 0
+    """How long they are locked, by the clock (VLT-15)."""
+
     vault_notice: int = 0
+    """At which notice they are redeemed, with none when 0 (VLT-16)."""
+
     liquidation_order: LiquidationOrder = LiquidationOrder.ACCOUNT
+    """Whose turn it is among those who are due (LIQ-19)."""
+
     auction_steps: int = 1
+    """In how many steps an auction's limit walks (LIQ-14)."""
+
     auction_period: int = 1
+    """How long each of them takes, by the clock (LIQ-14)."""
+
     liquidation_cooldown: int = 0
+    """How long the rest follows whole after a part, by the clock (LIQ-17)."""
+
     block_portion: int = PARTS
+    """Of a position at most this part is closed at one time (LIQ-18)."""
+
     block_least: int = 0
+    """Or this notional, in quanta, if that is more (LIQ-18)."""
+
     block_notional: int = 0
+    """Of an account at most this notional at one time, any when 0 (LIQ-18)."""
 
 
 @frozen

@@ -44,6 +44,7 @@ from perpref.state import (
     Account,
     Exchange,
     ForcedPrice,
+    FundTrigger,
     Kind,
     LiquidationLimit,
     LiquidationSize,
@@ -855,6 +856,10 @@ LIQUIDATING: st.SearchStrategy[dict[str, Any]] = st.builds(
     liquidation_spread=st.sampled_from([1, 100_000, 1_000_000]),
     deleverage_sharing=st.sampled_from(Sharing),
     deleverage_weight=st.sampled_from(ShareWeight),
+    fund_trigger=st.sampled_from(FundTrigger),
+    fund_begins=st.sampled_from([0, 300_000]),
+    halt_on_loss=st.booleans(),
+    withdrawal_gate=st.sampled_from([0, 7]),
     loss_sharing=st.sampled_from(LossSharing),
 )
 """Any way to liquidate, and to share what is left."""
