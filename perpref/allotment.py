@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cmp_to_key
 
+from perpref.forced_closing import loss_of
 from perpref.rule_registry import rule
 from perpref.rules import adl
 from perpref.rules.adl_sharing import (
@@ -121,12 +122,17 @@ def most_margined(
     it frees, and the margin of a lower tier frees less: so the lots that leave it margined are 0
     to some number.
     """
-    if not stays_margined(exchange, account, counterparty, market, 0):
+
+    def margined(lots: int) -> bool:
+        loss = loss_of(exchange, account, counterparty, market, lots)
+        return stays_margined(exchange, counterparty, market, lots, loss)
+
+    if not margined(0):
         return 0
     allowed, refused = 0, abs(position_of(exchange, counterparty, market).size) + 1
     while refused - allowed > 1:
         middle = (allowed + refused) >> 1
-        if stays_margined(exchange, account, counterparty, market, middle):
+        if margined(middle):
             allowed = middle
         else:
             refused = middle

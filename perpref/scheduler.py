@@ -13,6 +13,7 @@ from typing import Concatenate, ParamSpec, Protocol
 from attrs import evolve, frozen
 
 from perpref import allotment
+from perpref.forced_closing import closing, most_bearable
 from perpref.outcome import Cancelled, Event, Outcome
 from perpref.rule_registry import Refusal, require, rule
 from perpref.rules import (
@@ -774,11 +775,11 @@ def deleverage_by(
     run: Run, account: AccountId, counterparty: AccountId, market: MarketId, most: int
 ) -> None:
     """Close at most so many lots against one counterparty: as far as it can bear, if at all."""
-    bearable = adl.bearable(run.exchange, account, counterparty, market)
+    bearable = most_bearable(run.exchange, account, counterparty, market)
     if bearable == 0:
         return
     try:
-        run.do(adl.deleverage, account, counterparty, market, min(most, bearable))
+        run.do(closing(run.exchange), account, counterparty, market, min(most, bearable))
     except Refusal as refusal:
         if refusal.code is not adl.CANNOT_BEAR:
             raise

@@ -124,6 +124,7 @@ class ForcedPrice(Enum):
     PREVIOUS_MARK = "previous_mark"
     INDEX = "index"
     BANKRUPTCY_UNLESS_FAR = "bankruptcy_unless_far"
+    MARGIN = "margin"
 
 
 class MarkPolicy(Enum):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from perpref.allotment import allotted
 from perpref.rules import adl, adl_sharing, loss
 from perpref.rules.adl_sharing import Claim
-from perpref.rules.liquidation import price_without
 from perpref.rules.margin import health
 from perpref.rules.vault import transfer_position
 from perpref.state import ShareWeight
-from perpref.units import MAX_CASH, MAX_PRICE
+from perpref.units import MAX_CASH
 from proofs.adl import any_standing
 from proofs.contracts import CLOSING
 from proofs.executor import (
@@ -218,7 +217,8 @@ def who_is_closed_within_its_capacity_is_not_due_by_it() -> None:
     exchange, account, market = any_due()
     counterparty, lots = any_account("counterparty"), fresh_int("lots")
     adl.require_opposite(exchange, account, counterparty, market, lots)
-    assume(adl_sharing.stays_margined(exchange, account, counterparty, market, lots))
+    loss = adl.loss_of_closing(exchange, account, counterparty, market, lots)
+    assume(adl_sharing.stays_margined(exchange, counterparty, market, lots, loss))
     price = adl.deleveraging_price(exchange, account, market)
     closed = transfer_position(exchange, account, counterparty, market, lots, price, "ADL-3")
     after = health(closed.exchange, counterparty)
@@ -289,15 +289,3 @@ def a_walk_begins_at_one_of_those_there_are() -> None:
     count = between("count", 1, MAX_CASH)
     first = adl_sharing.first_of_walk(seed, last_order, count)
     claim("one of them", all_of(0 <= first, first < count))
-
-
-@theorem("T-BP", "ADL-13", subject="margin_transferred")
-def margin_that_goes_along_is_the_bankruptcy_price_but_for_a_quantum_a_lot() -> None:
-    """Of a long with one position: what is paid for the lots differs by less than their number."""
-    mark, size, margin = between("mark", 1, MAX_PRICE), fresh_int("size"), fresh_int("margin")
-    lots = fresh_int("lots")
-    assume(all_of(1 <= lots, lots <= size, margin <= size * mark - size))
-    paid = adl_sharing.takeover_value(mark, lots, size, margin)
-    price = price_without(mark, size, margin)
-    claim("no more", paid <= price * lots)
-    claim("but for a quantum a lot", paid > price * lots - lots - 1)

@@ -22,6 +22,7 @@ from attrs import frozen
 
 from perpref.rules import (
     adl,
+    adl_margin,
     adl_sharing,
     book,
     fee,
@@ -203,6 +204,14 @@ def _forced_price(
     assume(price >= 1)
     assume(any_of(rulebook.deleverage_only_insolvent, price == bankruptcy, price == mark))
     return price
+
+
+def _margin_transferred(margin: int, lots: int, size: int) -> int:
+    """By margin_that_goes_along_is_a_part_of_what_there_is."""
+    along = fresh_int("margin along")
+    assume(implies(margin >= 0, all_of(along >= 0, along <= margin)))
+    assume(implies(margin < 0, along < 0))
+    return along
 
 
 def _fund_has_fallen(trigger: FundTrigger, fund: int, drawn_down: bool) -> bool:
@@ -412,6 +421,12 @@ CONTRACTS = (
     ),
     Contract(
         loss_trigger.fund_has_fallen, (loss_trigger,), lambda *rest: all_of(), _fund_has_fallen
+    ),
+    Contract(
+        adl_margin.margin_transferred,
+        (adl_margin,),
+        lambda margin, lots, size: all_of(lots >= 1, any_of(size >= lots, size <= -lots)),
+        _margin_transferred,
     ),
     Contract(
         ledger.paid_out,

@@ -30,7 +30,7 @@ CHAPTERS = (
     "clock",
 )
 
-PARTS = ("liquidation_size", "liquidation_time", "adl_sharing")
+PARTS = ("liquidation_size", "liquidation_time", "adl_sharing", "adl_margin")
 """Chapters in more than one module: the others, each named after its chapter."""
 
 

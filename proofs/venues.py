@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 
 from attrs import evolve, frozen
 
-from perpref.rules import adl, ledger, liquidation, liquidation_size, vault
+from perpref.rules import adl, adl_margin, ledger, liquidation, liquidation_size, vault
 from perpref.rules.margin import maintenance_margin
-from perpref.state import NEVER, LiquidationSize, Market, Position, Rulebook, Stage
-from perpref.units import MAX_PRICE, MAX_TIME
+from perpref.state import NEVER, ForcedPrice, LiquidationSize, Market, Position, Rulebook, Stage
+from perpref.units import MAX_LOTS, MAX_PRICE, MAX_TIME
 from proofs.adl import any_standing
 from proofs.executor import all_of, any_of, assume, claim, fresh_bool, fresh_int, implies
 from proofs.margin import any_health
@@ -80,7 +80,11 @@ def only_the_insolvent_are_closed_against_winners(rulebook: Rulebook) -> None:
 
 
 def who_is_closed_by_adl_loses_what_it_has_and_no_less(rulebook: Rulebook) -> None:
-    """The price of an ADL is the bankruptcy price, whoever gains by it (ADL-3)."""
+    """The price of an ADL is the bankruptcy price, or all margin goes along (ADL-3, ADL-13)."""
+    if rulebook.deleverage_price is ForcedPrice.MARGIN:
+        margin, lots = fresh_int("margin"), between("lots", 1, MAX_LOTS)
+        claim("all", adl_margin.margin_transferred(margin, lots, lots) == margin)
+        return
     bankruptcy, mark, previous = (
         between(name, 1, MAX_PRICE) for name in ("bankruptcy", "mark", "previous_mark")
     )

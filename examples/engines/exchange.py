@@ -48,7 +48,7 @@ RANKINGS = [
     "mark_to_entry_literal",
     "unranked",
 ]
-PRICES = ["bankruptcy", "mark", "previous_mark", "bankruptcy_unless_far", "index"]
+PRICES = ["bankruptcy", "mark", "previous_mark", "bankruptcy_unless_far", "index", "margin"]
 SIZES = ["whole", "to_buffer", "tier_step", "equal_share"]
 ORDERS = ["account", "worst_first"]
 LIMITS = ["bankruptcy", "fillable", "auction"]
@@ -1372,13 +1372,17 @@ class Exchange:
         """Whether there is something left to be closed by force."""
         return market.number in account.positions and self.due(account)
 
-    def bankruptcy_price(self, account: Account, market: Market) -> int:
-        """LIQ-5, of this moment."""
+    def equity_behind(self, account: Account, market: Market) -> int:
+        """LIQ-4: the part of the equity that stands behind a position."""
+        if self.fault == "whole-equity-behind-each":
+            return self.equity(account)
         size = account.position(market.number).size
         margin, margins = self.maintenance_of(market, size), self.maintenance(account)
-        behind = self.equity(account) * margin // margins  # LIQ-4
-        if self.fault == "whole-equity-behind-each":
-            behind = self.equity(account)
+        return self.equity(account) * margin // margins
+
+    def bankruptcy_price(self, account: Account, market: Market) -> int:
+        """LIQ-5, of this moment."""
+        size, behind = account.position(market.number).size, self.equity_behind(account, market)
         if size > 0:
             return max(1, market.mark - behind // size)
         if self.fault == "short-price-rounded-up":
@@ -1588,7 +1592,7 @@ class Exchange:
         """ADL-3, as the rulebook prices."""
         rule, price = self.terms.forced_price, self.bankruptcy_price(account, market)
         far = abs(market.mark - price) * MILLION > self.terms.gap * market.mark
-        if rule == "mark" or (rule == "bankruptcy_unless_far" and far):
+        if rule in ("mark", "margin") or (rule == "bankruptcy_unless_far" and far):
             return market.mark
         if rule == "index":
             return market.index or market.mark
@@ -1644,10 +1648,13 @@ class Exchange:
         loss = sign(size) * (market.mark - price)
         equity, elsewhere = self.equity(other), self.maintenance(other)
         elsewhere -= self.maintenance_of(market, size)
+        closing = abs(account.position(market.number).size)
+        behind = self.equity_behind(account, market) if self.terms.forced_price == "margin" else 0
 
         def margined(lots: int) -> bool:
             left = size - sign(size) * lots
-            return equity - loss * lots >= elsewhere + self.maintenance_of(market, left)
+            worth = equity - loss * lots + behind * lots // closing
+            return worth >= elsewhere + self.maintenance_of(market, left)
 
         low, high = 0, abs(size)
         if not margined(0):
@@ -1678,18 +1685,31 @@ class Exchange:
             return False
         side = sign(account.position(market.number).size)
         price = self.forced_price(account, market)
+        if self.terms.forced_price == "margin":
+            size = abs(account.position(market.number).size)
+            behind = self.equity_behind(account, market)
+            held = abs(other.position(market.number).size)
+            most = min(most, size, held)
+            if behind < 0:
+                most = min(most, max(0, self.equity(other)) * size // -behind)
+            along = behind * most // size
+            if most and self.spared(other, market, side * most, price, along):
+                self.fill(account, other, market, -side * most, price, "ADL-3")
+                payer, payee = (account, other) if along >= 0 else (other, account)
+                self.pay(payer, payee, abs(along), "ADL-13")
+            return True
         lots = min(most, self.bearable(other, market, side * (price - market.mark)))
         if lots and self.spared(other, market, side * lots, price):
             self.fill(account, other, market, -side * lots, price, "ADL-3")
         return True
 
-    def spared(self, other: Account, market: Market, lots: int, price: int) -> bool:
+    def spared(self, other: Account, market: Market, lots: int, price: int, along: int = 0) -> bool:
         """ADL-4: whether the counterparty, `lots` later, is left no riskier where that counts."""
         if not self.terms.never_riskier:
             return True
         equity, needs = self.equity(other), self.maintenance(other)
         held = other.position(market.number).size
-        worth = equity + lots * (market.mark - price)
+        worth = equity + lots * (market.mark - price) + along
         lower = self.maintenance_of(market, held + lots) - self.maintenance_of(market, held)
         return worth * needs >= equity * (needs + lower)
 

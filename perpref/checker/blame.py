@@ -29,6 +29,7 @@ from perpref.checker.victims import (
     victim_of,
 )
 from perpref.checker.wire import Done, RefusedBy, Result
+from perpref.forced_closing import closing
 from perpref.outcome import (
     Cancelled,
     CashMoved,
@@ -41,7 +42,7 @@ from perpref.outcome import (
     Rested,
 )
 from perpref.rule_registry import Refusal, RefusalCode
-from perpref.rules import adl, book, ledger, liquidation, liquidation_size, loss, vault
+from perpref.rules import book, ledger, liquidation, liquidation_size, loss, vault
 from perpref.rules.fee import liquidation_fee, trading_fee
 from perpref.rules.margin import equity, health, position_of
 from perpref.rules.position import traded
@@ -99,6 +100,7 @@ SAME_RULE = {
     ("LOSS-1", "lots"): "LOSS-1",
     ("VLT-8", "amount"): "VLT-8",
     ("LOSS-10", "amount"): "LOSS-10",
+    ("ADL-13", "amount"): "ADL-13",
     ("SET-2", "counterparty"): "SET-3",
     ("SET-2", "price"): "SET-2",
     ("SET-2", "lots"): "SET-2",
@@ -524,7 +526,7 @@ def _attempt(parting: Parting, event: Filled) -> None:
             vault.take_over(now, victim, market, lots)
             vault.take_over(now, victim, market, 1)  # there must be no gap (VLT-1)
         case "ADL-3":
-            adl.deleverage(now, victim, other, market, lots)
+            closing(now)(now, victim, other, market, lots)
         case "LOSS-1":
             loss.close_out(now, victim, other, market, lots)
         case "LIQ-6":

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from perpref import machine
 from perpref.checker.wire import Chosen, ChosenCounterparty, ChosenPrice
+from perpref.forced_closing import closing, most_bearable
 from perpref.outcome import Event, Filled, Outcome, Refused
 from perpref.rule_registry import Refusal
 from perpref.rules import adl, margin
@@ -19,7 +20,7 @@ def lots_to_close(
 ) -> int:
     """How many lots an ADL would close here: as many as are left and the counterparty can bear."""
     size = abs(margin.position_of(exchange, account, market).size)
-    return min(size, adl.bearable(exchange, account, counterparty, market))
+    return min(size, most_bearable(exchange, account, counterparty, market))
 
 
 def could_be_closed(
@@ -28,7 +29,7 @@ def could_be_closed(
     """Whether an ADL would close anything here, rather than pass the counterparty over."""
     lots = lots_to_close(exchange, account, counterparty, market)
     try:
-        adl.deleverage(exchange, account, counterparty, market, lots)
+        closing(exchange)(exchange, account, counterparty, market, lots)
     except Refusal:
         return False
     return True
@@ -152,7 +153,7 @@ class Reported:
             adl.require_opposite(now, account, counterparty, market, 1)
             if stage is Stage.DELEVERAGE:
                 lots = max(1, lots_to_close(now, account, counterparty, market))
-                adl.deleverage(now, account, counterparty, market, lots)
+                closing(now)(now, account, counterparty, market, lots)
         except Refusal as refusal:
             raise IllegalChoice(refusal.code.rule, f"{who}: {refusal}") from refusal
 

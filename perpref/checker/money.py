@@ -51,6 +51,7 @@ PURPOSE = {
     "LIQ-6": Column.LIQUIDATION,
     "VLT-1": Column.LIQUIDATION,
     "ADL-3": Column.DELEVERAGING,
+    "ADL-13": Column.DELEVERAGING,
     "VLT-8": Column.LIQUIDATION,
     "VLT-9": Column.LIQUIDATION,
     "LOSS-1": Column.DELEVERAGING,

@@ -77,6 +77,7 @@ IN_WORDS: Mapping[Enum, str] = {
     ShareWeight.EQUITY: "its equity",
     ShareWeight.LEVERED_PROFIT: "its profit, times its leverage",
     Ranking.UNRANKED: "nobody: a walk round all, from one that nobody picks",
+    ForcedPrice.MARGIN: "the mark, and the margin behind the lots goes along",
     ForcedPrice.INDEX: "the index",
     LossSharing.LOTS: "by the lots of all positions, on both sides, then by equity for the rest",
     FundTrigger.NONE: "after book and vault, whatever the fund has",

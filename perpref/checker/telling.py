@@ -17,7 +17,7 @@ from perpref.checker.scenario_run import Act, Play, Played, PlayedStep, liquidat
 from perpref.machine import Command
 from perpref.outcome import Cancelled, CashMoved, Event, Filled, Paid, Refused, Rested
 from perpref.rule_registry import Refusal
-from perpref.rules import adl, book, liquidation, loss, loss_trigger, vault
+from perpref.rules import adl, adl_margin, book, liquidation, loss, loss_trigger, vault
 from perpref.rules.margin import equity, health, position_of
 from perpref.state import Exchange, Kind, Order, Side, Stage
 from perpref.units import MAX_LOTS, AccountId, MarketId
@@ -286,7 +286,7 @@ class _Teller:
                 yield self.on_book(act, market, act.args[2])
             case vault.take_over:
                 yield self.taken_over(act, market, act.args[2])
-            case adl.deleverage:
+            case adl.deleverage | adl_margin.deleverage_with_margin:
                 yield self.deleveraged(act, market, act.args[1], act.args[3])
             case loss.close_out:
                 yield self.closed_out(act, market, act.args[1], act.args[3])
@@ -393,6 +393,8 @@ class _Teller:
         (fill,) = (event for event in act.events if isinstance(event, Filled))
         mark = act.before.markets[fill.market].mark
         gain = fill.lots * (mark - fill.price) * (1 if fill.buyer == other else -1)
+        for along in (event for event in act.events if isinstance(event, Paid)):
+            gain += along.amount if along.payee == other else -along.amount
         if gain == 0:
             return ""
         return f"; at the mark {self.who(other)} {'gains' if gain > 0 else 'loses'} {abs(gain):,}"
@@ -405,7 +407,7 @@ class _Teller:
         return self.scenario.where(market)
 
 
-_WITH_COUNTERPARTY = (adl.deleverage, loss.close_out)
+_WITH_COUNTERPARTY = (adl.deleverage, adl_margin.deleverage_with_margin, loss.close_out)
 """Actions whose second argument is the counterparty and whose third is the market."""
 
 

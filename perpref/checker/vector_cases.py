@@ -2145,6 +2145,18 @@ def a_small_position_is_full_and_the_others_share_the_rest(story: Story) -> None
     many_shorts(story)
 
 
+@about("adl", "ADL-13", under=choosing(deleverage_price=ForcedPrice.MARGIN))
+def margin_goes_along(story: Story) -> None:
+    """Ann owes 20 behind 10 lots: 2 are brought for each, and at last nothing is left."""
+    many_shorts(story)
+
+
+@about("adl", "ADL-13", under=choosing(deleverage_price=ForcedPrice.MARGIN))
+def a_counterparty_brings_what_it_has(story: Story) -> None:
+    """125 are missing behind 10 lots of oil; Dan, who has 129, can bring them, and keeps 4."""
+    contagion(story, 129)
+
+
 @about("adl", "ADL-12", under=choosing(deleverage_ranking=Ranking.UNRANKED, deleverage_seed=1))
 def a_walk_that_nobody_ranks(story: Story) -> None:
     """Three accounts stand on the other side; the last order says where the walk begins."""

@@ -113,6 +113,7 @@ REASONS = {
     "FUND-12": "funding on touch",
     "LOSS-3": "share of the loss",
     "LOSS-10": "charged for the loss",
+    "ADL-13": "margin that goes along",
     "LOSS-8": "kept back for the vault's debt",
     "LOSS-12": "carried by the vault",
 }

@@ -207,6 +207,8 @@ def forced_price(
 ) -> int:
     """The price at which the rulebook's ADL closes, in ticks, exact.
 
+    Where margin goes along, that is what is paid beside it (ADL-13).
+
     Args:
         bankruptcy: the bankruptcy price of the account that is liquidated (LIQ-5).
         index: 0 while none has been said; the mark then stands for it.
@@ -214,7 +216,7 @@ def forced_price(
     match rulebook.deleverage_price:
         case ForcedPrice.BANKRUPTCY:
             return bankruptcy
-        case ForcedPrice.MARK:
+        case ForcedPrice.MARK | ForcedPrice.MARGIN:
             return mark
         case ForcedPrice.PREVIOUS_MARK:
             return previous_mark
@@ -279,17 +281,28 @@ def deleverage(
     The price is the rulebook's. The counterparty may lose what its position has gained, and
     more, but it stays solvent, or is no worse than before.
     """
+    require_closable(exchange, account, counterparty, market, lots)
+    price = deleveraging_price(exchange, account, market)
+    outcome = transfer_position(exchange, account, counterparty, market, lots, price, "ADL-3")
+    require_borne(exchange, outcome.exchange, counterparty)
+    return outcome
+
+
+def require_closable(
+    exchange: Exchange, account: AccountId, counterparty: AccountId, market: MarketId, lots: int
+) -> None:
+    """Refuse to close who is not due for it, or against somebody who is on no other side."""
     require_due(exchange, account, market)
     require(is_insolvent_enough(exchange, account), ONLY_INSOLVENT, equity(exchange, account), 0)
     require_fallen(exchange)
     require_opposite(exchange, account, counterparty, market, lots)
-    price = deleveraging_price(exchange, account, market)
-    before = health(exchange, counterparty)
-    outcome = transfer_position(exchange, account, counterparty, market, lots, price, "ADL-3")
-    after = health(outcome.exchange, counterparty)
-    borne = bears_closing(before, after, exchange.rulebook.deleverage_never_riskier)
-    require(borne, CANNOT_BEAR, after.equity, before.equity)
-    return outcome
+
+
+def require_borne(before: Exchange, after: Exchange, counterparty: AccountId) -> None:
+    """Refuse what a counterparty cannot bear (ADL-4)."""
+    was, now = health(before, counterparty), health(after, counterparty)
+    borne = bears_closing(was, now, before.rulebook.deleverage_never_riskier)
+    require(borne, CANNOT_BEAR, now.equity, was.equity)
 
 
 @formula("ADL-7")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from perpref.rule_registry import formula, rule
-from perpref.rules.adl import Standing, loss_of_closing
+from perpref.rule_registry import rule
+from perpref.rules.adl import Standing
 from perpref.rules.margin import equity, maintenance_margin, position_of
 from perpref.state import Exchange, Position, ShareWeight
-from perpref.units import AccountId, MarketId, ceil_div, floor_div, sign
+from perpref.units import AccountId, MarketId, ceil_div, floor_div
 
 
 @rule("ADL-9")
@@ -80,19 +80,19 @@ def is_full(lots: int, weight: int, total: int, capacity: int) -> bool:
 
 @rule("ADL-11")
 def stays_margined(
-    exchange: Exchange, account: AccountId, counterparty: AccountId, market: MarketId, lots: int
+    exchange: Exchange, counterparty: AccountId, market: MarketId, lots: int, loss: int
 ) -> bool:
     """Whether a counterparty's equity covers its maintenance margin after it was closed by `lots`.
 
     Args:
         lots: from 0 to as many as its position has.
+        loss: what closing so many costs it at the mark, in quanta; a gain when negative.
     """
     listed, held = exchange.markets[market], position_of(exchange, counterparty, market)
     left = Position(held.size + (lots if held.size < 0 else -lots), 0)
     positions, markets = exchange.accounts[counterparty].positions, exchange.markets
     freed = maintenance_margin(held, listed) - maintenance_margin(left, listed)
     needs = positions.total_against(markets, maintenance_margin) - freed
-    loss = loss_of_closing(exchange, account, counterparty, market, lots)
     return equity(exchange, counterparty) - loss >= needs
 
 
@@ -105,24 +105,3 @@ def first_of_walk(seed: int, last_order: int, count: int) -> int:
     """
     drawn = seed + 1_000_003 * last_order
     return drawn - floor_div(drawn, count) * count
-
-
-@formula("ADL-13")
-def margin_transferred(margin: int, lots: int, size: int) -> int:
-    """The cash that goes along with `lots` of a position: their part of all that stands behind it.
-
-    In quanta, rounded up for whoever takes over, as at dYdX v1. It may be negative.
-
-    Args:
-        margin: the whole equity of an account with one position.
-    """
-    return ceil_div(margin * lots, abs(size))
-
-
-@formula("ADL-13")
-def takeover_value(mark: int, lots: int, size: int, margin: int) -> int:
-    """What `lots` are paid for when their part of the margin goes along, in quanta.
-
-    Positive is what the one that takes a long over pays, negative what it is paid for a short.
-    """
-    return sign(size) * lots * mark - margin_transferred(margin, lots, size)

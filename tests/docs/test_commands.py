@@ -448,9 +448,9 @@ def test_a_term_has_the_bounds_of_the_page(term: str, least: int, most: int, rul
 
 
 def test_the_page_counts_the_rankings_and_the_prices_of_adl() -> None:
-    assert (len(Ranking), len(ForcedPrice)) == (6, 5)
+    assert (len(Ranking), len(ForcedPrice)) == (6, 6)
     assert "| deleverage ranking | one of six |" in PAGE
-    assert "| deleverage price | one of five; `previous_mark` and `index` only if" in PAGE
+    assert "| deleverage price | one of six; `previous_mark` and `index` only if" in PAGE
     waits = evolve(rules(), deleverage_price=ForcedPrice.PREVIOUS_MARK)
     with pytest.raises(machine.InvalidTerms, match="ADL-6"):
         machine.opened(waits, [])

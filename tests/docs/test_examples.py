@@ -15,9 +15,11 @@ from pathlib import Path
 from attrs import evolve
 
 from perpref import machine
+from perpref.allotment import allotted
 from perpref.machine import Deposit, Place, SetMark, SettleFunding, Unwind, Withdraw
 from perpref.outcome import Cancelled, Event, Filled, Outcome, Paid, Refused, Rested
-from perpref.rules import adl, fee, funding, ledger, liquidation, loss, margin, position
+from perpref.rules import adl, adl_margin, fee, funding, ledger, liquidation, loss, margin, position
+from perpref.rules.adl_sharing import Claim
 from perpref.rules.margin import equity, health
 from perpref.scheduler import queue
 from perpref.state import TREASURY, VAULT, Exchange, Kind, Market, Position, Side
@@ -532,6 +534,32 @@ def test_adl() -> None:
         f"closed against account {CY}, which keeps {-size(after, CY)}. Account {BOB} has "
         f"{equity(after, BOB)} and account {CY} an equity of {n(equity(after, CY))} left, where "
         f"both had {gave[0]} and {gave[1]} more; account {ANN} has exactly {equity(after, ANN)}.",
+    )
+
+
+def test_parts_within_capacities() -> None:
+    lots, takes = 12, 1
+    first, second, third = allotted(lots, [Claim(1, takes), Claim(1, lots), Claim(1, lots)])
+    assert first == takes
+    says(
+        "adl",
+        f"Of {lots} lots {lots // 3} fall to each of three; the first may give only {takes}, so "
+        f"{second} and {third} fall to the others: of two remainders of a half the first in the "
+        "queue is rounded up.",
+    )
+
+
+def test_margin_goes_along() -> None:
+    owes, lots, some = 100, 7, 3
+    first = -adl_margin.margin_transferred(-owes, some, lots)
+    rest = -adl_margin.margin_transferred(first - owes, lots - some, lots - some)
+    price = liquidation.price_without(1_000, lots, -owes) - 1_000
+    says(
+        "adl",
+        f"An account owes {owes} behind {lots} lots. With {some} of them "
+        rf"$\lceil {owes * some}/{lots} \rceil = {first}$ are brought, with the other "
+        f"{lots - some} the last {rest}; the bankruptcy price would have cost {price} for each "
+        f"lot, {price * lots} in all.",
     )
 
 

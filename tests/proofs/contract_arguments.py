@@ -57,6 +57,7 @@ ARGUMENTS: dict[str, Callable[[], tuple[Any, ...]]] = {
         *_numbers("fund"),
         fresh_bool("drawn_down"),
     ),
+    "margin_transferred": lambda: _numbers("margin", "lots", "size"),
     "paid_out": lambda: _numbers("amount", "pot", "lack"),
     "triggers": lambda: (*_numbers("equity"), fresh_bool("only_insolvent")),
     "bears_closing": lambda: (_health("before"), _health("after"), fresh_bool("never_riskier")),

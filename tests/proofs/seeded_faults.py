@@ -17,6 +17,7 @@ from attrs import frozen
 from perpref import units
 from perpref.rules import (
     adl,
+    adl_margin,
     adl_sharing,
     admission,
     book,
@@ -1372,11 +1373,27 @@ FAULTS = (
     ),
     fault(
         "more margin goes along than there is",
-        adl_sharing.margin_transferred,
+        adl_margin.margin_transferred,
+        "floor_div(margin * lots, abs(size))",
         "ceil_div(margin * lots, abs(size))",
-        "ceil_div(margin * lots + abs(size), abs(size)) + lots",
         "adl",
         "margin_transferred",
+    ),
+    fault(
+        "a lot more than the margin that can be brought",
+        adl_margin.bearable_lots,
+        "floor_div(max(equity, 0) * abs(size), -margin)",
+        "ceil_div(max(equity, 0) * abs(size), -margin)",
+        "adl",
+        "bearable_lots",
+    ),
+    fault(
+        "margin goes the other way",
+        adl_margin.deleverage_with_margin,
+        "(account, counterparty) if along >= 0 else (counterparty, account)",
+        "(counterparty, account) if along >= 0 else (account, counterparty)",
+        "adl",
+        "deleverage_with_margin",
     ),
     fault(
         "a gate opens at once",

@@ -10,9 +10,10 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perpref.outcome import Filled
+from perpref.forced_closing import closing, loss_of, most_bearable
+from perpref.outcome import Filled, Outcome, Paid
 from perpref.rule_registry import Refusal
-from perpref.rules import adl, adl_sharing, liquidation, vault
+from perpref.rules import adl, adl_margin, adl_sharing, liquidation, vault
 from perpref.rules.adl import (
     Standing,
     bearable,
@@ -505,17 +506,18 @@ def test_a_walk_goes_round_from_where_nobody_picks() -> None:
     ("margin", "lots", "size", "along", "value"),
     [
         (100, 3, 10, 30, 270),
-        (101, 3, 10, 31, 269),
-        (-101, 3, 10, -30, 330),
-        (101, 3, -10, 31, -331),
+        (101, 3, 10, 30, 270),
+        (-101, 3, 10, -31, 331),
+        (101, 3, -10, 30, -330),
+        (-100, 4, 7, -58, 458),
     ],
 )
 def test_margin_goes_along_with_lots(
     margin: int, lots: int, size: int, along: int, value: int
 ) -> None:
     """At a mark of 100."""
-    assert adl_sharing.margin_transferred(margin, lots, size) == along
-    assert adl_sharing.takeover_value(100, lots, size, margin) == value
+    assert adl_margin.margin_transferred(margin, lots, size) == along
+    assert adl_margin.takeover_value(100, lots, size, margin) == value
 
 
 @pytest.mark.parametrize(
@@ -529,3 +531,71 @@ def test_what_counts_when_lots_are_shared_out(weight: ShareWeight, expected: int
     broke = victim(-40, holds(-300, (-10, -900)))
     poor = adl.standing(broke, BOB, GOLD)
     assert adl_sharing.weight_of_winner(weight, poor) == (10 if weight is ShareWeight.LOTS else 0)
+
+
+# Margin that goes along.
+
+MARGIN: dict[str, Any] = {"deleverage_price": ForcedPrice.MARGIN}
+
+
+def closed_with_margin(before: Exchange, lots: int) -> Outcome:
+    """Lots of Ann's that are closed against Bob, as the rulebook says."""
+    return closing(before)(before, ANN, BOB, GOLD, lots)
+
+
+@pytest.mark.parametrize("size", [10, -10])
+@pytest.mark.parametrize(("cash", "along"), [(41, 12), (0, 0), (-41, -13)])
+def test_at_the_mark_the_margin_goes_along(size: int, cash: int, along: int) -> None:
+    before = under(victim(cash, holds(500, (-size, -100 * size)), size=size), **MARGIN)
+    outcome = closed_with_margin(before, 3)
+    filled, paid = outcome.events
+    assert isinstance(filled, Filled)
+    assert (filled.price, filled.lots, filled.rule) == (100, 3, "ADL-3")
+    payer, payee = (ANN, BOB) if along >= 0 else (BOB, ANN)
+    assert paid == Paid(payer, payee, abs(along), "ADL-13")
+    assert equity(outcome.exchange, ANN) == cash - along
+    assert equity(outcome.exchange, BOB) == 500 + along
+    require_lawful(outcome.exchange)
+
+
+def test_with_the_last_lots_all_of_the_margin_is_gone() -> None:
+    before = under(victim(-41, holds(500, (-10, -1_000))), **MARGIN)
+    for lots in (3, 3, 4):
+        before = closed_with_margin(before, lots).exchange
+    assert equity(before, ANN) == 0
+    assert equity(before, BOB) == 459
+
+
+@pytest.mark.parametrize(("cash", "lots"), [(12, 2), (13, 3), (40, 9), (41, 10), (0, 0), (-5, 0)])
+def test_a_counterparty_brings_as_much_as_it_has(cash: int, lots: int) -> None:
+    """Ann is 41 short of nothing on 10 lots, 4.1 on each."""
+    before = under(victim(-41, holds(cash, (-10, -1_000))), **MARGIN)
+    assert most_bearable(before, ANN, BOB, GOLD) == lots
+    if lots:
+        assert equity(closed_with_margin(before, lots).exchange, BOB) >= 0
+    if lots < 10:
+        with refuses(adl.CANNOT_BEAR, cash + (-41 * (lots + 1)) // 10, cash):
+            closed_with_margin(before, lots + 1)
+
+
+def test_whoever_is_solvent_gives_and_anybody_can_take() -> None:
+    before = under(victim(41, holds(-9, (-4, -400))), **MARGIN)
+    assert most_bearable(before, ANN, BOB, GOLD) == 4
+    assert loss_of(before, ANN, BOB, GOLD, 4) == -16
+    assert loss_of(under(before, deleverage_price=ForcedPrice.MARK), ANN, BOB, GOLD, 4) == 0
+    assert loss_of(victim(-30, holds(20, (-10, -1_000))), ANN, BOB, GOLD, 2) == 6
+
+
+def test_with_margin_the_same_guards_hold() -> None:
+    fine = under(victim(50, holds(500, (-4, -400))), **MARGIN)
+    with refuses(liquidation.NOT_DUE, 50, 50):
+        closed_with_margin(fine, 1)
+    wrong = under(victim(40, holds(500, (5, 500))), **MARGIN)
+    with refuses(adl.NOT_OPPOSITE, 5, 10):
+        closed_with_margin(wrong, 1)
+    many = under(victim(40, holds(500, (-4, -400))), **MARGIN)
+    with refuses(vault.MORE_THAN_THERE_IS, 5, 4):
+        closed_with_margin(many, 5)
+    riskier = under(victim(-40, holds(30, (-10, -1_000))), **MARGIN, deleverage_never_riskier=True)
+    with refuses(adl.CANNOT_BEAR, 10, 30):
+        closed_with_margin(riskier, 5)
