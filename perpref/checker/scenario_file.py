@@ -618,8 +618,8 @@ COMMANDS: Mapping[str, Callable[[_Reading, Value], Command]] = {
     "redeem_from_vault": _Reading._redeem,
     "request_redemption": _Reading._request_redemption,
     "recapitalise": _Reading._recapitalise,
-    "liquidate": _Reading._liquidate,
     "recall_capital": _Reading._recall_capital,
+    "liquidate": _Reading._liquidate,
 }
 """What a step can do."""
 

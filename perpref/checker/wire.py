@@ -390,8 +390,8 @@ COMMANDS: dict[str, type[machine.Command]] = {
     "redeem_from_vault": machine.RedeemFromVault,
     "request_redemption": machine.RequestRedemption,
     "recapitalise": machine.Recapitalise,
-    "liquidate": machine.Liquidate,
     "recall_capital": machine.RecallCapital,
+    "liquidate": machine.Liquidate,
 }
 
 EVENTS: dict[str, type[outcome.Event]] = {
