@@ -38,6 +38,7 @@ from perpref.rules import (
     vault,
     vault_shares,
 )
+from perpref.state import VAULT
 
 
 @frozen
@@ -165,8 +166,8 @@ FAULTS = (
     fault(
         "the pot can be overdrawn",
         ledger.withdraw,
-        "amount <= exchange.custody",
-        "amount <= exchange.custody + amount",
+        "leaves <= exchange.custody",
+        "leaves <= exchange.custody + leaves",
         "ledger",
         "withdraw",
     ),
@@ -403,7 +404,7 @@ FAULTS = (
     fault(
         "the vault takes over from itself",
         vault.take_over,
-        "require(account != VAULT, VAULT_IS_LIQUIDATED)",
+        "require(account != vault, VAULT_IS_LIQUIDATED)",
         "pass",
         "vault",
         "take_over",
@@ -450,9 +451,9 @@ FAULTS = (
     ),
     fault(
         "the health before is not looked at",
-        adl.deleverage,
-        "bears_closing(before, after,",
-        "bears_closing(after, after,",
+        adl.require_borne,
+        "bears_closing(was, now,",
+        "bears_closing(now, now,",
         "adl",
         "deleverage",
     ),
@@ -965,8 +966,8 @@ FAULTS = (
     fault(
         "a part in proportion rounded by itself",
         adl_sharing.part_in_proportion,
-        "ceil_div(lots * (before + size), total) - ceil_div(lots * before, total)",
-        "ceil_div(lots * size, total)",
+        "ceil_div(lots * (before + weight), total) - ceil_div(lots * before, total)",
+        "ceil_div(lots * weight, total)",
         "adl",
         "part_in_proportion",
     ),
@@ -1437,11 +1438,11 @@ FAULTS = (
     ),
     fault(
         "an empty fund stands",
-        loss_trigger.is_exhausted,
-        "fund <= 0",
+        loss_trigger.fund_has_fallen,
+        "is_exhausted(fund)",
         "fund < 0",
         "loss",
-        "is_exhausted",
+        "fund_has_fallen",
     ),
     fault(
         "an order is good at its time",
@@ -1514,8 +1515,12 @@ def planted(fault: Fault) -> Iterator[None]:
     names: dict[str, object] = {}
     module = sys.modules[fault.function.__module__]
     scope = vars(module)  # the module's own, so that a contract in it is met by the fault as well
-    lent = {"floor_div": units.floor_div, "ceil_div": units.ceil_div}
-    lent = {name: function for name, function in lent.items() if name not in scope}
+    lent: dict[str, object] = {
+        "floor_div": units.floor_div,
+        "ceil_div": units.ceil_div,
+        "VAULT": VAULT,
+    }
+    lent = {name: value for name, value in lent.items() if name not in scope}
     scope.update(lent)
     exec(compile(undecorated, f"<{fault.name}>", "exec"), scope, names)
     faulty = names[fault.function.__name__]
