@@ -223,6 +223,16 @@ class RecallCapital:
     amount: int
 
 
+@frozen
+class Liquidate:
+    """Take over a position that is due, from outside (VLT-9)."""
+
+    liquidator: AccountId
+    account: AccountId
+    market: MarketId
+    lots: int
+
+
 Command = (
     Deposit
     | Withdraw
@@ -245,6 +255,7 @@ Command = (
     | RequestRedemption
     | Recapitalise
     | RecallCapital
+    | Liquidate
 )
 
 
@@ -262,6 +273,7 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
         ("maker_fee", rulebook.maker_fee, "FEE-1"),
         ("taker_fee", rulebook.taker_fee, "FEE-1"),
         ("liquidation_fee", rulebook.liquidation_fee, "FEE-4"),
+        ("liquidator_fee", rulebook.liquidator_fee, "VLT-9"),
         ("funding_cap", rulebook.funding_cap, "FUND-1"),
         ("deleverage_gap", rulebook.deleverage_gap, "ADL-3"),
         ("liquidation_spread", rulebook.liquidation_spread, "LIQ-11"),
@@ -437,6 +449,8 @@ def take(run: Run, command: Command) -> None:
             scheduler.redeem_from_vault(run, account, shares)
         case RequestRedemption(account, shares):
             scheduler.request_redemption(run, account, shares)
+        case Liquidate(liquidator, account, market, lots):
+            scheduler.liquidate_from_outside(run, liquidator, account, market, lots)
         case Recapitalise(market, amount):
             scheduler.touch(run, VAULT)
             run.do(vault.recapitalise, market, amount)

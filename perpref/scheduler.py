@@ -27,6 +27,7 @@ from perpref.rules import (
     liquidation,
     liquidation_size,
     liquidation_time,
+    liquidator,
     loss,
     loss_trigger,
     margin,
@@ -934,6 +935,20 @@ def weight_in_loss(exchange: Exchange, account: AccountId) -> int:
         ledger.gained(exchange, account),
         positions.total(loss.lots_open),
     )
+
+
+@rule("VLT-9")
+def liquidate_from_outside(
+    run: Run, taker: AccountId, account: AccountId, market: MarketId, lots: int
+) -> None:
+    """Let somebody from outside take a position over, at a mark that is fresh."""
+    mark.require_trading(run.exchange, market)
+    mark.require_open(run.exchange, market)
+    for named in (taker, account):
+        ledger.require_account(run.exchange, named)
+        touch(run, named)
+    run.do(liquidator.take_position, taker, account, market, lots)
+    end_auctions(run)
 
 
 def contribute_to_vault(run: Run, account: AccountId, amount: int) -> None:

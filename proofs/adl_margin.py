@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from perpref.rules import adl_margin
-from perpref.rules.liquidation import price_without
+from perpref.rules.liquidation import price_without, share_of_equity
 from perpref.rules.margin import equity
 from perpref.units import MAX_PRICE
 from proofs.contracts import CLOSING
@@ -40,6 +40,10 @@ def with_its_margin_a_lot_is_closed_between_the_two_alone(step: Step) -> None:
     other_was, other_now = equity(step.before, account), equity(step.after, account)
     claim("between them", was + other_was == now + other_now)
     claim("solvent", implies(was >= 0, now >= 0))
+    assert step.market is not None
+    behind = share_of_equity(step.before, account, step.market)
+    claim("along", implies(behind >= 0, now >= was))
+    claim("brings", implies(behind < 0, now <= was))
 
 
 @theorem("T-ADL", "ADL-13", subject="margin_transferred")

@@ -29,6 +29,7 @@ from perpref.rules import (
     ledger,
     liquidation,
     liquidation_size,
+    liquidator,
     loss_trigger,
     margin,
     position,
@@ -275,6 +276,20 @@ def _boundary_of(vault: AccountId, main: int, own: int) -> int:
     return boundary
 
 
+def _liquidator_price(mark: int, size: int, fee: int) -> int:
+    """By a_liquidator_pays_the_mark_less_no_more_than_its_fee: in particular it is a price."""
+    price = fresh_int("liquidator's price")
+    assume(price >= 1)
+    return price
+
+
+def _covers_no_worse(before: Health, after: Health) -> bool:
+    """By who_covers_no_worse_is_solvent_and_no_less_safe: in particular it is solvent."""
+    covered = fresh_bool("covers no worse")
+    assume(implies(covered, after.equity >= 0))
+    return covered
+
+
 def _score(standing: Standing, ranking: Ranking) -> tuple[int, int]:
     """By a_score_has_a_positive_denominator."""
     numerator, denominator = fresh_int("score"), fresh_int("base")
@@ -378,12 +393,24 @@ CONTRACTS = (
         _fillable_lots,
     ),
     Contract(
+        liquidator.liquidator_price,
+        (liquidator,),
+        lambda mark, size, fee: all_of(mark >= 1, any_of(size > 0, size < 0), fee >= 0),
+        _liquidator_price,
+    ),
+    Contract(
+        liquidator.covers_no_worse,
+        (liquidator,),
+        lambda before, after: all_of(),
+        _covers_no_worse,
+    ),
+    Contract(
         liquidation.boundary_of, (liquidation,), lambda vault, main, own: all_of(), _boundary_of
     ),
     Contract(liquidation.lacking, (liquidation,), lambda better: all_of(), _lacking),
     Contract(book.reducible, (book, liquidation), lambda order, held: order.lots >= 0, _reducible),
-    Contract(margin.reduces, (book,), lambda before, after: all_of(), _reduces),
-    Contract(margin.bears_fill, (book,), _healths, _bears_fill),
+    Contract(margin.reduces, (book, liquidator), lambda before, after: all_of(), _reduces),
+    Contract(margin.bears_fill, (book, liquidator), _healths, _bears_fill),
     Contract(
         adl.forced_price,
         (adl,),

@@ -169,6 +169,18 @@ def a_loss_counts_and_a_profit_only_where_the_rulebook_says_so() -> None:
     claim("all of it", implies(all_of_it, counted == profit))
 
 
+@theorem("T-WITHDRAW", "LED-7", "LOSS-8", subject="withdraw", assumes=(*MARGINS, "paid_out"))
+def whoever_withdraws_is_charged_all_and_what_it_does_not_get_is_the_vaults() -> None:
+    """The account has as much less as it asked for; the pot and the vault have the two parts."""
+    exchange, account, amount = any_withdrawal()
+    assume(account != VAULT)
+    after = ledger.withdraw(exchange, account, amount).exchange
+    was, now = exchange.accounts, after.accounts
+    claim("charged", now[account].collateral == was[account].collateral - amount)
+    kept = now[VAULT].collateral - was[VAULT].collateral
+    claim("two parts", kept == amount - (exchange.custody - after.custody))
+
+
 @theorem("T-ZERO", "LED-7", subject="withdraw", assumes=(*MARGINS, "paid_out"))
 def the_pot_is_never_overdrawn() -> None:
     """Custody is never negative."""

@@ -330,3 +330,13 @@ def a_gate_stays_closed_for_its_time_and_no_shorter_than_before(step: Step) -> N
     before, opens = step.before, step.after.gate_opens
     claim("no earlier", opens >= before.gate_opens)
     claim("its time", opens >= before.now + before.rulebook.withdrawal_gate)
+
+
+tested(
+    "T-LOSS",
+    "a_loss_halts_all_markets_and_nothing_else_does",
+    "When a deficit was shared or carried all markets are paused, where the rulebook says so.",
+    "LOSS-14",
+    chapter="loss",
+    where="tests/test_scheduler_loss.py::test_a_loss_halts_all_markets_until_they_resume",
+)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from perpref.rules import liquidation, vault, vault_shares
-from perpref.rules.margin import equity, health, position_of
+from perpref.rules import liquidation, liquidator, vault, vault_shares
+from perpref.rules.margin import Health, equity, health, position_of
 from perpref.rules.vault_shares import shares_out
 from perpref.state import VAULT, Exchange
 from perpref.units import MAX_CASH, MAX_PRICE, PARTS, AccountId, MarketId
-from proofs.contracts import CLOSING, MARGINS
+from proofs.contracts import CLOSING, MARGINS, PRICED
 from proofs.executor import all_of, any_of, assume, claim, fresh_bool, fresh_int, implies, ite
 from proofs.laws import QUIET, SOLVENCY, Step, action, attempt, of, take
 from proofs.ledger import any_account
@@ -119,7 +119,7 @@ def a_liquidator_pays_the_mark_less_no_more_than_its_fee() -> None:
     mark, size = between("mark", 1, MAX_PRICE), fresh_int("size")
     rate = between("fee", 0, PARTS)
     assume(any_of(size > 0, size < 0))
-    price = vault.liquidator_price(mark, size, rate)
+    price = liquidator.liquidator_price(mark, size, rate)
     given = ite(size > 0, mark - price, price - mark)
     claim("a price", price >= 1)
     claim("within the fee", all_of(given >= 0, given * PARTS <= mark * rate))
@@ -333,3 +333,40 @@ def the_main_vault_keeps_the_rulebooks_boundary_and_a_child_its_markets() -> Non
     kept = liquidation.boundary_of(insurer, main, own)
     claim("main", implies(insurer == VAULT, kept == main))
     claim("child", implies(insurer != VAULT, kept == own))
+
+
+# Somebody from outside.
+
+
+TAKING = (*PRICED, "liquidator_price", "covers_no_worse", "reduces", "bears_fill")
+
+
+@action("VLT-9", "LIQ-1", "MRG-5", keeps=QUIET, assumes=TAKING)
+def take_position() -> Step:
+    exchange, account, market = any_target()
+    taker, lots = any_account("liquidator"), fresh_int("lots")
+    after = take(liquidator.take_position, exchange, taker, account, market, lots)
+    return Step(exchange, after, (taker, account), market)
+
+
+@of(take_position, "T-LIQ", "VLT-9", "LIQ-1", assumes=TAKING)
+def a_liquidator_takes_only_what_is_due_from_somebody_else(step: Step) -> None:
+    """The account was due, is another one, and has fewer lots on the same side, or none."""
+    assert step.market is not None
+    taker, account = step.accounts
+    was = health(step.before, account)
+    claim("due", was.equity < was.maintenance)
+    claim("somebody else", taker != account)
+    claim("enabled", step.before.rulebook.liquidators)
+    before, now = (position_of(ex, account, step.market).size for ex in (step.before, step.after))
+    claim("lots", all_of(abs(before) > abs(now), before * now >= 0))
+
+
+@theorem("T-LIQ", "VLT-9", subject="covers_no_worse")
+def who_covers_no_worse_is_solvent_and_no_less_safe() -> None:
+    """Its equity is not negative, and no smaller a part of its maintenance margin than before."""
+    before, after = (Health(fresh_int("equity"), fresh_int("maintenance"), 0) for _ in range(2))
+    if liquidator.covers_no_worse(before, after):
+        claim("solvent", after.equity >= 0)
+        held = after.equity * before.maintenance
+        claim("no worse", held >= before.equity * after.maintenance)

@@ -127,6 +127,8 @@ def any_rulebook() -> Rulebook:
         band_both_sides=fresh_bool("band_both_sides"),
         most_orders=between("most_orders", 0, MAX_LOTS),
         fund_trigger=any_choice("fund_trigger", FundTrigger.DRAWDOWN),
+        liquidators=fresh_bool("liquidators"),
+        liquidator_fee=between("liquidator_fee", 0, PARTS),
         vault_least_shares=between("vault_least_shares", 1, MAX_CASH),
         vault_lockup=between("vault_lockup", 0, MAX_TIME),
         vault_notice=between("vault_notice", 0, MAX_TIME),

@@ -15,6 +15,7 @@ from perpref.machine import (
     Command,
     ContributeToVault,
     Deposit,
+    Liquidate,
     PauseMarket,
     Place,
     Recapitalise,
@@ -103,6 +104,12 @@ def staked(*, safe: int = 100, shares: int = 60, stake: Stake = ANNS, **chosen: 
     return evolve(exchange(accounts, rulebook=evolve(rules(), **terms)), now=5)
 
 
+HUNTED = exchange(
+    {ANN: holds(40, (10, 1_000)), BOB: holds(100), CY: holds(99)},
+    rulebook=evolve(rules(), liquidators=True),
+)
+"""Ann is due, and may be liquidated from outside; who takes all needs 100."""
+
 HELD_UP = evolve(PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD], paused=True)))
 
 BY_COMMAND: dict[str, tuple[Exchange, Command]] = {
@@ -176,6 +183,16 @@ BY_COMMAND: dict[str, tuple[Exchange, Command]] = {
         RedeemFromVault(ANN, 40),
     ),
     "no_notice_asked": (staked(), RequestRedemption(ANN, 40)),
+    "no_liquidators": (PLAIN, Liquidate(ANN, BOB, GOLD, 1)),
+    "own_position": (HUNTED, Liquidate(ANN, ANN, GOLD, 1)),
+    "not_due": (HUNTED, Liquidate(ANN, BOB, GOLD, 1)),
+    "no_position": (HUNTED, Liquidate(BOB, ANN, OIL, 1)),
+    "more_than_there_is": (HUNTED, Liquidate(BOB, ANN, GOLD, 11)),
+    "not_safer": (
+        evolve(HUNTED, rulebook=evolve(HUNTED.rulebook, liquidator_fee=50_000)),
+        Liquidate(BOB, ANN, GOLD, 10),
+    ),
+    "liquidator_cannot_bear": (HUNTED, Liquidate(CY, ANN, GOLD, 10)),
     "no_child": (PLAIN, Recapitalise(GOLD, 1)),
     "under_boundary": (staked(vault_boundary=61), RedeemFromVault(ANN, 40)),
 }
@@ -237,8 +254,6 @@ BY_ACTION: dict[str, Provocation] = {
     "maker_cannot_reduce": Provocation(LOSER, offered(4)),
     "maker_cannot_bear": Provocation(LOSER, offered(3)),
     "worse_than_bankruptcy": Provocation(LOSER, offered(1)),
-    "not_due": Provocation(LOSER, lambda x: adl.deleverage(x, VAULT, ANN, GOLD, 1)),
-    "no_position": Provocation(LOSER, lambda x: vault.take_over(x, ANN, OIL, 1)),
     "vault_is_liquidated": Provocation(LOSER, lambda x: vault.take_over(x, VAULT, GOLD, 1)),
     "vault_waits": Provocation(
         evolve(
@@ -263,7 +278,6 @@ BY_ACTION: dict[str, Provocation] = {
     "vault_under_margin": Provocation(
         capped(10, safe=129), lambda x: vault.take_over(x, ANN, GOLD, 10)
     ),
-    "more_than_there_is": Provocation(LOSER, lambda x: vault.take_over(x, ANN, GOLD, 11)),
     "not_opposite": Provocation(LOSER, lambda x: adl.deleverage(x, ANN, CY, GOLD, 1)),
     "only_insolvent": Provocation(
         evolve(

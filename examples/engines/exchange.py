@@ -86,6 +86,13 @@ REFUSALS = {  # code: phase, rule
     "no_notice_asked": ("validate", "VLT-16"),
     "under_boundary": ("margin", "VLT-4"),
     "no_child": ("validate", "VLT-17"),
+    "no_liquidators": ("validate", "VLT-9"),
+    "own_position": ("validate", "VLT-9"),
+    "not_due": ("validate", "LIQ-1"),
+    "no_position": ("validate", "LIQ-3"),
+    "more_than_there_is": ("validate", "LIQ-3"),
+    "not_safer": ("margin", "VLT-9"),
+    "liquidator_cannot_bear": ("margin", "VLT-9"),
     "unknown_order": ("validate", "BOOK-10"),
     "not_your_order": ("validate", "BOOK-10"),
     "funding_rate_out_of_bounds": ("validate", "FUND-1"),
@@ -411,6 +418,8 @@ class Terms:
     mark_weight: int = 0
     mark_age: int = 0
     on_touch: bool = False
+    liquidators: bool = False
+    liquidator_fee: int = 0
     least_shares: int = 1
     lockup: int = 0
     notice: int = 0
@@ -1193,9 +1202,12 @@ class Exchange:
             for account in self.in_turn():
                 waits = account in seen and self.may_wait(account)
                 if self.due(account) and not waits and not self.carried(account):
-                    self.liquidate(account)
+                    self.close_down(account)
                     seen.append(account)
                     somebody = self.fault != "visited-once"
+        self.end_auctions()
+
+    def end_auctions(self) -> None:
         for account in self.accounts.values():
             if not self.due(account):
                 account.offered_since = NEVER
@@ -1216,7 +1228,8 @@ class Exchange:
     def patient(self, account: Account) -> bool:
         """LIQ-16: whether an account stands well enough to wait."""
         equity, trigger = self.equity(account), self.terms.vault_trigger
-        if account.number == VAULT or "book" not in self.terms.waterfall or equity < 0:
+        nobody = "book" not in self.terms.waterfall and not self.terms.liquidators
+        if account.number == VAULT or nobody or equity < 0:
             return False
         return trigger == MILLION or equity * MILLION >= self.maintenance(account) * trigger
 
@@ -1235,6 +1248,7 @@ class Exchange:
         """LIQ-16."""
         auction = self.terms.limit == "auction"
         offered = auction and self.auction_step(account) < self.terms.auction_steps
+        offered = offered or self.terms.liquidators  # VLT-9
         return self.patient(account) and (offered or self.had_part(account))
 
     def carried(self, account: Account) -> bool:
@@ -1259,6 +1273,28 @@ class Exchange:
             return self.equity(self.accounts[VAULT]) > 0
         return self.terms.fund_trigger == "drawdown" and not self.fund_drawn_down
 
+    def liquidate(self, liquidator: int, account: int, market: int, lots: int) -> None:
+        """VLT-9."""
+        there = self.open_market(market)
+        taker, owner = self.account(liquidator), self.account(account)
+        self.touch(taker)
+        self.touch(owner)
+        check(self.terms.liquidators, "no_liquidators")
+        check(taker is not owner, "own_position")
+        check(self.due(owner), "not_due")
+        size = owner.position(market).size
+        check(size != 0, "no_position")
+        check(1 <= lots <= abs(size), "more_than_there_is")
+        distance = there.mark * self.terms.liquidator_fee // MILLION
+        price = max(1, there.mark - sign(size) * distance)
+        stood, could = self.standing(owner, there), self.standing(taker, there)
+        self.fill(owner, taker, there, -sign(size) * lots, price, "VLT-9")
+        left = self.standing(owner, there)
+        safer = left.equity * stood.maintenance >= stood.equity * left.maintenance
+        check(left.equity >= 0 and safer, "not_safer")
+        check(self.bears(taker, there, could), "liquidator_cannot_bear")
+        self.end_auctions()
+
     def due(self, account: Account) -> bool:
         """LIQ-1."""
         equity, maintenance = self.equity(account), self.maintenance(account)
@@ -1266,7 +1302,7 @@ class Exchange:
             return equity <= maintenance
         return equity < maintenance
 
-    def liquidate(self, account: Account) -> None:
+    def close_down(self, account: Account) -> None:
         for market in self.markets.values():  # LIQ-2
             for _, order in sorted(market.orders.items()):
                 if order.account == account.number and self.fault != "orders-stay":
@@ -1854,6 +1890,7 @@ COMMANDS: dict[str, Fields] = {
     "contribute_to_vault": {"account": number, "amount": number},
     "redeem_from_vault": {"account": number, "shares": number},
     "request_redemption": {"account": number, "shares": number},
+    "liquidate": {"liquidator": number, "account": number, "market": number, "lots": number},
     "recapitalise": {"market": number, "amount": number},
     "recall_capital": {"market": number, "amount": number},
 }
@@ -1956,6 +1993,8 @@ def read_terms(terms: Json) -> Terms:
         mark_weight=between(book.get("mark_weight", "0"), 0, MILLION, "a weight"),
         mark_age=between(book.get("mark_age", "0"), 0, MAX_TIME, "an age"),
         on_touch=flag(book.get("funding_on_touch", False)),
+        liquidators=flag(book.get("liquidators", False)),
+        liquidator_fee=between(book.get("liquidator_fee", "0"), 0, MILLION, "a fee"),
         least_shares=between(book.get("vault_least_shares", "1"), 1, MAX_CASH, "shares"),
         lockup=between(book.get("vault_lockup", "0"), 0, MAX_TIME, "a time"),
         notice=between(book.get("vault_notice", "0"), 0, MAX_TIME, "a time"),

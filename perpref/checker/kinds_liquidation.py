@@ -29,7 +29,7 @@ from perpref.checker.worked_examples import (
     quanta,
     rate,
 )
-from perpref.rules import adl, fee, liquidation, liquidation_size, margin, vault
+from perpref.rules import adl, fee, liquidation, liquidation_size, liquidator, margin, vault
 from perpref.rules.ledger import pay
 from perpref.state import VAULT, Position
 from perpref.units import PARTS, AccountId
@@ -300,7 +300,7 @@ def taken_by_a_liquidator(example: Example) -> Mapping[str, object]:
     charged = fee.insurance_fee_rate(shortage, worth, safe, fee_rate, part, most)
     covering = liquidation_size.lots_to_cover(shortage, at, PARTS, safe, fee_rate, charged)
     moved = abs(lots) if covering is None else min(covering, abs(lots))
-    price = vault.liquidator_price(at, lots, fee_rate)
+    price = liquidator.liquidator_price(at, lots, fee_rate)
     state = vault.transfer_position(state, FIRST, taker, ONE, moved, price, "VLT-9").exchange
     insured = fee.trading_fee(moved, at, charged)
     state = pay(state, FIRST, VAULT, insured, "FEE-6").exchange

@@ -5,7 +5,7 @@ from __future__ import annotations
 from perpref import machine
 from perpref.checker.dice import Dice
 from perpref.checker.world import World
-from perpref.rules import book
+from perpref.rules import book, liquidation
 from perpref.state import VAULT, Kind, Side
 from perpref.units import (
     MAX_CASH,
@@ -221,6 +221,21 @@ def redeem_from_vault(world: World, dice: Dice) -> None:
     world.do(machine.RedeemFromVault(account, shares))
 
 
+def liquidate(world: World, dice: Dice) -> None:
+    """Somebody takes a position that is due, or is not: all of it, a part, or a lot too many."""
+    due = [(a, m) for a, m in world.holders() if liquidation.is_due(world.exchange, a)]
+    holders = due or world.holders()
+    if not holders:
+        return
+    account, market = dice.pick(holders)
+    taker = world.anybody(dice)
+    held = abs(world.position(account, market).size)
+    lots = dice.pick((held, held, 1, (held >> 1) + 1, held + 1))
+    if dice.below(2):
+        world.equip(taker, market, lots, dice.pick((3, 4, 8)))
+    world.do(machine.Liquidate(taker, account, market, lots))
+
+
 def capital(world: World, dice: Dice) -> None:
     """Between the vault and a market's own: all that is free, a quantum more, or a part."""
     market = world.market(dice)
@@ -289,6 +304,10 @@ def wrong(world: World, dice: Dice) -> None:
         machine.RedeemFromVault(who, dice.pick((0, -1))),
         machine.RequestRedemption(who, dice.pick((0, -1))),
         machine.RequestRedemption(VAULT, 1),
+        machine.Liquidate(NOBODY, who, where, 1),
+        machine.Liquidate(who, NOBODY, where, 1),
+        machine.Liquidate(who, who, where, 1),
+        machine.Liquidate(VAULT, who, NOWHERE, 1),
         machine.Recapitalise(NOWHERE, 1),
         machine.Recapitalise(where, amount),
         machine.RecallCapital(NOWHERE, 1),

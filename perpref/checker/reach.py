@@ -124,6 +124,7 @@ NEEDS: dict[str, tuple[frozenset[str], ...]] = {
     "LIQ": _FORCED,
     "VLT": _FORCED,
     "VLT-6": (frozenset({"deposit", "place", "set_mark", "unwind"}),),
+    "VLT-9": (frozenset({"deposit", "place", "set_mark", "liquidate"}),),
     "VLT-18": (frozenset({"deposit", "recapitalise"}),),
     "VLT-19": (frozenset({"deposit", "recall_capital"}),),
     "VLT-12": _SHARES,

@@ -153,6 +153,8 @@ TERMS = (
     ),
     Term("vault_boundary", "equity that the vault keeps, in quanta", "VLT-4", "vault"),
     Term("vault_trigger", "vault: steps in below, of the margin", "VLT-7", "vault"),
+    Term("liquidators", "liquidators from outside take what is due", "VLT-9", "vault"),
+    Term("liquidator_fee", "liquidators: the mark less", "VLT-9", "vault"),
     Term("vault_least_shares", "vault: fewest shares of a contribution", "VLT-13", "vault"),
     Term("vault_lockup", "vault: shares are locked for, by the clock", "VLT-15", "vault"),
     Term("vault_notice", "vault: shares are redeemed at notice of", "VLT-16", "vault"),

@@ -140,6 +140,8 @@ POLICIES: dict[str, Reader] = {
     "most_orders": _integer(0, MAX_LOTS, "BOOK-20"),
     "deleverage_weight": _one_of(ShareWeight, "a weight", "ADL-9"),
     "deleverage_seed": _integer(0, MAX_ID, "ADL-12"),
+    "liquidators": Value.flag,
+    "liquidator_fee": _integer(0, PARTS, "VLT-9"),
     "vault_least_shares": _integer(1, MAX_CASH, "VLT-13"),
     "vault_lockup": _integer(0, MAX_TIME, "VLT-15"),
     "vault_notice": _integer(0, MAX_TIME, "VLT-16"),

@@ -464,6 +464,15 @@ class _Reading:
         account = self._account(value.need("account"))
         return account, value.need("shares").integer(1, MAX_SHARES, "UNIT-2")
 
+    def _liquidate(self, value: Value) -> Command:
+        value.allow("liquidator", "account", "market", "lots")
+        return machine.Liquidate(
+            self._account(value.need("liquidator")),
+            self._account(value.need("account")),
+            self._market_of(value),
+            value.need("lots").integer(1, MAX_LOTS),
+        )
+
     def _recapitalise(self, value: Value) -> Command:
         return machine.Recapitalise(*self._capital(value))
 
@@ -610,6 +619,7 @@ COMMANDS: Mapping[str, Callable[[_Reading, Value], Command]] = {
     "request_redemption": _Reading._request_redemption,
     "recapitalise": _Reading._recapitalise,
     "recall_capital": _Reading._recall_capital,
+    "liquidate": _Reading._liquidate,
 }
 """What a step can do."""
 

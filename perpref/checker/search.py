@@ -178,6 +178,7 @@ ACTS = (
     moves.contribute_to_vault,
     moves.redeem_from_vault,
     moves.capital,
+    moves.liquidate,
     moves.wrong,
 )
 """Rules that add one command."""

@@ -127,6 +127,9 @@ class _Teller:
             case machine.RequestRedemption(account, shares):
                 verb = self.verb("ask")
                 return f"{self.who(account)} {verb} to redeem {shares:,} shares (VLT-16)"
+            case machine.Liquidate(liquidator, account, market, lots):
+                what = f"{self.verb('take')} {self.lots(lots, market)} from {self.who(account)}"
+                return f"{self.who(liquidator)} {what}, from outside (VLT-9)"
             case machine.Recapitalise(market, amount):
                 child = self.insurer(market)
                 return f"The vault {self.verb('give')} {child} {amount:,} (VLT-18)"

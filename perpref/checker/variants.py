@@ -182,9 +182,11 @@ def _marking(rulebook: Rulebook, dice: Dice, indexed: bool) -> Rulebook:
 
 
 def _insuring(rulebook: Rulebook, dice: Dice) -> Rulebook:
-    """Another way to hold shares of the vault, as some venue does it."""
+    """Another way to hold shares of the vault, or to do without it, as some venue does it."""
     return evolve(
         rulebook,
+        liquidators=dice.one_in(3),
+        liquidator_fee=dice.pick((0, 1, 10_000, 40_000, PARTS)),
         vault_least_shares=dice.pick((1, 1, 2, 1_000)),
         vault_lockup=dice.pick((0, 0, 1, 60)),
         vault_notice=dice.pick((0, 0, 1, 60)),

@@ -234,6 +234,16 @@ class Story:
     def requests(self, account: AccountId, shares: int, code: str = "") -> None:
         self.do(machine.RequestRedemption(account, shares), code)
 
+    def liquidates(
+        self,
+        taker: AccountId,
+        account: AccountId,
+        lots: int,
+        market: MarketId = GOLD,
+        code: str = "",
+    ) -> None:
+        self.do(machine.Liquidate(taker, account, market, lots), code)
+
     def recapitalises(self, amount: int, market: MarketId = GOLD, code: str = "") -> None:
         self.do(machine.Recapitalise(market, amount), code)
 
@@ -1689,6 +1699,47 @@ def no_notice_is_asked(story: Story) -> None:
     story.contributes(ANN, 50)
     story.requests(ANN, 50, code="no_notice_asked")
     story.redeems(ANN, 50)
+
+
+HUNTED = choosing(liquidators=True, liquidator_fee=10_000, waterfall=(Stage.BOOK, Stage.RESIDUAL))
+
+
+@about("vault", "VLT-9", "LIQ-16", under=HUNTED)
+def somebody_from_outside_takes_what_is_due(story: Story) -> None:
+    """At 93 Ann has 30 and needs 47: she waits. Cy can bear 4 of the lots, which is enough."""
+    for account, amount in ((ANN, 100), (BOB, 100), (CY, 60), (DAN, 94)):
+        story.deposit(account, amount)
+    story.trade(ANN, BOB, 10)
+    story.liquidates(CY, ANN, 10, code="not_due")
+    story.mark(93)
+    story.liquidates(EVE, ANN, 10, code="unknown_account")
+    story.liquidates(CY, ANN, 10, NOWHERE, code="unknown_market")
+    story.liquidates(ANN, ANN, 10, code="own_position")
+    story.liquidates(CY, ANN, 10, OIL, code="no_position")
+    story.liquidates(CY, ANN, 11, code="more_than_there_is")
+    story.liquidates(CY, ANN, 10, code="liquidator_cannot_bear")
+    story.liquidates(CY, ANN, 4)
+    story.liquidates(BOB, ANN, 6, code="not_due")
+
+
+@about("vault", "VLT-9", under=choosing(liquidators=True, liquidator_fee=50_000))
+def a_liquidator_may_not_leave_the_account_less_safe(story: Story) -> None:
+    """4 a lot for a margin of 4.65 are more than 30 of 46.5; at 88 the machine comes first."""
+    for account, amount in ((ANN, 100), (BOB, 200), (CY, 200)):
+        story.deposit(account, amount)
+    story.trade(ANN, BOB, 10)
+    story.mark(93)
+    story.liquidates(CY, ANN, 10, code="not_safer")
+    story.mark(88)
+    story.liquidates(CY, ANN, 10, code="not_due")
+
+
+@about("vault", "VLT-9")
+def nobody_from_outside_liquidates(story: Story) -> None:
+    """By the textbook nobody does."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 100)
+    story.liquidates(BOB, ANN, 1, code="no_liquidators")
 
 
 OWN = evolve(PLAIN, vault=EVE, vault_boundary=20)

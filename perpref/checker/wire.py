@@ -394,6 +394,7 @@ COMMANDS: dict[str, type[machine.Command]] = {
     "request_redemption": machine.RequestRedemption,
     "recapitalise": machine.Recapitalise,
     "recall_capital": machine.RecallCapital,
+    "liquidate": machine.Liquidate,
 }
 
 EVENTS: dict[str, type[outcome.Event]] = {

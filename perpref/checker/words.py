@@ -75,6 +75,9 @@ def command(done: machine.Command) -> str:
             return f"{who(account)} redeems {shares} shares of the vault"
         case machine.RequestRedemption(account, shares):
             return f"{who(account)} gives notice of {shares} shares of the vault"
+        case machine.Liquidate(liquidator, account, market, lots):
+            what = f"{lots} of market {market} from {who(account)}"
+            return f"{who(liquidator)} liquidates {what}"
         case machine.Recapitalise(market, amount):
             return f"the vault gives the vault of market {market} {amount}"
         case machine.RecallCapital(market, amount):
@@ -97,6 +100,7 @@ REASONS = {
     "VLT-8": "made good by the vault",
     "VLT-13": "contribution to the vault",
     "VLT-14": "shares redeemed",
+    "VLT-9": "taken from outside",
     "VLT-18": "recapitalisation",
     "VLT-19": "capital recalled",
     "SET-2": "settlement",

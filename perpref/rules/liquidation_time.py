@@ -132,10 +132,11 @@ def has_time(equity: int, maintenance: int, trigger: int) -> bool:
 def is_patient(exchange: Exchange, account: AccountId) -> bool:
     """Whether an account may be given time: it stands well enough, and is not the vault.
 
-    Without a book there is nobody to wait for.
+    Without a book, and without liquidators from outside, there is nobody to wait for.
     """
     rulebook = exchange.rulebook
-    if account == VAULT or Stage.BOOK not in rulebook.waterfall:
+    offered = Stage.BOOK in rulebook.waterfall or rulebook.liquidators
+    if account == VAULT or not offered:
         return False
     now = health(exchange, account)
     return has_time(now.equity, now.maintenance, rulebook.vault_trigger)
@@ -143,6 +144,7 @@ def is_patient(exchange: Exchange, account: AccountId) -> bool:
 
 @rule("LIQ-16")
 def may_wait(exchange: Exchange, account: AccountId) -> bool:
-    """Whether an account that is due may be left so until the clock moves."""
-    waits = is_offered(exchange, account) or had_its_part(exchange, account)
-    return waits and is_patient(exchange, account)
+    """Whether an account that is due may be left so: until the clock moves, or somebody comes."""
+    rulebook = exchange.rulebook
+    parted = is_offered(exchange, account) or had_its_part(exchange, account)
+    return (rulebook.liquidators or parted) and is_patient(exchange, account)

@@ -156,15 +156,6 @@ def fund_delta(value: int, bankruptcy_value: int, rate: int) -> int:
     return min(better, floor_div(abs(value) * rate, PARTS)) if better > 0 else better
 
 
-@formula("VLT-9")
-def liquidator_price(mark: int, size: int, fee: int) -> int:
-    """The price, in ticks, at which an outside liquidator takes a position: the mark less a fee.
-
-    The distance is rounded down, in favour of the account that is liquidated; never below 1.
-    """
-    return max(1, mark - sign(size) * floor_div(mark * fee, PARTS))
-
-
 @formula("VLT-10")
 def assignment_window(mark: int, size: int, least: int, most: int) -> tuple[int, int]:
     """The lowest and the highest price at which a volunteer is assigned a position, in ticks.

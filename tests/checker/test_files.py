@@ -74,7 +74,7 @@ SHORTHAND = {
     "<commands>": "one of deposit, withdraw, transfer, place, cancel, set_mark, settle_funding, "
     "unwind, sample_premium, settle_premium, settle_market, advance_clock, set_index, "
     "pause_market, resume_market, replace, contribute_to_vault, redeem_from_vault, "
-    "request_redemption, recapitalise, recall_capital",
+    "request_redemption, recapitalise, recall_capital, liquidate",
     "<waterfall>": "some of book, vault, deleverage, residual, in this order, residual last",
     "<stages>": "one of book, vault, deleverage, residual",
     "<accounts>": "one of vault, treasury, ann, ben",

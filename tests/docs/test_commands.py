@@ -17,6 +17,7 @@ from perpref.machine import (
     Command,
     ContributeToVault,
     Deposit,
+    Liquidate,
     PauseMarket,
     Place,
     RecallCapital,
@@ -159,6 +160,13 @@ def parent(safe: int, boundary: int) -> Exchange:
     own = evolve(market(100), vault=CY, vault_boundary=3)
     terms = rules(boundary=boundary)
     return exchange({VAULT: holds(safe), CY: holds(30)}, own, rulebook=terms)
+
+
+def hunted(*, bob: int = 90, now: int = 0, **chosen: int) -> Exchange:
+    """Ann, long by 10 with 40 left, is due; who takes all 10 gets 1 each and needs 100."""
+    terms: Any = {"liquidators": True, "liquidator_fee": 10_000, **chosen}
+    accounts = {ANN: holds(40, (10, 1_000)), BOB: holds(bob)}
+    return evolve(exchange(accounts, rulebook=evolve(rules(), **terms)), now=now)
 
 
 def bids(*wrong: Place) -> list[tuple[Exchange, Command]]:
@@ -356,6 +364,21 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
         (KEEPS, RedeemFromVault(ANN, 40)),
         (insured(vault_boundary=70), RedeemFromVault(ANN, 40)),
     ],
+    Liquidate: [
+        (hunted(), Liquidate(NOBODY, NOBODY, NOWHERE, 0)),
+        (evolve(hunted(), markets=ENDED.markets), Liquidate(NOBODY, NOBODY, GOLD, 0)),
+        (evolve(hunted(), markets=HELD_UP.markets), Liquidate(NOBODY, NOBODY, GOLD, 0)),
+        (hunted(mark_age=5, now=6), Liquidate(NOBODY, NOBODY, GOLD, 0)),
+        (hunted(liquidators=False), Liquidate(NOBODY, ANN, GOLD, 0)),
+        (hunted(liquidators=False), Liquidate(ANN, ANN, GOLD, 0)),
+        (hunted(), Liquidate(ANN, ANN, GOLD, 0)),
+        (hunted(), Liquidate(ANN, BOB, OIL, 0)),
+        (hunted(), Liquidate(BOB, ANN, OIL, 0)),
+        (hunted(), Liquidate(BOB, ANN, GOLD, 0)),
+        (hunted(liquidator_fee=50_000), Liquidate(BOB, ANN, GOLD, 10)),
+        (hunted(bob=89), Liquidate(BOB, ANN, GOLD, 10)),
+        (hunted(bob=90), Liquidate(BOB, ANN, GOLD, 10)),
+    ],
     Recapitalise: [
         (parent(51, boundary=2), Recapitalise(NOWHERE, 0)),
         (parent(51, boundary=2), Recapitalise(OIL, 0)),
@@ -407,7 +430,7 @@ def opened_with(term: str, value: int) -> Exchange:
 def bounds() -> list[tuple[str, int, int, str]]:
     """The terms of the page that have bounds: the least, the most, and the rule."""
     found = BOUND.findall(PAGE)
-    assert len(found) == 39
+    assert len(found) == 40
     return [
         (term.replace(" ", "_"), int(least) if least.isdigit() else 50_000, 10 ** int(most), rule)
         for terms, least, most, rule in found

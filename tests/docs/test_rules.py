@@ -11,6 +11,8 @@ import pytest
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
+from proofs.registry import Strength, theorems
+
 CARD = """
 ```{rule} ADL-4
 :title: The counterparty stays *solvent*
@@ -168,3 +170,20 @@ def test_a_picture_is_put_into_the_page_with_its_words(tmp_path: Path) -> None:
     assert warnings == []
     assert '<svg role="img" aria-label="The &quot;pot&quot;" viewBox="0 0 1 1">' in html
     assert "One pot." in html
+
+
+def test_what_the_ways_of_adl_keep_is_held_as_their_table_says() -> None:
+    page = (Path(__file__).parents[2] / "spec" / "adl.md").read_text(encoding="utf-8")
+    begin = page.index("| | the queue, or the walk |")
+    table = page[begin : page.index("\n\n", begin)]
+    said = re.findall(r"(proved|bounded|refuted|tested)[^`|]*`(\w+)`", table)
+    held = {one.name: one.strength for one in theorems()}
+    strengths = {
+        "proved": Strength.THEOREM,
+        "bounded": Strength.BOUNDED,
+        "refuted": Strength.REFUTED,
+        "tested": Strength.TESTED,
+    }
+    assert len(said) == len(re.findall(r"`\w+_\w+_\w+_\w+`", table)) > 12
+    for word, name in said:
+        assert held[name] is strengths[word], name

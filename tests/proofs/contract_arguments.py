@@ -39,6 +39,8 @@ ARGUMENTS: dict[str, Callable[[], tuple[Any, ...]]] = {
     ),
     "with_buffer": lambda: _numbers("maintenance", "notional", "buffer"),
     "fillable_lots": lambda: _numbers("most", "size", "offered"),
+    "liquidator_price": lambda: _numbers("mark", "size", "fee"),
+    "covers_no_worse": lambda: (_health("before"), _health("after")),
     "boundary_of": lambda: _numbers("vault", "main", "own"),
     "lacking": lambda: _numbers("better"),
     "newly_long": lambda: _numbers("size", "lots"),

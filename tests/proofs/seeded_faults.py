@@ -28,6 +28,7 @@ from perpref.rules import (
     liquidation,
     liquidation_size,
     liquidation_time,
+    liquidator,
     loss,
     loss_trigger,
     margin,
@@ -37,6 +38,7 @@ from perpref.rules import (
     vault,
     vault_shares,
 )
+from perpref.state import VAULT
 
 
 @frozen
@@ -164,8 +166,8 @@ FAULTS = (
     fault(
         "the pot can be overdrawn",
         ledger.withdraw,
-        "amount <= exchange.custody",
-        "amount <= exchange.custody + amount",
+        "leaves <= exchange.custody",
+        "leaves <= exchange.custody + leaves",
         "ledger",
         "withdraw",
     ),
@@ -402,7 +404,7 @@ FAULTS = (
     fault(
         "the vault takes over from itself",
         vault.take_over,
-        "require(account != VAULT, VAULT_IS_LIQUIDATED)",
+        "require(account != vault, VAULT_IS_LIQUIDATED)",
         "pass",
         "vault",
         "take_over",
@@ -449,9 +451,9 @@ FAULTS = (
     ),
     fault(
         "the health before is not looked at",
-        adl.deleverage,
-        "bears_closing(before, after,",
-        "bears_closing(after, after,",
+        adl.require_borne,
+        "bears_closing(was, now,",
+        "bears_closing(now, now,",
         "adl",
         "deleverage",
     ),
@@ -939,7 +941,7 @@ FAULTS = (
     ),
     fault(
         "a liquidator pays too little",
-        vault.liquidator_price,
+        liquidator.liquidator_price,
         "floor_div(mark * fee, PARTS)",
         "floor_div(mark * fee, PARTS) + 1",
         "vault",
@@ -964,8 +966,8 @@ FAULTS = (
     fault(
         "a part in proportion rounded by itself",
         adl_sharing.part_in_proportion,
-        "ceil_div(lots * (before + size), total) - ceil_div(lots * before, total)",
-        "ceil_div(lots * size, total)",
+        "ceil_div(lots * (before + weight), total) - ceil_div(lots * before, total)",
+        "ceil_div(lots * weight, total)",
         "adl",
         "part_in_proportion",
     ),
@@ -1064,6 +1066,30 @@ FAULTS = (
         "True, NOT_SETTLING",
         "settlement",
         "settle",
+    ),
+    fault(
+        "a liquidator leaves an account less than nothing",
+        liquidator.covers_no_worse,
+        "after.equity >= 0 and covers",
+        "covers",
+        "vault",
+        "covers_no_worse",
+    ),
+    fault(
+        "a liquidator takes what is not due",
+        liquidator.take_position,
+        "require_due(exchange, account, market)",
+        "None",
+        "vault",
+        "take_position",
+    ),
+    fault(
+        "a liquidator need not bear what it takes",
+        liquidator.take_position,
+        "require(borne, ",
+        "require(True, ",
+        "vault",
+        "take_position",
     ),
     fault(
         "a child keeps the rulebook's boundary",
@@ -1428,11 +1454,11 @@ FAULTS = (
     ),
     fault(
         "an empty fund stands",
-        loss_trigger.is_exhausted,
-        "fund <= 0",
+        loss_trigger.fund_has_fallen,
+        "is_exhausted(fund)",
         "fund < 0",
         "loss",
-        "is_exhausted",
+        "fund_has_fallen",
     ),
     fault(
         "an order is good at its time",
@@ -1505,8 +1531,12 @@ def planted(fault: Fault) -> Iterator[None]:
     names: dict[str, object] = {}
     module = sys.modules[fault.function.__module__]
     scope = vars(module)  # the module's own, so that a contract in it is met by the fault as well
-    lent = {"floor_div": units.floor_div, "ceil_div": units.ceil_div}
-    lent = {name: function for name, function in lent.items() if name not in scope}
+    lent: dict[str, object] = {
+        "floor_div": units.floor_div,
+        "ceil_div": units.ceil_div,
+        "VAULT": VAULT,
+    }
+    lent = {name: value for name, value in lent.items() if name not in scope}
     scope.update(lent)
     exec(compile(undecorated, f"<{fault.name}>", "exec"), scope, names)
     faulty = names[fault.function.__name__]

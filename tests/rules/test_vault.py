@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from perpref import machine, scheduler
 from perpref.outcome import Filled, Paid
 from perpref.rule_registry import Refusal
-from perpref.rules import ledger, liquidation, mark, vault
+from perpref.rules import ledger, liquidation, liquidator, mark, vault
 from perpref.rules.margin import health
 from perpref.rules.vault import take_over, transfer_position
 from perpref.scheduler import largest_takeover, may_take_over
@@ -222,9 +222,9 @@ def test_a_fund_gets_what_is_more_up_to_its_rate(value: int, delta: int) -> None
 
 
 def test_liquidators_and_volunteers_are_paid_from_the_accounts_side_of_the_mark() -> None:
-    assert vault.liquidator_price(1_050, 7, 10_000) == 1_040
-    assert vault.liquidator_price(1_050, -7, 10_000) == 1_060
-    assert vault.liquidator_price(1, 7, PARTS) == 1
+    assert liquidator.liquidator_price(1_050, 7, 10_000) == 1_040
+    assert liquidator.liquidator_price(1_050, -7, 10_000) == 1_060
+    assert liquidator.liquidator_price(1, 7, PARTS) == 1
     assert vault.assignment_window(10_000, 1, 7_500, 25_000) == (9_750, 9_925)
     assert vault.assignment_window(10_000, -1, 7_500, 25_000) == (10_075, 10_250)
 
