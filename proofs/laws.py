@@ -88,7 +88,7 @@ def size(position: Position) -> int:
     return position.size
 
 
-def paid_in(account: Account) -> int:
+def in_the_pot(account: Account) -> int:
     """Collateral less cost: what an account has in the pot, whatever the mark."""
     return account.collateral - account.positions.total(cost)
 
@@ -110,7 +110,7 @@ def value_is_neither_created_nor_destroyed(step: Step) -> None:
     moved = step.after.custody - step.before.custody
     claim(
         "accounts and pot move together",
-        delta(step.before.accounts, step.after.accounts, paid_in) == moved,
+        delta(step.before.accounts, step.after.accounts, in_the_pot) == moved,
     )
     claim("the pot moves by what the action says", moved == step.custody)
 

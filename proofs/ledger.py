@@ -120,6 +120,17 @@ def a_note_of_what_was_paid_in_moves_no_cash() -> None:
     claim("gained", implies(notes, gain == before - amount))
 
 
+@theorem("T-LED", "LED-10", subject="hand_over")
+def what_is_given_is_nobodys_gain_or_loss() -> None:
+    """Where it is noted what was paid in, both have gained what they had gained before."""
+    exchange, amount = any_exchange(), fresh_int("amount")
+    giver, taker = any_account("giver"), any_account("taker")
+    assume(exchange.rulebook.note_paid_in)
+    after = ledger.hand_over(exchange, giver, taker, amount, "LED-8").exchange
+    for who in (giver, taker):
+        claim("gained", ledger.gained(after, who) == ledger.gained(exchange, who))
+
+
 @theorem("T-PRICE", "LED-3", subject="fill")
 def a_fill_at_any_price_conserves_and_only_says_who_pays() -> None:
     """A fill moves lots * (mark - price) of equity from the seller to the buyer and no more.

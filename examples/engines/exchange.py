@@ -656,13 +656,20 @@ class Exchange:
         """LED-5."""
         check(0 <= account <= MAX_ID, "id_out_of_bounds")
         check(1 <= amount <= MAX_CASH, "amount_out_of_bounds")
-        self.enter(self.opened(account), amount, "LED-5")
-        self.note(account, amount)
+        owner = self.opened(account)
+        self.enter(owner, amount, "LED-5")
+        self.note(owner, amount)
 
-    def note(self, account: int, amount: int) -> None:
+    def note(self, owner: Account, amount: int) -> None:
         """LED-10."""
         if self.terms.notes:
-            self.accounts[account].paid_in += amount
+            owner.paid_in += amount
+
+    def hand_over(self, giver: Account, taker: Account, amount: int, rule: str) -> None:
+        """LED-10: what is given is no loss of the one, and no gain of the other."""
+        self.pay(giver, taker, amount, rule)
+        self.note(giver, -amount)
+        self.note(taker, amount)
 
     def withdraw(self, account: int, amount: int) -> None:
         """LED-7."""
@@ -679,7 +686,7 @@ class Exchange:
         if leaves < amount:
             self.pay(owner, self.accounts[VAULT], amount - leaves, "LOSS-8")
         self.enter(owner, -leaves, "LED-7")
-        self.note(account, -amount)
+        self.note(owner, -amount)
 
     def transfer(self, payer: int, payee: int, amount: int) -> None:
         """LED-8."""
@@ -690,9 +697,7 @@ class Exchange:
         check(self.now >= self.gate_opens, "gate_closed")
         check(amount <= self.withdrawable(owner), "not_withdrawable")
         self.check_reserve(owner, amount if payee != payer else 0)
-        self.pay(owner, self.opened(payee), amount, "LED-8")
-        self.note(payer, -amount)
-        self.note(payee, amount)
+        self.hand_over(owner, self.opened(payee), amount, "LED-8")
 
     # Shares of the vault.
 
@@ -737,7 +742,7 @@ class Exchange:
         self.touch(self.accounts[VAULT])
         check(amount <= self.withdrawable(giver), "not_withdrawable")
         check(self.equity(giver) - amount >= boundary, "under_boundary")
-        self.pay(giver, taker, amount, rule)
+        self.hand_over(giver, taker, amount, rule)
 
     def contribute_to_vault(self, account: int, amount: int) -> None:
         """VLT-13."""
@@ -758,7 +763,7 @@ class Exchange:
         until = self.now + self.terms.lockup  # VLT-15
         shares = owner.stake.shares + bought
         owner.stake = owner.stake._replace(shares=shares, locked_until=until)
-        self.pay(owner, vault, amount, "VLT-13")
+        self.hand_over(owner, vault, amount, "VLT-13")
 
     def priced(self, owner: Account, shares: int) -> int:
         """VLT-14: what shares of an account are worth now."""
@@ -791,7 +796,7 @@ class Exchange:
         check(amount <= self.withdrawable(vault), "not_withdrawable")
         check(self.equity(vault) - amount >= self.terms.vault_boundary, "under_boundary")
         owner.stake = Stake(held.shares - shares, held.locked_until)
-        self.pay(vault, owner, amount, "VLT-14")
+        self.hand_over(vault, owner, amount, "VLT-14")
 
     # The book.
 

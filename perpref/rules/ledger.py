@@ -192,6 +192,15 @@ def note_paid_in(exchange: Exchange, account: AccountId, amount: int) -> Outcome
 
 
 @rule("LED-10")
+def hand_over(
+    exchange: Exchange, giver: AccountId, taker: AccountId, amount: int, reason: str
+) -> Outcome:
+    """Pass cash on that is given, not lost: what was paid in follows it."""
+    passed = pay(exchange, giver, taker, amount, reason)
+    return passed.then(note_paid_in, giver, -amount).then(note_paid_in, taker, amount)
+
+
+@rule("LED-10")
 def gained(exchange: Exchange, account: AccountId) -> int:
     """What an account has gained, in quanta, negative when it has lost: its equity beyond its cash.
 
@@ -236,5 +245,4 @@ def transfer(exchange: Exchange, payer: AccountId, payee: AccountId, amount: int
     require_open_gate(exchange)
     free = withdrawable(exchange, payer)
     require(amount <= free, NOT_WITHDRAWABLE, amount, free)
-    passed = pay(exchange, payer, payee, amount, "LED-8")
-    return passed.then(note_paid_in, payer, -amount).then(note_paid_in, payee, amount)
+    return hand_over(exchange, payer, payee, amount, "LED-8")

@@ -7,7 +7,7 @@ from perpref.rule_registry import Phase, formula, refusal, require, rule
 from perpref.rules.ledger import (
     NOT_WITHDRAWABLE,
     fill,
-    pay,
+    hand_over,
     require_amount,
     withdrawable,
 )
@@ -123,7 +123,7 @@ def recapitalise(exchange: Exchange, market: MarketId, amount: int) -> Outcome:
     require(amount <= free, NOT_WITHDRAWABLE, amount, free)
     left, boundary = equity(exchange, VAULT) - amount, exchange.rulebook.vault_boundary
     require(left >= boundary, UNDER_BOUNDARY, left, boundary)
-    return pay(exchange, VAULT, child, amount, "VLT-18")
+    return hand_over(exchange, VAULT, child, amount, "VLT-18")
 
 
 @rule("VLT-19")
@@ -135,7 +135,7 @@ def recall_capital(exchange: Exchange, market: MarketId, amount: int) -> Outcome
     require(amount <= free, NOT_WITHDRAWABLE, amount, free)
     left, boundary = equity(exchange, child) - amount, vault_boundary(exchange, market)
     require(left >= boundary, UNDER_BOUNDARY, left, boundary)
-    return pay(exchange, child, VAULT, amount, "VLT-19")
+    return hand_over(exchange, child, VAULT, amount, "VLT-19")
 
 
 # What else stands between a liquidated account and the winners, at one venue or another.

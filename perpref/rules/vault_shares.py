@@ -8,7 +8,7 @@ from perpref.outcome import Outcome
 from perpref.rule_registry import Phase, refusal, require, rule
 from perpref.rules.ledger import (
     NOT_WITHDRAWABLE,
-    pay,
+    hand_over,
     require_account,
     require_amount,
     require_open_gate,
@@ -153,7 +153,7 @@ def contribute(
     held = issued.accounts[account].stake
     locked = exchange.now + exchange.rulebook.vault_lockup
     staked = evolve(held, shares=held.shares + shares, locked_until=locked)
-    return pay(with_stake(issued, account, staked), account, VAULT, amount, "VLT-13")
+    return hand_over(with_stake(issued, account, staked), account, VAULT, amount, "VLT-13")
 
 
 @rule("VLT-14")
@@ -217,4 +217,4 @@ def redeem(
     left, boundary = equity(exchange, VAULT) - amount, exchange.rulebook.vault_boundary
     require(left >= boundary, UNDER_BOUNDARY, left, boundary)
     kept = Stake(held.shares - shares, held.locked_until)
-    return pay(with_stake(exchange, account, kept), VAULT, account, amount, "VLT-14")
+    return hand_over(with_stake(exchange, account, kept), VAULT, account, amount, "VLT-14")

@@ -1028,6 +1028,14 @@ FAULTS = (
         "note_paid_in",
     ),
     fault(
+        "who gives has lost",
+        ledger.hand_over,
+        "giver, -amount",
+        "giver, 0",
+        "ledger",
+        "hand_over",
+    ),
+    fault(
         "a gain that nothing backs",
         loss.paid_gain,
         "clamp(backed, 0, gains)",

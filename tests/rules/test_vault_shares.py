@@ -248,3 +248,14 @@ def test_the_others_never_lose_by_it(
         later = vault_shares.worth_of(3, equity(after, VAULT), shares_out(after))
         assert later >= worth
         require_lawful(after)
+
+
+def test_nobody_hides_a_profit_in_the_vault() -> None:
+    noted = evolve(rules(), note_paid_in=True)
+    before = evolve(insured(1_000, 1_000), rulebook=noted)
+    assert ledger.gained(before, ANN) == 1_000  # nothing was noted as paid in
+    inside = contribute(before, ANN, 600).exchange
+    assert ledger.gained(inside, ANN) == 1_000
+    assert ledger.gained(inside, VAULT) == ledger.gained(before, VAULT)
+    outside = redeem(inside, ANN, 600).exchange
+    assert outside.accounts[ANN].paid_in == 0 == outside.accounts[VAULT].paid_in
