@@ -344,6 +344,7 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
         least = market.maintenance_rate
         _require_between(f"{name}: initial_rate", market.initial_rate, least, PARTS, "MRG-4")
         _require_tiers(name, market)
+        _require_room_above_maintenance(name, market)
         _require_between(f"{name}: scaled_from", market.scaled_from, 0, MAX_CASH, "MRG-7")
         _require_between(f"{name}: scaled_to", market.scaled_to, 0, MAX_CASH, "MRG-7")
         _require_between(f"{name}: least_notional", market.least_notional, 0, MAX_CASH, "BOOK-15")
@@ -369,6 +370,16 @@ def _require_tiers(name: str, market: Market) -> None:
             f"{name}: a tier's maintenance_rate", rate, least, tier.initial_rate, "MRG-6"
         )
         above, low, least = tier.above, tier.initial_rate, tier.maintenance_rate
+
+
+def _require_room_above_maintenance(name: str, market: Market) -> None:
+    rates = ((tier.initial_rate, tier.maintenance_rate) for tier in market.tiers)
+    equal = any(one == two for one, two in ((market.initial_rate, market.maintenance_rate), *rates))
+    if market.due_at_maintenance and equal:
+        raise InvalidTerms(
+            f"{name}: due_at_maintenance: every initial rate must be above its maintenance rate, "
+            "or who opens a position may be due at once (MRG-9)"
+        )
 
 
 def _require_between(name: str, value: int, least: int, most: int, rule_id: str) -> None:

@@ -268,6 +268,7 @@ class Market:
     market was above it, in ticks (MARK-5). The mark dates from `marked_at` by the clock (MARK-7).
     While `paused` the next mark waits as `next_mark`, 0 when there is none (SET-4).
     `funding_index` is what a lot would have paid so far, in millionths of a quantum (FUND-11).
+    With `due_at_maintenance` equity of just the maintenance margin is not enough (MRG-9).
     `vault` is the account that takes over here, the insurance vault or a child of it, and
     `vault_boundary` the equity, in quanta, that such a child keeps (VLT-17).
     """
@@ -296,6 +297,7 @@ class Market:
     tick: int = 1
     vault: AccountId = VAULT
     vault_boundary: int = 0
+    due_at_maintenance: bool = False
 
 
 @frozen

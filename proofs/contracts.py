@@ -130,7 +130,9 @@ def _initial_margin(held: Position, market: Market) -> int:
 
 
 def _rates(held: Position, market: Market) -> bool:
-    return all_of(market.maintenance_rate >= 1, market.initial_rate >= market.maintenance_rate)
+    least = market.maintenance_rate
+    room = implies(market.due_at_maintenance, market.initial_rate > least)
+    return all_of(least >= 1, market.initial_rate >= least, room)
 
 
 def _trading_fee(lots: int, price: int, rate: int) -> int:
@@ -311,7 +313,8 @@ def _newly_long(size: int, lots: int) -> int:
 
 def _size_mark_and_rates(held: Position, market: Market) -> tuple[object, ...]:
     """By a_margin_depends_on_size_mark_and_rates_alone."""
-    return held.size, market.mark, market.maintenance_rate, market.tiers
+    rates = (market.maintenance_rate, market.tiers, market.due_at_maintenance)
+    return held.size, market.mark, *rates
 
 
 def _with_interest(held: Position, market: Market) -> tuple[object, ...]:

@@ -22,7 +22,16 @@ from perpref.rules.margin import (
 )
 from perpref.state import Market, Position, Tier
 from perpref.units import MAX_CASH, MAX_LOTS, PARTS, MarketId
-from proofs.executor import all_of, any_of, assume, choose, claim, fresh_bool, fresh_int, implies
+from proofs.executor import (
+    all_of,
+    any_of,
+    assume,
+    choose,
+    claim,
+    fresh_bool,
+    fresh_int,
+    implies,
+)
 from proofs.registry import Strength, theorem
 from proofs.world import any_exchange, any_position, between
 
@@ -30,8 +39,10 @@ from proofs.world import any_exchange, any_position, between
 def any_market() -> Market:
     """Any market, without tiers or with one; `a_tier_keeps_margins_in_order` adds any other."""
     market = any_exchange().markets[MarketId(fresh_int("market"))]
-    tiers = choose("tiers", (0, 1))
-    return evolve(market, tiers=tuple(any_tier(f"tier {place}") for place in range(tiers)))
+    tiers = tuple(any_tier(f"tier {place}") for place in range(choose("tiers", (0, 1))))
+    for tier in tiers:
+        assume(implies(market.due_at_maintenance, tier.initial_rate > tier.maintenance_rate))
+    return evolve(market, tiers=tiers)
 
 
 def any_tier(name: str) -> Tier:
@@ -57,7 +68,8 @@ def a_tier_keeps_margins_in_order() -> None:
     """By one tier more maintenance stays within initial margin, and initial within the notional.
 
     What one tier keeps, any number of them keeps. The order lives on because the part of a
-    notional above the next tier is no more than the part above this one.
+    notional above the next tier is no more than the part above this one. Where each initial rate
+    is above its maintenance rate, so is the initial margin above the other (MRG-9).
     """
     worth, above, following = (fresh_int(name) for name in ("notional", "above", "following"))
     least, low, most, high = (fresh_int(name) for name in ("least", "low", "most", "high"))
@@ -66,12 +78,14 @@ def a_tier_keeps_margins_in_order() -> None:
     assume(all_of(1 <= low, low <= high, high <= PARTS))
     assume(all_of(least >= worth, least <= most, most <= high * worth))
     assume(most - least >= (high - low) * part)
-    tier = any_tier("tier")
+    tier, apart = any_tier("tier"), all_of(worth >= 1, low < high, least < most)
+    room = all_of(apart, tier.maintenance_rate < tier.initial_rate)
     least, low = above_tier(least, low, worth, following, tier.maintenance_rate)
     most, high = above_tier(most, high, worth, following, tier.initial_rate)
     claim("rates", all_of(1 <= low, low <= high, high <= PARTS))
     claim("open needs margin", least >= worth)
     claim("ordered", least <= most)
+    claim("apart", implies(room, all_of(low < high, least < most)))
     claim("within the notional", most <= high * worth)
     claim("order lives on", most - least >= (high - low) * max(worth - following, 0))
 
@@ -184,13 +198,40 @@ def a_margin_is_its_rate_of_notional_rounded_up() -> None:
     market = evolve(any_exchange().markets[MarketId(fresh_int("market"))], tiers=())
     assume(market.scaled_to <= market.scaled_from)
     exact = abs(position.size) * market.mark * market.maintenance_rate
-    rounded = maintenance_margin(position, market) * PARTS
+    rounded = maintenance_margin(position, evolve(market, due_at_maintenance=False)) * PARTS
     claim("not below", exact <= rounded)
     claim("the smallest", rounded < exact + PARTS)
     exact = abs(position.size) * market.mark * market.initial_rate
     rounded = initial_margin(position, market) * PARTS
     claim("initial not below", exact <= rounded)
     claim("initial the smallest", rounded < exact + PARTS)
+
+
+@theorem("T-MRG", "MRG-9", "LIQ-1", subject="maintenance_margin")
+def who_has_just_the_rate_of_its_notional_is_due_where_the_market_says_so() -> None:
+    """Of one position: equity is below the margin when it is below the rate, or no more than it."""
+    position, worth = any_position("position"), fresh_int("equity")
+    market = evolve(any_exchange().markets[MarketId(fresh_int("market"))], tiers=())
+    assume(position.size != 0)
+    rate = abs(position.size) * market.mark * market.maintenance_rate
+    at, below = (evolve(market, due_at_maintenance=due) for due in (True, False))
+    short, no_more = worth < maintenance_margin(position, at), worth * PARTS <= rate
+    claim("at it", all_of(implies(short, no_more), implies(no_more, short)))
+    short, less = worth < maintenance_margin(position, below), worth * PARTS < rate
+    claim("below it", all_of(implies(short, less), implies(less, short)))
+
+
+@theorem(
+    "T-MRG", "MRG-9", "LIQ-1", subject="maintenance_margin", strength=Strength.REFUTED, assumes=()
+)
+def who_has_two_positions_is_due_only_at_the_rates_of_both_together() -> None:
+    """Each is rounded by itself, so the account is due a quantum above."""
+    one, two, worth = any_position("one"), any_position("two"), fresh_int("equity")
+    market = evolve(any_exchange().markets[MarketId(fresh_int("market"))], tiers=())
+    assume(all_of(market.due_at_maintenance, one.size != 0, two.size != 0))
+    rate = (abs(one.size) + abs(two.size)) * market.mark * market.maintenance_rate
+    assume(worth < maintenance_margin(one, market) + maintenance_margin(two, market))
+    claim("at the rates", worth * PARTS <= rate)
 
 
 @theorem("T-MRG", "MRG-3", "MRG-4", subject="maintenance_margin", assumes=("scaled_rate",))
@@ -204,6 +245,7 @@ def a_margin_depends_on_size_mark_and_rates_alone() -> None:
         maintenance_rate=market.maintenance_rate,
         initial_rate=market.initial_rate,
         tiers=market.tiers,
+        due_at_maintenance=market.due_at_maintenance,
     )
     assume(one.size == other.size)
     claim("maintenance", maintenance_margin(one, market) == maintenance_margin(other, elsewhere))

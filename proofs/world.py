@@ -232,7 +232,9 @@ def _any_exchange(missing: bool) -> Exchange:
         name = f"market {market}"
         maintenance = between(f"{name}.maintenance_rate", 1, PARTS)
         initial = fresh_int(f"{name}.initial_rate")
+        due_at = fresh_bool(f"{name}.due_at_maintenance")
         assume(all_of(initial >= maintenance, initial <= PARTS))
+        assume(implies(due_at, initial > maintenance))
         orders: SymTable[OrderId, Order] = SymTable(
             f"{name}.orders", lambda order: any_order(f"{name}.order {order}"), optional=True
         )
@@ -261,6 +263,7 @@ def _any_exchange(missing: bool) -> Exchange:
             tick=between(f"{name}.tick", 1, MAX_PRICE),
             vault=any_insurer(name),
             vault_boundary=between(f"{name}.vault_boundary", 0, MAX_CASH),
+            due_at_maintenance=due_at,
         )
 
     ordered = margins_ordered(margin.maintenance_margin, margin.initial_margin)

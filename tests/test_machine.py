@@ -45,6 +45,7 @@ from perpref.state import (
     Order,
     Side,
     Stage,
+    Tier,
 )
 from perpref.units import MAX_CASH, MAX_PRICE, AccountId, MarketId, OrderId
 from tests.exchanges import (
@@ -180,6 +181,14 @@ def test_a_rulebook_that_makes_no_sense_does_not_open(changes: dict[str, Any], s
         (market(0), "mark: 0 is not between 1 and"),
         (evolve(market(), tick=0), "tick: 0 is not between 1 and"),
         (evolve(market(), price_band=1_000_001), "price_band: 1000001 is not between 0 and"),
+        (
+            evolve(market(initial=50_000), due_at_maintenance=True),
+            "every initial rate must be above its maintenance rate",
+        ),
+        (
+            evolve(market(), tiers=(Tier(9, 200_000, 200_000),), due_at_maintenance=True),
+            "every initial rate must be above its maintenance rate",
+        ),
         (market(MAX_PRICE + 1), "is not between 1 and 1000000000000 (UNIT-2)"),
     ],
 )

@@ -325,6 +325,7 @@ class Market:
     tick: int = 1
     vault: int = VAULT
     vault_boundary: int = 0
+    due_at_margin: bool = False
     orders: dict[int, Order] = field(default_factory=dict)
     halves: dict[int, Half] = field(default_factory=lambda: {1: Half(1), -1: Half(-1)})
     previous_mark: int = 0
@@ -366,6 +367,7 @@ class MarketTerms(NamedTuple):
     tick: int = 1
     vault: int = VAULT
     vault_boundary: int = 0
+    due_at_margin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -571,7 +573,10 @@ class Exchange:
         if self.fault == "maintenance-rounded-down":
             return max(1, abs(size) * market.mark * market.maintenance_rate // MILLION)
         rates = [(above, maintenance) for above, _, maintenance in market.tiers]
-        return ceil_div(tiered(abs(size) * market.mark, market.maintenance_rate, rates), MILLION)
+        exact = tiered(abs(size) * market.mark, market.maintenance_rate, rates)
+        if market.due_at_margin and size:  # MRG-9
+            return exact // MILLION + 1
+        return ceil_div(exact, MILLION)
 
     def initial_of(self, market: Market, size: int, opened: int = 0) -> int:
         """MRG-4, of one position; MRG-7 where its rate grows with open interest, `opened` more."""
@@ -1938,12 +1943,17 @@ def read_terms(terms: Json) -> Terms:
     markets = {}
     for key, market in terms["markets"].items():
         lower = between(market["maintenance_rate"], 1, MILLION, "a maintenance rate")
+        at_margin = flag(market.get("due_at_maintenance", False))
+        tiers = tuple(read_tier(tier) for tier in market.get("tiers", []))
+        rates = [(int(market["initial_rate"]), lower), *(tier[1:] for tier in tiers)]
+        if at_margin and any(initial == maintenance for initial, maintenance in rates):
+            raise Malformed("who opens a position may be due at once")
         markets[between(key, 0, MAX_ID, "a market")] = MarketTerms(
             initial_rate=between(market["initial_rate"], lower, MILLION, "an initial rate"),
             maintenance_rate=lower,
             vault_cap=between(market["vault_cap"], 0, MAX_LOTS, "a vault cap"),
             mark=between(market["mark"], 1, MAX_PRICE, "a mark"),
-            tiers=tuple(read_tier(tier) for tier in market.get("tiers", [])),
+            tiers=tiers,
             scaled_from=between(market.get("scaled_from", "0"), 0, MAX_CASH, "a notional"),
             scaled_to=between(market.get("scaled_to", "0"), 0, MAX_CASH, "a notional"),
             least_notional=between(market.get("least_notional", "0"), 0, MAX_CASH, "a notional"),
@@ -1951,6 +1961,7 @@ def read_terms(terms: Json) -> Terms:
             tick=between(market.get("tick", "1"), 1, MAX_PRICE, "a tick"),
             vault=between(market.get("vault", "0"), 0, MAX_ID, "a vault"),
             vault_boundary=between(market.get("vault_boundary", "0"), 0, MAX_CASH, "a boundary"),
+            due_at_margin=at_margin,
         )
     return Terms(
         maker_fee=between(book["maker_fee"], 0, MILLION, "the maker fee"),

@@ -197,6 +197,7 @@ MARKET_POLICY_TERMS = (
     Term("tick", "prices are multiples of, in ticks", "BOOK-19", "book"),
     Term("vault", "account that takes over, 0 the vault", "VLT-17", "vault"),
     Term("vault_boundary", "equity that a vault of its own keeps", "VLT-17", "vault"),
+    Term("due_at_maintenance", "due at just the maintenance margin", "MRG-9", "liquidation"),
 )
 """Every term of a market that may be left out; shown where it is not."""
 

@@ -195,6 +195,7 @@ MARKET_POLICIES: Mapping[str, Reader] = {
     "tick": _integer(1, MAX_PRICE, "BOOK-19"),
     "vault": _integer(0, MAX_ID, "VLT-17"),
     "vault_boundary": _integer(0, MAX_CASH, "VLT-17"),
+    "due_at_maintenance": Value.flag,
 }
 """The keys of a market that may be left out; margins are then the same for every size."""
 
@@ -391,7 +392,21 @@ def _market_terms(market: Value, sources: dict[str, Source]) -> MarketTerms:
     terms = MarketTerms(**values)
     require_rates(market.need("maintenance_rate").need("value"), terms)
     require_rising(market, terms)
+    require_room_above_maintenance(market, terms)
     return terms
+
+
+def require_room_above_maintenance(market: Value, terms: MarketTerms) -> None:
+    """Refuse that who opens a position may be due at once (MRG-9)."""
+    rates = ((tier.initial_rate, tier.maintenance_rate) for tier in terms.tiers)
+    equal = any(one == two for one, two in ((terms.initial_rate, terms.maintenance_rate), *rates))
+    if terms.due_at_maintenance and equal:
+        raise market.need("due_at_maintenance").bad(
+            "who opens a position may be due at once",
+            "every initial rate must be above its maintenance rate with it",
+            "MRG-9",
+            shown=False,
+        )
 
 
 def require_rising(market: Value, terms: MarketTerms) -> None:

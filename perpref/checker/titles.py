@@ -47,6 +47,7 @@ TITLES = {
     "MRG-6": "Tiers",
     "MRG-7": "Initial margin that grows with open interest",
     "MRG-8": "Orders that need margin",
+    "MRG-9": "Due at the maintenance margin itself",
     "MARK-1": "The mark is the oracle's price",
     "MARK-2": "A price near the index",
     "MARK-3": "The median of three",

@@ -242,4 +242,6 @@ def _market(plain: MarketTerms, dice: Dice) -> MarketTerms:
     vault = dice.pick((plain.vault, plain.vault, VAULT, *CHILDREN))
     boundary = dice.pick(BOUNDARIES) if vault != VAULT else 0
     terms = MarketTerms(initial, maintenance, cap, mark, tiers, low, high, least, band, tick)
-    return evolve(terms, vault=vault, vault_boundary=boundary)
+    apart = maintenance < initial and all(one.maintenance_rate < one.initial_rate for one in tiers)
+    at_margin = apart and (plain.due_at_maintenance or dice.one_in(6))
+    return evolve(terms, vault=vault, vault_boundary=boundary, due_at_maintenance=at_margin)

@@ -1291,6 +1291,18 @@ def a_large_position_needs_the_rates_of_its_tiers(story: Story) -> None:
     story.mark(89)
 
 
+@about("margin", "MRG-9", "LIQ-1", under=terms(evolve(PLAIN, due_at_maintenance=True)))
+def who_has_just_the_maintenance_margin_is_due(story: Story) -> None:
+    """With 10 lots Ann has 55 at 91 and needs 46; at 90 she has 45, and 45 is the rate."""
+    story.deposit(ANN, 145)
+    story.deposit(BOB, 5_000)
+    story.deposit(CY, 5_000)
+    story.trade(ANN, BOB, 10)
+    story.buys(CY, 10, 90)
+    story.mark(91)
+    story.mark(90)
+
+
 SCALED = evolve(PLAIN, scaled_from=1_000, scaled_to=2_001)
 
 

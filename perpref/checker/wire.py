@@ -239,6 +239,7 @@ class MarketTerms:
     tick: int = 1
     vault: AccountId = VAULT
     vault_boundary: int = 0
+    due_at_maintenance: bool = False
 
     def opened(self) -> Market:
         """The market before anything has happened in it."""
@@ -255,6 +256,7 @@ class MarketTerms:
             tick=self.tick,
             vault=self.vault,
             vault_boundary=self.vault_boundary,
+            due_at_maintenance=self.due_at_maintenance,
         )
 
 

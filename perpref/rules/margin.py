@@ -73,11 +73,16 @@ def scaled_rate(rate: int, interest: int, scaled_from: int, scaled_to: int) -> i
     return rate + floor_div((PARTS - rate) * grown, scaled_to - scaled_from)
 
 
-@rule("MRG-3")
+@rule("MRG-3", "MRG-9")
 def maintenance_margin(position: Position, market: Market) -> int:
-    """What a position needs in order not to be liquidated: a rate of notional, rounded up."""
+    """What a position needs in order not to be liquidated: a rate of notional, rounded up.
+
+    Where who has just that is due, it is a whole quantum above it when there is nothing to round.
+    """
     tiers = maintenance_rates(market.tiers)
-    return ceil_div(tiered(notional(position, market), market.maintenance_rate, tiers), PARTS)
+    exact = tiered(notional(position, market), market.maintenance_rate, tiers)
+    above = min(exact, 1) if market.due_at_maintenance else 0
+    return ceil_div(exact + above, PARTS)
 
 
 @rule("MRG-4")

@@ -499,7 +499,7 @@ WRONG_RULEBOOKS = [
         (
             "20: market.GOLD.vaultcap: unknown key; did you mean vault_cap? one of id, "
             "initial_rate, maintenance_rate, vault_cap, mark, tiers, scaled_from, scaled_to, "
-            "least_notional, price_band, tick, vault, vault_boundary"
+            "least_notional, price_band, tick, vault, vault_boundary, due_at_maintenance"
         ),
     ),
     (

@@ -172,6 +172,14 @@ FAULTS = (
         "withdraw",
     ),
     fault(
+        "a flat position needs a quantum",
+        margin.maintenance_margin,
+        "min(exact, 1)",
+        "1",
+        "margin",
+        "maintenance_margin",
+    ),
+    fault(
         "maintenance margin rounds down",
         margin.maintenance_margin,
         "ceil_div(",

@@ -217,6 +217,20 @@ def test_both_margins_of_a_position_know_its_tiers_and_its_open_interest() -> No
     assert scaled_rate(1, 50_001, 40_000, 60_000) == 500_050, "rounded down: 500,050.5"
 
 
+@pytest.mark.parametrize(
+    ("lots", "below", "at"), [(0, 0, 0), (1, 5, 6), (-2, 10, 11), (25, 125, 126)]
+)
+def test_just_the_maintenance_margin_is_a_quantum_short_where_the_market_says_so(
+    lots: int, below: int, at: int
+) -> None:
+    held, listed = Position(lots, 100 * lots), market(100)
+    assert maintenance_margin(held, listed) == below
+    assert maintenance_margin(held, evolve(listed, due_at_maintenance=True)) == at
+    odd = evolve(listed, maintenance_rate=50_001, due_at_maintenance=True)
+    assert maintenance_margin(held, odd) == at, "where something is rounded it is the same"
+    assert initial_margin(held, odd) == initial_margin(held, listed)
+
+
 def test_a_position_without_orders_is_exposed_on_its_own_side() -> None:
     assert (exposed(-7, 3, 0), exposed(7, 0, 3), exposed(-7, 0, 0)) == (7, 7, 7)
 
