@@ -74,9 +74,10 @@ SHORTHAND = {
     "<commands>": "one of deposit, withdraw, transfer, place, cancel, set_mark, settle_funding, "
     "unwind, sample_premium, settle_premium, settle_market, advance_clock, set_index, "
     "pause_market, resume_market, replace, contribute_to_vault, redeem_from_vault, "
-    "request_redemption, recapitalise, recall_capital, liquidate",
-    "<waterfall>": "some of book, vault, deleverage, residual, in this order, residual last",
-    "<stages>": "one of book, vault, deleverage, residual",
+    "request_redemption, recapitalise, recall_capital, liquidate, volunteer",
+    "<waterfall>": "some of book, vault, volunteers, deleverage, residual, in this order, "
+    "residual last",
+    "<stages>": "one of book, vault, volunteers, deleverage, residual",
     "<accounts>": "one of vault, treasury, ann, ben",
     "<top>": "one of title, prose, incident, rulebook, override, market, accounts, step, expect",
 }
