@@ -129,7 +129,8 @@ def an_action_leaves_bystanders_alone(step: Step) -> None:
     for change in changed(step.before.accounts, step.after.accounts):
         named = any_of(*(change.key == account for account in step.accounts))
         claim("only the accounts named", implies(change.differs, named))
-        kept = _stake(change.before) is _stake(change.after)
+        had = _stake(change.before) if change.key in step.before.accounts else NO_STAKE
+        kept = had is _stake(change.after)
         claim("the stakes stay", step.stakes or kept)
     for listed in changed(step.before.markets, step.after.markets):
         named = False if step.market is None else listed.key == step.market
