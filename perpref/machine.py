@@ -9,7 +9,7 @@ from attrs import frozen
 from perpref import scheduler
 from perpref.outcome import Outcome, Refused
 from perpref.rule_registry import Refusal
-from perpref.rules import book, funding, ledger, settlement, vault
+from perpref.rules import book, funding, ledger, settlement, vault, volunteers
 from perpref.rules.adl import is_price_safe
 from perpref.rules.ledger import EMPTY
 from perpref.rules.liquidation_size import SMALLEST_STEP
@@ -233,6 +233,16 @@ class Liquidate:
     lots: int
 
 
+@frozen
+class Volunteer:
+    """Pledge to take over positions that are due, up to so many lots (VLT-20)."""
+
+    account: AccountId
+    market: MarketId
+    lots: int
+    edge: int
+
+
 Command = (
     Deposit
     | Withdraw
@@ -256,6 +266,7 @@ Command = (
     | Recapitalise
     | RecallCapital
     | Liquidate
+    | Volunteer
 )
 
 
@@ -274,6 +285,7 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
         ("taker_fee", rulebook.taker_fee, "FEE-1"),
         ("liquidation_fee", rulebook.liquidation_fee, "FEE-4"),
         ("liquidator_fee", rulebook.liquidator_fee, "VLT-9"),
+        ("volunteer_edge", rulebook.volunteer_edge, "VLT-10"),
         ("funding_cap", rulebook.funding_cap, "FUND-1"),
         ("deleverage_gap", rulebook.deleverage_gap, "ADL-3"),
         ("liquidation_spread", rulebook.liquidation_spread, "LIQ-11"),
@@ -334,8 +346,8 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
     in_order = tuple(stage for stage in Stage if stage in stages)
     if stages != in_order or stages[-1:] != (Stage.RESIDUAL,):
         raise InvalidTerms(
-            "waterfall: stages are book, vault, deleverage, residual, each at most once, in this "
-            "order, and the last is residual (LIQ-7)"
+            "waterfall: stages are book, vault, volunteers, deleverage, residual, each at most "
+            "once, in this order, and the last is residual (LIQ-7)"
         )
     for market_id, market in markets:
         name = f"market {market_id}"
@@ -462,6 +474,8 @@ def take(run: Run, command: Command) -> None:
             scheduler.request_redemption(run, account, shares)
         case Liquidate(liquidator, account, market, lots):
             scheduler.liquidate_from_outside(run, liquidator, account, market, lots)
+        case Volunteer(account, market, lots, edge):
+            run.do(volunteers.volunteer, account, market, lots, edge)
         case Recapitalise(market, amount):
             scheduler.touch(run, VAULT)
             run.do(vault.recapitalise, market, amount)

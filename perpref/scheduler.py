@@ -35,6 +35,7 @@ from perpref.rules import (
     settlement,
     vault,
     vault_shares,
+    volunteers,
 )
 from perpref.state import (
     NEVER,
@@ -755,6 +756,42 @@ def may_take_over(exchange: Exchange, account: AccountId, market: MarketId, lots
     return True
 
 
+@rule("VLT-10")
+def close_into_volunteers(run: Run, account: AccountId, market: MarketId) -> None:
+    """Volunteers, in account order, are assigned as many lots as each has pledged and can bear."""
+    for taker, _ in run.exchange.markets[market].pledges.items():
+        if not closable(run.exchange, account, market):
+            return
+        touch(run, taker)
+        lots = largest_assignment(run.exchange, account, taker, market)
+        if lots > 0:
+            run.do(volunteers.assign, account, taker, market, lots)
+
+
+def largest_assignment(
+    exchange: Exchange, account: AccountId, taker: AccountId, market: MarketId
+) -> int:
+    """The most lots that a volunteer may be assigned, by bisection; 0 when not even one."""
+
+    def may_assign(lots: int) -> bool:
+        try:
+            volunteers.assign(exchange, account, taker, market, lots)
+        except Refusal:
+            return False
+        return True
+
+    allowed, refused = 0, abs(margin.position_of(exchange, account, market).size) + 1
+    if not may_assign(1):
+        return 0
+    while refused - allowed > 1:
+        middle = (allowed + refused) >> 1
+        if may_assign(middle):
+            allowed = middle
+        else:
+            refused = middle
+    return allowed
+
+
 def close_against_winners(run: Run, account: AccountId, market: MarketId) -> None:
     """Third stage: the queue, each closed as far as needed and as far as it can bear (ADL-5).
 
@@ -822,6 +859,7 @@ OFFERS: dict[Stage, Callable[[Run, AccountId, MarketId, int], None]] = {
 STAGES: dict[Stage, Callable[[Run, AccountId, MarketId], None]] = {
     Stage.BOOK: close_on_book,
     Stage.VAULT: close_into_vault,
+    Stage.VOLUNTEERS: close_into_volunteers,
     Stage.DELEVERAGE: close_against_winners,
     Stage.RESIDUAL: close_at_mark,
 }

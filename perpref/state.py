@@ -55,6 +55,7 @@ class Stage(Enum):
 
     BOOK = "book"
     VAULT = "vault"
+    VOLUNTEERS = "volunteers"
     DELEVERAGE = "deleverage"
     RESIDUAL = "residual"
 
@@ -243,6 +244,20 @@ class Order:
 
 
 @frozen
+class Pledge:
+    """What a volunteer would take over in a market: up to so many lots, at an edge (VLT-20).
+
+    The edge is in parts per million of the mark.
+    """
+
+    lots: int
+    edge: int = 0
+
+
+NO_PLEDGE = Pledge(0)
+
+
+@frozen
 class Tier:
     """The margin rates of the notional above an amount of quanta, in parts per million (MRG-6)."""
 
@@ -270,7 +285,8 @@ class Market:
     `funding_index` is what a lot would have paid so far, in millionths of a quantum (FUND-11).
     With `due_at_maintenance` equity of just the maintenance margin is not enough (MRG-9).
     `vault` is the account that takes over here, the insurance vault or a child of it, and
-    `vault_boundary` the equity, in quanta, that such a child keeps (VLT-17).
+    `vault_boundary` the equity, in quanta, that such a child keeps (VLT-17). `pledges` are what
+    volunteers would take over, by account (VLT-20).
     """
 
     initial_rate: int
@@ -298,6 +314,7 @@ class Market:
     vault: AccountId = VAULT
     vault_boundary: int = 0
     due_at_maintenance: bool = False
+    pledges: Table[AccountId, Pledge] = field(factory=Table)
 
 
 @frozen
@@ -344,7 +361,8 @@ class Rulebook:
     least `vault_least_shares` (VLT-13); its shares are locked for `vault_lockup` by the clock
     (VLT-15) and redeemed at `vault_notice`, with none when that is 0 (VLT-16). With
     `liquidators` whoever is due and stands well enough waits for somebody from outside, who takes
-    its positions at the mark less `liquidator_fee` parts per million (VLT-9).
+    its positions at the mark less `liquidator_fee` parts per million (VLT-9). A volunteer is
+    assigned positions no further than `volunteer_edge` parts per million from the mark (VLT-10).
     """
 
     name: str
@@ -492,6 +510,7 @@ class Rulebook:
 
     liquidators: bool = False
     liquidator_fee: int = 0
+    volunteer_edge: int = 0
     vault_least_shares: int = 1
     """A contribution to the vault is worth at least so many shares (VLT-13)."""
 

@@ -33,6 +33,7 @@ from perpref.rules import (
     loss_trigger,
     margin,
     position,
+    volunteers,
 )
 from perpref.rules.adl import Standing
 from perpref.rules.margin import Health
@@ -278,6 +279,15 @@ def _boundary_of(vault: AccountId, main: int, own: int) -> int:
     return boundary
 
 
+def _assigned_price(mark: int, size: int, bankruptcy: int, most: int) -> int:
+    """By a_volunteer_is_given_no_more_than_is_behind_the_position."""
+    price = fresh_int("price of the assignment")
+    given, behind = (ite(size > 0, mark - at, at - mark) for at in (price, bankruptcy))
+    assume(all_of(price >= 1, given >= 0))
+    assume(implies(behind >= 0, all_of(given <= behind, given * abs(size) <= behind * abs(size))))
+    return price
+
+
 def _liquidator_price(mark: int, size: int, fee: int) -> int:
     """By a_liquidator_pays_the_mark_less_no_more_than_its_fee: in particular it is a price."""
     price = fresh_int("liquidator's price")
@@ -394,6 +404,14 @@ CONTRACTS = (
         (liquidation,),
         lambda most, size, offered: all_of(most >= 1, any_of(size > 0, size < 0), offered >= 1),
         _fillable_lots,
+    ),
+    Contract(
+        volunteers.assigned_price,
+        (volunteers,),
+        lambda mark, size, bankruptcy, most: all_of(
+            mark >= 1, any_of(size > 0, size < 0), bankruptcy >= 1, most >= 0
+        ),
+        _assigned_price,
     ),
     Contract(
         liquidator.liquidator_price,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from perpref.rules import liquidation, liquidator, vault, vault_shares
+from perpref.rules import liquidation, liquidator, vault, vault_shares, volunteers
 from perpref.rules.margin import Health, equity, health, position_of
 from perpref.rules.vault_shares import shares_out
-from perpref.state import VAULT, Exchange
+from perpref.state import NO_PLEDGE, VAULT, Exchange
 from perpref.units import MAX_CASH, MAX_PRICE, PARTS, AccountId, MarketId
 from proofs.contracts import CLOSING, MARGINS, PRICED
 from proofs.executor import all_of, any_of, assume, claim, fresh_bool, fresh_int, implies, ite
@@ -132,7 +132,7 @@ def a_volunteer_is_assigned_no_further_from_the_mark_than_the_venue_says() -> No
     least, most = between("least", 0, PARTS), between("most", 0, PARTS)
     assume(any_of(size > 0, size < 0))
     assume(least <= most)
-    low, high = vault.assignment_window(mark, size, least, most)
+    low, high = volunteers.assignment_window(mark, size, least, most)
     claim("in order", low <= high)
     claim("better", implies(size > 0, high <= mark) & implies(size < 0, low >= mark))
     for price in (low, high):
@@ -370,3 +370,55 @@ def who_covers_no_worse_is_solvent_and_no_less_safe() -> None:
         claim("solvent", after.equity >= 0)
         held = after.equity * before.maintenance
         claim("no worse", held >= before.equity * after.maintenance)
+
+
+# Volunteers.
+
+
+ASSIGNING = (*PRICED, "assigned_price")
+
+
+@action("VLT-10", "LIQ-1", keeps=QUIET, assumes=ASSIGNING)
+def assign() -> Step:
+    exchange, account, market = any_target()
+    taker, lots = any_account("volunteer"), fresh_int("lots")
+    after = take(volunteers.assign, exchange, account, taker, market, lots)
+    return Step(exchange, after, (account, taker), market)
+
+
+@of(assign, "T-LIQ", "VLT-10", "LIQ-1", assumes=ASSIGNING)
+def a_volunteer_is_assigned_only_what_is_due_and_never_loses_by_it(step: Step) -> None:
+    """At the mark it is worth no less than before, has initial margin, and pledged as much."""
+    assert step.market is not None
+    account, taker = step.accounts
+    was, now = health(step.before, account), health(step.after, taker)
+    claim("due", was.equity < was.maintenance)
+    claim("somebody else", taker != account)
+    claim("no loss", now.equity >= equity(step.before, taker))
+    claim("margin", now.equity >= now.initial)
+    before, left = (position_of(ex, account, step.market).size for ex in (step.before, step.after))
+    pledged = step.before.markets[step.market].pledges.get(taker, NO_PLEDGE).lots
+    claim("pledged", all_of(abs(before) - abs(left) >= 1, abs(before) - abs(left) <= pledged))
+
+
+@action("VLT-20", keeps=QUIET, assumes=MARGINS)
+def volunteer() -> Step:
+    exchange, account = any_holder()
+    market, lots = MarketId(fresh_int("market")), fresh_int("lots")
+    after = take(volunteers.volunteer, exchange, account, market, lots, fresh_int("edge"))
+    return Step(exchange, after, (), market)
+
+
+@theorem("T-LIQ", "VLT-10", subject="assigned_price")
+def a_volunteer_is_given_no_more_than_is_behind_the_position() -> None:
+    """The price is on its better side of the mark, within the venue's edge and the bankruptcy."""
+    mark, size = between("mark", 1, MAX_PRICE), fresh_int("size")
+    bankruptcy, most = between("bankruptcy", 1, MAX_PRICE), between("most", 0, PARTS)
+    assume(any_of(size > 0, size < 0))
+    price = volunteers.assigned_price(mark, size, bankruptcy, most)
+    given, behind = (ite(size > 0, mark - at, at - mark) for at in (price, bankruptcy))
+    claim("a price", price >= 1)
+    claim("better", given >= 0)
+    claim("bankruptcy", implies(behind >= 0, given <= behind))
+    claim("of all lots", implies(behind >= 0, given * abs(size) <= behind * abs(size)))
+    claim("the venue's edge", given * PARTS <= mark * most)

@@ -17,6 +17,7 @@ from perpref.rules.liquidation_size import SMALLEST_STEP
 from perpref.rules.vault_shares import shares_of
 from perpref.state import (
     FLAT,
+    NO_PLEDGE,
     TREASURY,
     Account,
     Exchange,
@@ -29,6 +30,7 @@ from perpref.state import (
     Market,
     MarkPolicy,
     Order,
+    Pledge,
     Position,
     Ranking,
     Rulebook,
@@ -128,6 +130,7 @@ def any_rulebook() -> Rulebook:
         most_orders=between("most_orders", 0, MAX_LOTS),
         fund_trigger=any_choice("fund_trigger", FundTrigger.DRAWDOWN),
         liquidators=fresh_bool("liquidators"),
+        volunteer_edge=between("volunteer_edge", 0, PARTS),
         liquidator_fee=between("liquidator_fee", 0, PARTS),
         vault_least_shares=between("vault_least_shares", 1, MAX_CASH),
         vault_lockup=between("vault_lockup", 0, MAX_TIME),
@@ -175,6 +178,13 @@ def any_stake(name: str) -> Stake:
     requested, worth = fresh_int(f"{name}.requested"), fresh_int(f"{name}.requested_worth")
     assume(all_of(requested >= 0, worth >= 0))
     return Stake(shares, locked, requested, worth, fresh_int(f"{name}.notice_ends"))
+
+
+def any_pledge(name: str) -> Pledge:
+    """Any pledge that was taken; none is one of no lots."""
+    pledge = Pledge(between(f"{name}.lots", 0, MAX_LOTS), between(f"{name}.edge", 0, PARTS))
+    assume(implies(pledge.lots == 0, pledge.edge == 0))
+    return pledge
 
 
 def any_insurer(name: str) -> AccountId:
@@ -264,6 +274,11 @@ def _any_exchange(missing: bool) -> Exchange:
             vault=any_insurer(name),
             vault_boundary=between(f"{name}.vault_boundary", 0, MAX_CASH),
             due_at_maintenance=due_at,
+            pledges=SymTable(
+                f"{name}.pledges",
+                lambda who: any_pledge(f"{name}.pledge {who}"),
+                absent=NO_PLEDGE,
+            ),
         )
 
     ordered = margins_ordered(margin.maintenance_margin, margin.initial_margin)

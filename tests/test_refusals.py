@@ -27,11 +27,12 @@ from perpref.machine import (
     SettleFunding,
     Transfer,
     Unwind,
+    Volunteer,
     Withdraw,
 )
 from perpref.outcome import Outcome, Refused
 from perpref.rule_registry import Refusal, functions, refusals
-from perpref.rules import adl, book, ledger, liquidation, loss, settlement, vault
+from perpref.rules import adl, book, ledger, liquidation, loss, settlement, vault, volunteers
 from perpref.state import (
     VAULT,
     Exchange,
@@ -39,10 +40,12 @@ from perpref.state import (
     Kind,
     LiquidationLimit,
     MarkPolicy,
+    Pledge,
     SelfTrade,
     Side,
     Stake,
 )
+from perpref.table import Table
 from perpref.units import MAX_CASH, MAX_SHARES, PARTS, AccountId, MarketId, OrderId
 from tests.exchanges import (
     ANN,
@@ -193,6 +196,7 @@ BY_COMMAND: dict[str, tuple[Exchange, Command]] = {
         Liquidate(BOB, ANN, GOLD, 10),
     ),
     "liquidator_cannot_bear": (HUNTED, Liquidate(CY, ANN, GOLD, 10)),
+    "pledge_out_of_bounds": (PLAIN, Volunteer(ANN, GOLD, -1, 0)),
     "no_child": (PLAIN, Recapitalise(GOLD, 1)),
     "under_boundary": (staked(vault_boundary=61), RedeemFromVault(ANN, 40)),
 }
@@ -241,7 +245,22 @@ def charged(before: Exchange, quanta: int) -> Outcome:
     return ledger.pay(before, BOB, ANN, quanta, "LOSS-7")
 
 
+PLEDGED = evolve(
+    HUNTED,
+    markets=HUNTED.markets.put(
+        GOLD,
+        evolve(HUNTED.markets[GOLD], pledges=Table([(CY, Pledge(10)), (BOB, Pledge(9, 50_000))])),
+    ),
+)
+"""Ann's bankruptcy price is 96. Cy pledged all, but needs 100; Bob asks for 5 ticks."""
+
+
 BY_ACTION: dict[str, Provocation] = {
+    "own_liquidation": Provocation(PLEDGED, lambda x: volunteers.assign(x, ANN, ANN, GOLD, 1)),
+    "edge_too_small": Provocation(PLEDGED, lambda x: volunteers.assign(x, ANN, BOB, GOLD, 1)),
+    "volunteer_cannot_bear": Provocation(
+        PLEDGED, lambda x: volunteers.assign(x, ANN, CY, GOLD, 10)
+    ),
     "price_not_agreed": Provocation(
         PLAIN, lambda x: book.match(x, GOLD, buys(3, ANN, 1, 100), sells(1, BOB, 5, 100), 101)
     ),

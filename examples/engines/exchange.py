@@ -39,7 +39,7 @@ NEVER = -1  # a time that no clock shows
 VAULT = 0
 TREASURY = 1
 
-STAGES = ["book", "vault", "deleverage", "residual"]
+STAGES = ["book", "vault", "volunteers", "deleverage", "residual"]
 RANKINGS = [
     "leveraged_return",
     "signed_return",
@@ -86,6 +86,7 @@ REFUSALS = {  # code: phase, rule
     "no_notice_asked": ("validate", "VLT-16"),
     "under_boundary": ("margin", "VLT-4"),
     "no_child": ("validate", "VLT-17"),
+    "pledge_out_of_bounds": ("validate", "VLT-20"),
     "no_liquidators": ("validate", "VLT-9"),
     "own_position": ("validate", "VLT-9"),
     "not_due": ("validate", "LIQ-1"),
@@ -339,6 +340,7 @@ class Market:
     paused: bool = False
     next_mark: int = 0
     funding_index: int = 0
+    pledges: dict[int, tuple[int, int]] = field(default_factory=dict)  # lots and edge, by account
 
     def __post_init__(self) -> None:
         self.previous_mark = self.previous_mark or self.mark
@@ -420,6 +422,7 @@ class Terms:
     mark_weight: int = 0
     mark_age: int = 0
     on_touch: bool = False
+    volunteer_edge: int = 0
     liquidators: bool = False
     liquidator_fee: int = 0
     least_shares: int = 1
@@ -1283,6 +1286,51 @@ class Exchange:
             return self.equity(self.accounts[VAULT]) > 0
         return self.terms.fund_trigger == "drawdown" and not self.fund_drawn_down
 
+    def volunteer(self, account: int, market: int, lots: int, edge: int) -> None:
+        """VLT-20."""
+        there = self.trading(market)
+        self.account(account)
+        check(0 <= lots <= MAX_LOTS and 0 <= edge <= MILLION, "pledge_out_of_bounds")
+        there.pledges[account] = lots, edge
+        if not lots:
+            del there.pledges[account]
+
+    def hand_to_volunteers(self, account: Account, market: Market) -> None:
+        """VLT-10: in account order, as many lots as each has pledged and can bear."""
+        for number, (pledged, edge) in sorted(market.pledges.items()):
+            if not self.to_close(account, market):
+                return
+            taker = self.accounts[number]
+            self.touch(taker)
+            size = account.position(market.number).size
+            side = sign(size)
+            better = side * (market.mark - self.bankruptcy_price(account, market))
+            if taker is account or better < market.mark * edge // MILLION:
+                continue
+            given = min(better, market.mark * self.terms.volunteer_edge // MILLION)
+            price = max(1, market.mark - side * given)
+            low, high = 0, min(pledged, abs(size))
+            if not self.could_take(account, taker, market, 1, price):
+                continue
+            while low < high:
+                middle = (low + high + 1) // 2
+                could = self.could_take(account, taker, market, middle, price)
+                low, high = (middle, high) if could else (low, middle - 1)
+            self.fill(account, taker, market, -side * low, price, "VLT-10")
+            market.pledges[number] = pledged - low, edge
+            if pledged == low:
+                del market.pledges[number]
+
+    def could_take(
+        self, account: Account, taker: Account, market: Market, lots: int, price: int
+    ) -> bool:
+        """Whether a volunteer would have its initial margin with so many lots more."""
+        bookmark, side = self.bookmark(), sign(account.position(market.number).size)
+        self.fill(account, taker, market, -side * lots, price, "VLT-10")
+        borne = self.equity(taker) >= self.initial(taker)
+        self.take_back(bookmark)
+        return borne
+
     def liquidate(self, liquidator: int, account: int, market: int, lots: int) -> None:
         """VLT-9."""
         there = self.open_market(market)
@@ -1325,6 +1373,7 @@ class Exchange:
             return
         stages: dict[str, Callable[[Account, Market], None]] = {
             "vault": self.hand_to_vault,
+            "volunteers": self.hand_to_volunteers,
             "deleverage": self.deleverage,
             "residual": self.close_at_mark,
         }
@@ -1901,6 +1950,7 @@ COMMANDS: dict[str, Fields] = {
     "redeem_from_vault": {"account": number, "shares": number},
     "request_redemption": {"account": number, "shares": number},
     "liquidate": {"liquidator": number, "account": number, "market": number, "lots": number},
+    "volunteer": {"account": number, "market": number, "lots": number, "edge": number},
     "recapitalise": {"market": number, "amount": number},
     "recall_capital": {"market": number, "amount": number},
 }
@@ -2009,6 +2059,7 @@ def read_terms(terms: Json) -> Terms:
         mark_weight=between(book.get("mark_weight", "0"), 0, MILLION, "a weight"),
         mark_age=between(book.get("mark_age", "0"), 0, MAX_TIME, "an age"),
         on_touch=flag(book.get("funding_on_touch", False)),
+        volunteer_edge=between(book.get("volunteer_edge", "0"), 0, MILLION, "an edge"),
         liquidators=flag(book.get("liquidators", False)),
         liquidator_fee=between(book.get("liquidator_fee", "0"), 0, MILLION, "a fee"),
         least_shares=between(book.get("vault_least_shares", "1"), 1, MAX_CASH, "shares"),
@@ -2149,6 +2200,8 @@ class Engine:
                     shown[name] = str(getattr(market, name))
             if market.paused:
                 shown["paused"] = True
+            if market.pledges:
+                shown["pledges"] = {str(n): self.show_pledge(p) for n, p in market.pledges.items()}
             if market.samples:
                 shown |= {"premiums": str(market.premiums), "samples": str(market.samples)}
             markets[str(key)] = shown
@@ -2199,11 +2252,19 @@ class Engine:
             there.settling = flag(shown.get("settling", False))
             there.premiums = number(shown.get("premiums", "0"))
             there.samples = number(shown.get("samples", "0"))
+            for number_of, pledge in shown.get("pledges", {}).items():
+                lots, edge = number(pledge["lots"]), number(pledge.get("edge", "0"))
+                there.pledges[number(number_of)] = lots, edge
             orders = [self.read_order(order) for order in shown.get("orders", [])]
             for order in sorted(orders, key=lambda order: order.number):
                 exchange.opened(order.account)
                 there.add(order)
         return exchange
+
+    @staticmethod
+    def show_pledge(pledge: tuple[int, int]) -> Json:
+        lots, edge = pledge
+        return {"lots": str(lots), "edge": str(edge)}
 
     def read_order(self, shown: Json) -> Order:
         return Order(

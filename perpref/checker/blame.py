@@ -992,6 +992,7 @@ COMMAND_RULES: dict[type[machine.Command], str] = {
     machine.RedeemFromVault: "VLT-14",
     machine.RequestRedemption: "VLT-16",
     machine.Recapitalise: "VLT-18",
+    machine.Volunteer: "VLT-20",
     machine.Liquidate: "VLT-9",
     machine.RecallCapital: "VLT-19",
 }

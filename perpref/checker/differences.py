@@ -9,7 +9,7 @@ from attrs import evolve
 from perpref.checker.finding import Difference
 from perpref.checker.wire import AccountView, Comparison, MarketView, Observable, View
 from perpref.outcome import CashMoved, Event, Paid
-from perpref.state import FLAT, Order
+from perpref.state import FLAT, NO_PLEDGE, Order
 from perpref.units import AccountId, MarketId
 
 NOBODY = AccountView(0)
@@ -93,6 +93,16 @@ def _orders(reference: View, engine: View) -> Iterator[Difference]:
             our, their = _order(ours.get(order)), _order(theirs.get(order))
             if our != their:
                 yield Difference("order", our, their, market=market, order=order)
+        shown = engine.markets.get(market, closed).pledges
+        pledged = reference.markets.get(market, closed).pledges
+        for account in sorted(pledged.keys() | shown.keys()):
+            our_pledge = pledged.get(account, NO_PLEDGE)
+            their_pledge = shown.get(account, NO_PLEDGE)
+            if our_pledge != their_pledge:
+                ours_said, theirs_said = (
+                    f"{p.lots} lots at an edge of {p.edge}" for p in (our_pledge, their_pledge)
+                )
+                yield Difference("pledge", ours_said, theirs_said, account, market)
     if engine.last_order not in (0, reference.last_order):
         yield Difference("last order", str(reference.last_order), str(engine.last_order))
 

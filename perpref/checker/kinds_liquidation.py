@@ -29,7 +29,16 @@ from perpref.checker.worked_examples import (
     quanta,
     rate,
 )
-from perpref.rules import adl, fee, liquidation, liquidation_size, liquidator, margin, vault
+from perpref.rules import (
+    adl,
+    fee,
+    liquidation,
+    liquidation_size,
+    liquidator,
+    margin,
+    vault,
+    volunteers,
+)
 from perpref.rules.ledger import pay
 from perpref.state import VAULT, Position
 from perpref.units import PARTS, AccountId
@@ -327,7 +336,7 @@ def assignment(example: Example) -> Mapping[str, object]:
     least, most = (int(example.inputs[key]) * 100 for key in ("default_min_bps", "max_bps"))
     mark = example.number("long_position_mark")
     unit = quanta(mark) * 10**4
-    window = vault.assignment_window(int(mark * unit), 1, least, most)
+    window = volunteers.assignment_window(int(mark * unit), 1, least, most)
     return {"price_range": [Fraction(price, unit) for price in window]}
 
 

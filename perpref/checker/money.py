@@ -54,6 +54,7 @@ PURPOSE = {
     "ADL-13": Column.DELEVERAGING,
     "VLT-8": Column.LIQUIDATION,
     "VLT-9": Column.LIQUIDATION,
+    "VLT-10": Column.LIQUIDATION,
     "LOSS-1": Column.DELEVERAGING,
     "LOSS-3": Column.SHARED_LOSS,
     "LOSS-8": Column.SHARED_LOSS,

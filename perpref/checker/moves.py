@@ -236,6 +236,15 @@ def liquidate(world: World, dice: Dice) -> None:
     world.do(machine.Liquidate(taker, account, market, lots))
 
 
+def volunteer(world: World, dice: Dice) -> None:
+    """Somebody pledges a few lots or many, at an edge or at none, with cash for some of them."""
+    account, market = world.anybody(dice), world.market(dice)
+    lots = dice.pick((0, 1, 5, 40, 1_000))
+    if lots:
+        world.equip(account, market, dice.pick((1, 3, 10)), dice.pick((4, 5, 8)))
+    world.do(machine.Volunteer(account, market, lots, dice.pick((0, 0, 1_000, 20_000, PARTS))))
+
+
 def capital(world: World, dice: Dice) -> None:
     """Between the vault and a market's own: all that is free, a quantum more, or a part."""
     market = world.market(dice)
@@ -308,6 +317,10 @@ def wrong(world: World, dice: Dice) -> None:
         machine.Liquidate(who, NOBODY, where, 1),
         machine.Liquidate(who, who, where, 1),
         machine.Liquidate(VAULT, who, NOWHERE, 1),
+        machine.Volunteer(NOBODY, where, 1, 0),
+        machine.Volunteer(who, NOWHERE, 1, 0),
+        machine.Volunteer(who, where, dice.pick((-1, MAX_LOTS + 1)), 0),
+        machine.Volunteer(who, where, 1, dice.pick((-1, PARTS + 1))),
         machine.Recapitalise(NOWHERE, 1),
         machine.Recapitalise(where, amount),
         machine.RecallCapital(NOWHERE, 1),

@@ -125,6 +125,8 @@ NEEDS: dict[str, tuple[frozenset[str], ...]] = {
     "VLT": _FORCED,
     "VLT-6": (frozenset({"deposit", "place", "set_mark", "unwind"}),),
     "VLT-9": (frozenset({"deposit", "place", "set_mark", "liquidate"}),),
+    "VLT-10": (frozenset({"deposit", "place", "set_mark", "volunteer"}),),
+    "VLT-20": (frozenset({"deposit", "volunteer"}),),
     "VLT-18": (frozenset({"deposit", "recapitalise"}),),
     "VLT-19": (frozenset({"deposit", "recall_capital"}),),
     "VLT-12": _SHARES,

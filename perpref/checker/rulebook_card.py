@@ -38,6 +38,7 @@ from perpref.units import PARTS
 STAGES = {
     Stage.BOOK: "whoever rests on the book, at the bankruptcy price or better",
     Stage.VAULT: "the insurance vault, at the bankruptcy price, as far as it can carry it",
+    Stage.VOLUNTEERS: "who has volunteered, at its edge or better, as far as it can bear it",
     Stage.DELEVERAGE: "winners of the other side, in their order, as far as they can bear it",
     Stage.RESIDUAL: "the rest at the mark; a deficit is shared by all who have something",
 }
@@ -155,6 +156,7 @@ TERMS = (
     Term("vault_trigger", "vault: steps in below, of the margin", "VLT-7", "vault"),
     Term("liquidators", "liquidators from outside take what is due", "VLT-9", "vault"),
     Term("liquidator_fee", "liquidators: the mark less", "VLT-9", "vault"),
+    Term("volunteer_edge", "volunteers: from the mark at most", "VLT-10", "vault"),
     Term("vault_least_shares", "vault: fewest shares of a contribution", "VLT-13", "vault"),
     Term("vault_lockup", "vault: shares are locked for, by the clock", "VLT-15", "vault"),
     Term("vault_notice", "vault: shares are redeemed at notice of", "VLT-16", "vault"),
@@ -229,7 +231,7 @@ PARTS_OF = {
     *("liquidation_step", "liquidation_target", "block_portion"),
     *("funding_interest", "funding_damper", "funding_offset", "funding_cap_factor"),
     *("share_step", "share_target", "insurance_fee_part", "liquidator_fee_growth"),
-    "price_band",
+    *("price_band", "volunteer_edge"),
     *("drawdown_begins", "drawdown_ends", "fund_fall"),
     *(key for key in (*RULES, *MARKET, *FORMULAS) if key.endswith(("_fee", "_rate"))),
 }

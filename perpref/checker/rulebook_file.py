@@ -142,6 +142,7 @@ POLICIES: dict[str, Reader] = {
     "deleverage_seed": _integer(0, MAX_ID, "ADL-12"),
     "liquidators": Value.flag,
     "liquidator_fee": _integer(0, PARTS, "VLT-9"),
+    "volunteer_edge": _integer(0, PARTS, "VLT-10"),
     "vault_least_shares": _integer(1, MAX_CASH, "VLT-13"),
     "vault_lockup": _integer(0, MAX_TIME, "VLT-15"),
     "vault_notice": _integer(0, MAX_TIME, "VLT-16"),

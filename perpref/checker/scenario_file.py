@@ -473,6 +473,15 @@ class _Reading:
             value.need("lots").integer(1, MAX_LOTS),
         )
 
+    def _volunteer(self, value: Value) -> Command:
+        value.allow("account", "market", "lots", "edge")
+        return machine.Volunteer(
+            self._account(value.need("account")),
+            self._market_of(value),
+            value.need("lots").integer(0, MAX_LOTS),
+            value.need("edge").integer(0, PARTS, "VLT-20"),
+        )
+
     def _recapitalise(self, value: Value) -> Command:
         return machine.Recapitalise(*self._capital(value))
 
@@ -620,6 +629,7 @@ COMMANDS: Mapping[str, Callable[[_Reading, Value], Command]] = {
     "recapitalise": _Reading._recapitalise,
     "recall_capital": _Reading._recall_capital,
     "liquidate": _Reading._liquidate,
+    "volunteer": _Reading._volunteer,
 }
 """What a step can do."""
 

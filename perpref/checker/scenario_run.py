@@ -28,7 +28,7 @@ from perpref.checker.scenario_file import (
 from perpref.checker.scenario_laws import Change, Law, held
 from perpref.machine import Command
 from perpref.outcome import Event, Filled, Outcome, Paid, Refused
-from perpref.rules import adl, adl_margin, liquidation, loss, vault
+from perpref.rules import adl, adl_margin, liquidation, loss, vault, volunteers
 from perpref.rules.ledger import EMPTY
 from perpref.rules.margin import equity
 from perpref.scheduler import Run
@@ -40,6 +40,7 @@ P = ParamSpec("P")
 STAGE_OF: dict[Callable[..., Outcome], Stage] = {
     liquidation.liquidate: Stage.BOOK,
     vault.take_over: Stage.VAULT,
+    volunteers.assign: Stage.VOLUNTEERS,
     adl.deleverage: Stage.DELEVERAGE,
     adl_margin.deleverage_with_margin: Stage.DELEVERAGE,
     loss.close_out: Stage.RESIDUAL,

@@ -179,6 +179,7 @@ ACTS = (
     moves.redeem_from_vault,
     moves.capital,
     moves.liquidate,
+    moves.volunteer,
     moves.wrong,
 )
 """Rules that add one command."""

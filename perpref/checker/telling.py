@@ -130,6 +130,9 @@ class _Teller:
             case machine.Liquidate(liquidator, account, market, lots):
                 what = f"{self.verb('take')} {self.lots(lots, market)} from {self.who(account)}"
                 return f"{self.who(liquidator)} {what}, from outside (VLT-9)"
+            case machine.Volunteer(account, market, lots, edge):
+                what = f"{self.lots(lots, market)}, {edge:,} parts per million from the mark"
+                return f"{self.who(account)} {self.verb('volunteer')} for {what} (VLT-20)"
             case machine.Recapitalise(market, amount):
                 child = self.insurer(market)
                 return f"The vault {self.verb('give')} {child} {amount:,} (VLT-18)"
@@ -321,6 +324,8 @@ class _Teller:
                 vault.take_over(before, victim, market, 1)
             except Refusal as refusal:
                 return f"it takes no lot more: {refusal}"
+        if stage is Stage.VOLUNTEERS:
+            return "nobody has volunteered who could take a lot more (VLT-10)"
         if stage is Stage.DELEVERAGE:
             if not loss_trigger.has_fallen(before):
                 return "winners are not closed while the fund stands (LOSS-11)"

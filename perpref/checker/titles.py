@@ -133,6 +133,7 @@ TITLES = {
     "VLT-17": "A vault of a market's own",
     "VLT-18": "Recapitalisation",
     "VLT-19": "Capital recalled",
+    "VLT-20": "A pledge",
     "ADL-1": "Who can be deleveraged",
     "ADL-2": "Rank",
     "ADL-3": "The price",

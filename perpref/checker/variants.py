@@ -24,6 +24,7 @@ from perpref.state import (
     SelfTrade,
     ShareWeight,
     Sharing,
+    Stage,
     Tier,
 )
 from perpref.units import PARTS, AccountId, MarketId
@@ -185,12 +186,19 @@ def _insuring(rulebook: Rulebook, dice: Dice) -> Rulebook:
     """Another way to hold shares of the vault, or to do without it, as some venue does it."""
     return evolve(
         rulebook,
+        waterfall=_with_volunteers(rulebook) if dice.one_in(3) else rulebook.waterfall,
+        volunteer_edge=dice.pick((0, 10_000, 25_000, PARTS)),
         liquidators=dice.one_in(3),
         liquidator_fee=dice.pick((0, 1, 10_000, 40_000, PARTS)),
         vault_least_shares=dice.pick((1, 1, 2, 1_000)),
         vault_lockup=dice.pick((0, 0, 1, 60)),
         vault_notice=dice.pick((0, 0, 1, 60)),
     )
+
+
+def _with_volunteers(rulebook: Rulebook) -> tuple[Stage, ...]:
+    """The same stages, and volunteers before winners."""
+    return tuple(s for s in Stage if s in rulebook.waterfall or s is Stage.VOLUNTEERS)
 
 
 def _booking(rulebook: Rulebook, dice: Dice) -> Rulebook:

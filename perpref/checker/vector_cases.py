@@ -244,6 +244,16 @@ class Story:
     ) -> None:
         self.do(machine.Liquidate(taker, account, market, lots), code)
 
+    def volunteers(
+        self,
+        account: AccountId,
+        lots: int,
+        edge: int = 0,
+        market: MarketId = GOLD,
+        code: str = "",
+    ) -> None:
+        self.do(machine.Volunteer(account, market, lots, edge), code)
+
     def recapitalises(self, amount: int, market: MarketId = GOLD, code: str = "") -> None:
         self.do(machine.Recapitalise(market, amount), code)
 
@@ -1752,6 +1762,48 @@ def nobody_from_outside_liquidates(story: Story) -> None:
     story.deposit(ANN, 100)
     story.deposit(BOB, 100)
     story.liquidates(BOB, ANN, 1, code="no_liquidators")
+
+
+PLEDGED = choosing(evolve(PLAIN, vault_cap=2), waterfall=tuple(Stage), volunteer_edge=10_000)
+
+
+@about("vault", "VLT-10", "VLT-20", "LIQ-7", under=PLEDGED)
+def volunteers_take_what_the_vault_leaves(story: Story) -> None:
+    """At 92 Ann's price is 90: the vault takes 2, Bob 3 and Cy what it can bear, at 91."""
+    for account, amount in ((VAULT, 100), (ANN, 100), (EVE, 1_000), (BOB, 50), (CY, 37), (DAN, 9)):
+        story.deposit(account, amount)
+    story.trade(ANN, EVE, 10)
+    story.volunteers(AccountId(9), 1, code="unknown_account")
+    story.volunteers(BOB, 1, 0, NOWHERE, code="unknown_market")
+    story.volunteers(BOB, -1, code="pledge_out_of_bounds")
+    story.volunteers(BOB, 1, 1_000_001, code="pledge_out_of_bounds")
+    story.volunteers(BOB, 3, 20_000)
+    story.volunteers(CY, 9)
+    story.volunteers(DAN, 9, 50_000)
+    story.mark(92)
+
+
+@about("vault", "VLT-10", under=PLEDGED)
+def no_volunteer_takes_from_the_insolvent(story: Story) -> None:
+    """At 89 nothing is behind Ann's position: the vault takes what it may, and Eve is closed."""
+    for account, amount in ((VAULT, 100), (ANN, 100), (EVE, 1_000), (BOB, 500)):
+        story.deposit(account, amount)
+    story.trade(ANN, EVE, 10)
+    story.volunteers(BOB, 10)
+    story.mark(89)
+
+
+@about("vault", "VLT-20", under=PLEDGED)
+def a_pledge_is_ended(story: Story) -> None:
+    """Bob pledges, and thinks better of it; a market that has ended takes no pledge."""
+    for account, amount in ((ANN, 100), (EVE, 1_000), (BOB, 500)):
+        story.deposit(account, amount)
+    story.trade(ANN, EVE, 10)
+    story.volunteers(BOB, 10, 5)
+    story.volunteers(BOB, 0)
+    story.mark(92)
+    story.settle()
+    story.volunteers(BOB, 1, code="settling")
 
 
 OWN = evolve(PLAIN, vault=EVE, vault_boundary=20)

@@ -26,6 +26,7 @@ from perpref.state import (
     Exchange,
     Market,
     Order,
+    Pledge,
     Position,
     Rulebook,
     Side,
@@ -195,6 +196,7 @@ class MarketView:
     paused: bool = False
     next_mark: int = 0
     funding_index: int = 0
+    pledges: dict[AccountId, Pledge] = field(factory=dict)
 
 
 @frozen
@@ -304,6 +306,7 @@ def view(exchange: Exchange) -> View:
                 listed.paused,
                 listed.next_mark,
                 listed.funding_index,
+                dict(listed.pledges.items()),
             )
             for market, listed in exchange.markets.items()
         },
@@ -355,6 +358,7 @@ def exchange_of(terms: Terms, seen: View) -> Exchange:
                 paused=listed.paused,
                 next_mark=listed.next_mark,
                 funding_index=listed.funding_index,
+                pledges=Table(listed.pledges.items()),
                 open_interest=sum(size for size in held if size > 0),
             ),
         )
@@ -397,6 +401,7 @@ COMMANDS: dict[str, type[machine.Command]] = {
     "recapitalise": machine.Recapitalise,
     "recall_capital": machine.RecallCapital,
     "liquidate": machine.Liquidate,
+    "volunteer": machine.Volunteer,
 }
 
 EVENTS: dict[str, type[outcome.Event]] = {

@@ -78,6 +78,9 @@ def command(done: machine.Command) -> str:
         case machine.Liquidate(liquidator, account, market, lots):
             what = f"{lots} of market {market} from {who(account)}"
             return f"{who(liquidator)} liquidates {what}"
+        case machine.Volunteer(account, market, lots, edge):
+            what = f"{lots} of market {market} at an edge of {edge} parts per million"
+            return f"{who(account)} volunteers for {what}"
         case machine.Recapitalise(market, amount):
             return f"the vault gives the vault of market {market} {amount}"
         case machine.RecallCapital(market, amount):
@@ -101,6 +104,7 @@ REASONS = {
     "VLT-13": "contribution to the vault",
     "VLT-14": "shares redeemed",
     "VLT-9": "taken from outside",
+    "VLT-10": "assigned to a volunteer",
     "VLT-18": "recapitalisation",
     "VLT-19": "capital recalled",
     "SET-2": "settlement",

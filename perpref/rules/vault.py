@@ -15,7 +15,7 @@ from perpref.rules.liquidation import bankruptcy_price, require_due, vault_bound
 from perpref.rules.margin import equity, health, position_of
 from perpref.rules.mark import require_market
 from perpref.state import VAULT, Exchange
-from perpref.units import PARTS, AccountId, MarketId, floor_div, sign
+from perpref.units import PARTS, AccountId, MarketId, floor_div
 
 VAULT_IS_LIQUIDATED = refusal(
     "VLT-5", "vault_is_liquidated", Phase.VALIDATE, "The vault cannot take over from itself"
@@ -154,19 +154,6 @@ def fund_delta(value: int, bankruptcy_value: int, rate: int) -> int:
     """
     better = value - bankruptcy_value
     return min(better, floor_div(abs(value) * rate, PARTS)) if better > 0 else better
-
-
-@formula("VLT-10")
-def assignment_window(mark: int, size: int, least: int, most: int) -> tuple[int, int]:
-    """The lowest and the highest price at which a volunteer is assigned a position, in ticks.
-
-    A volunteer gets at least its own edge over the mark and at most the venue's.
-
-    Args:
-        least: the volunteer's edge, and `most` the venue's, in parts per million of the mark.
-    """
-    near, far = (mark - sign(size) * floor_div(mark * edge, PARTS) for edge in (least, most))
-    return min(near, far), max(near, far)
 
 
 @formula("VLT-11")

@@ -74,9 +74,10 @@ SHORTHAND = {
     "<commands>": "one of deposit, withdraw, transfer, place, cancel, set_mark, settle_funding, "
     "unwind, sample_premium, settle_premium, settle_market, advance_clock, set_index, "
     "pause_market, resume_market, replace, contribute_to_vault, redeem_from_vault, "
-    "request_redemption, recapitalise, recall_capital, liquidate",
-    "<waterfall>": "some of book, vault, deleverage, residual, in this order, residual last",
-    "<stages>": "one of book, vault, deleverage, residual",
+    "request_redemption, recapitalise, recall_capital, liquidate, volunteer",
+    "<waterfall>": "some of book, vault, volunteers, deleverage, residual, in this order, "
+    "residual last",
+    "<stages>": "one of book, vault, volunteers, deleverage, residual",
     "<accounts>": "one of vault, treasury, ann, ben",
     "<top>": "one of title, prose, incident, rulebook, override, market, accounts, step, expect",
 }
@@ -563,7 +564,7 @@ def test_what_is_spoilt_is_otherwise_right(tmp_path: Path) -> None:
         liquidation_fee=10_000,
         funding_cap=7_500,
         vault_boundary=0,
-        waterfall=tuple(Stage),
+        waterfall=tuple(stage for stage in Stage if stage is not Stage.VOLUNTEERS),
         counterparty=Chooser.RULEBOOK,
         price=Chooser.RULEBOOK,
     )
@@ -656,7 +657,7 @@ def test_a_mistake_in_the_rulebook_of_a_scenario_is_told_of_the_rulebook(tmp_pat
 def test_the_textbook() -> None:
     venue = load_venue("textbook")
     assert load_rulebook("textbook") == venue.rulebook
-    assert venue.rulebook.waterfall == tuple(Stage)
+    assert set(Stage) - set(venue.rulebook.waterfall) == {Stage.VOLUNTEERS}
     assert set(venue.markets) == {"BTC", "ETH"}
     assert {source.status for source in venue.sources.values()} == {"chosen"}
     assert len(venue.sources) == 13 + 2 * 4

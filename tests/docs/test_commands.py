@@ -34,6 +34,7 @@ from perpref.machine import (
     SettlePremium,
     Transfer,
     Unwind,
+    Volunteer,
     Withdraw,
 )
 from perpref.outcome import Refused
@@ -379,6 +380,13 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
         (hunted(bob=89), Liquidate(BOB, ANN, GOLD, 10)),
         (hunted(bob=90), Liquidate(BOB, ANN, GOLD, 10)),
     ],
+    Volunteer: [
+        (PLAIN, Volunteer(NOBODY, NOWHERE, -1, PARTS + 1)),
+        (ENDED, Volunteer(NOBODY, GOLD, -1, PARTS + 1)),
+        (PLAIN, Volunteer(NOBODY, GOLD, -1, PARTS + 1)),
+        (PLAIN, Volunteer(ANN, GOLD, MAX_LOTS, PARTS + 1)),
+        (PLAIN, Volunteer(ANN, GOLD, MAX_LOTS, PARTS)),
+    ],
     Recapitalise: [
         (parent(51, boundary=2), Recapitalise(NOWHERE, 0)),
         (parent(51, boundary=2), Recapitalise(OIL, 0)),
@@ -430,7 +438,7 @@ def opened_with(term: str, value: int) -> Exchange:
 def bounds() -> list[tuple[str, int, int, str]]:
     """The terms of the page that have bounds: the least, the most, and the rule."""
     found = BOUND.findall(PAGE)
-    assert len(found) == 40
+    assert len(found) == 41
     return [
         (term.replace(" ", "_"), int(least) if least.isdigit() else 50_000, 10 ** int(most), rule)
         for terms, least, most, rule in found

@@ -41,6 +41,7 @@ ARGUMENTS: dict[str, Callable[[], tuple[Any, ...]]] = {
     "fillable_lots": lambda: _numbers("most", "size", "offered"),
     "liquidator_price": lambda: _numbers("mark", "size", "fee"),
     "covers_no_worse": lambda: (_health("before"), _health("after")),
+    "assigned_price": lambda: _numbers("mark", "size", "bankruptcy", "most"),
     "boundary_of": lambda: _numbers("vault", "main", "own"),
     "lacking": lambda: _numbers("better"),
     "newly_long": lambda: _numbers("size", "lots"),

@@ -37,6 +37,7 @@ from perpref.rules import (
     settlement,
     vault,
     vault_shares,
+    volunteers,
 )
 from perpref.state import VAULT
 
@@ -957,7 +958,7 @@ FAULTS = (
     ),
     fault(
         "a window the wrong way round",
-        vault.assignment_window,
+        volunteers.assignment_window,
         "min(near, far), max(near, far)",
         "near, far",
         "vault",
@@ -1082,6 +1083,46 @@ FAULTS = (
         "True, NOT_SETTLING",
         "settlement",
         "settle",
+    ),
+    fault(
+        "a volunteer is given more than is behind a position",
+        volunteers.assigned_price,
+        "clamp(sign(size) * (mark - bankruptcy), 0, edge_in_ticks(mark, most))",
+        "edge_in_ticks(mark, most)",
+        "vault",
+        "assigned_price",
+    ),
+    fault(
+        "a volunteer takes from the insolvent",
+        volunteers.assign,
+        "better >= asked, EDGE",
+        "True, EDGE",
+        "vault",
+        "assign",
+    ),
+    fault(
+        "a volunteer needs no margin",
+        volunteers.assign,
+        "now.equity >= now.initial, VOL",
+        "True, VOL",
+        "vault",
+        "assign",
+    ),
+    fault(
+        "a volunteer is assigned more than it pledged",
+        volunteers.assign,
+        "1 <= lots <= pledge.lots",
+        "1 <= lots",
+        "vault",
+        "assign",
+    ),
+    fault(
+        "a pledge lists a market anew",
+        volunteers.with_pledge,
+        "evolve(listed, pledges=pledges)",
+        "evolve(listed, pledges=pledges, mark=listed.mark + 1)",
+        "vault",
+        "volunteer",
     ),
     fault(
         "a liquidator leaves an account less than nothing",

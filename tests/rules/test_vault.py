@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from perpref import machine, scheduler
 from perpref.outcome import Filled, Paid
 from perpref.rule_registry import Refusal
-from perpref.rules import ledger, liquidation, liquidator, mark, vault
+from perpref.rules import ledger, liquidation, liquidator, mark, vault, volunteers
 from perpref.rules.margin import health
 from perpref.rules.vault import take_over, transfer_position
 from perpref.scheduler import largest_takeover, may_take_over
@@ -225,8 +225,8 @@ def test_liquidators_and_volunteers_are_paid_from_the_accounts_side_of_the_mark(
     assert liquidator.liquidator_price(1_050, 7, 10_000) == 1_040
     assert liquidator.liquidator_price(1_050, -7, 10_000) == 1_060
     assert liquidator.liquidator_price(1, 7, PARTS) == 1
-    assert vault.assignment_window(10_000, 1, 7_500, 25_000) == (9_750, 9_925)
-    assert vault.assignment_window(10_000, -1, 7_500, 25_000) == (10_075, 10_250)
+    assert volunteers.assignment_window(10_000, 1, 7_500, 25_000) == (9_750, 9_925)
+    assert volunteers.assignment_window(10_000, -1, 7_500, 25_000) == (10_075, 10_250)
 
 
 def test_a_pool_is_not_short_on_the_way_when_the_fund_pays_first() -> None:
@@ -256,8 +256,8 @@ def test_a_fund_takes_a_single_quantum_and_a_rate_of_what_is_paid_too() -> None:
 
 
 def test_an_edge_is_rounded_towards_the_mark() -> None:
-    assert vault.assignment_window(10_001, 1, 7_500, 25_000) == (9_751, 9_926)
-    assert vault.assignment_window(10_001, 1, 25_000, 25_000) == (9_751, 9_751)
+    assert volunteers.assignment_window(10_001, 1, 7_500, 25_000) == (9_751, 9_926)
+    assert volunteers.assignment_window(10_001, 1, 25_000, 25_000) == (9_751, 9_751)
 
 
 # A vault of a market's own.
