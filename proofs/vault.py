@@ -397,8 +397,12 @@ def a_volunteer_is_assigned_only_what_is_due_and_never_loses_by_it(step: Step) -
     claim("no loss", now.equity >= equity(step.before, taker))
     claim("margin", now.equity >= now.initial)
     before, left = (position_of(ex, account, step.market).size for ex in (step.before, step.after))
-    pledged = step.before.markets[step.market].pledges.get(taker, NO_PLEDGE).lots
-    claim("pledged", all_of(abs(before) - abs(left) >= 1, abs(before) - abs(left) <= pledged))
+    listed = step.before.markets[step.market]
+    pledge, taken = listed.pledges.get(taker, NO_PLEDGE), abs(before) - abs(left)
+    claim("pledged", all_of(taken >= 1, taken <= pledge.lots))
+    bankruptcy = liquidation.bankruptcy_price(step.before, account, step.market)
+    better = ite(before > 0, listed.mark - bankruptcy, bankruptcy - listed.mark)
+    claim("its edge", better >= volunteers.edge_in_ticks(listed.mark, pledge.edge))
 
 
 @action("VLT-20", keeps=QUIET, assumes=MARGINS)
