@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from perpref.checker.trace import Traced
 from perpref.outcome import Cancelled, Event, Filled, Paid
-from perpref.rules import liquidation, margin
+from perpref.rules import liquidation, liquidation_size, margin
 from perpref.state import VAULT, Exchange
 from perpref.units import PARTS, AccountId, MarketId
 
@@ -28,6 +28,7 @@ def parties_by_part(now: Exchange, event: Filled) -> tuple[AccountId, AccountId]
     if event.rule == "VLT-1":
         return pair if event.seller == VAULT else (event.seller, event.buyer)
     due = [a for a in pair if a in now.accounts and liquidation.is_due(now, a)]
+    due = due or [a for a in pair if a in now.accounts and not liquidation_size.is_safe(now, a)]
     if not due:
         return event.seller, event.buyer
     victim = min(due, key=place_in_visit)
