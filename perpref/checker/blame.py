@@ -304,6 +304,7 @@ def first_event(clues: Clues) -> str | None:
         return None
     for question in (
         placed_anew,
+        who_met_itself,
         whose_turn,
         who_may_wait,
         only_one_side_liquidates,
@@ -347,6 +348,15 @@ def placed_anew(parting: Parting) -> str | None:
     """A replacement leaves the resting order where it is on one side, and not on the other."""
     rules = {event.rule for event in (parting.ours, parting.theirs) if event is not None}
     return "BOOK-17" if "BOOK-17" in rules and len(rules) == 2 else None
+
+
+def who_met_itself(parting: Parting) -> str | None:
+    """An account met its own resting order, and the sides differ on whether the other goes too."""
+    last = parting.agreed[-1].event if parting.agreed else None
+    if not isinstance(last, Cancelled) or last.rule != "BOOK-11":
+        return None
+    goes = (isinstance(e, Cancelled) and e.rule == "BOOK-6" for e in (parting.ours, parting.theirs))
+    return "BOOK-11" if any(goes) else None
 
 
 def whose_turn(parting: Parting) -> str | None:
