@@ -164,6 +164,12 @@ FAULTS = {  # name: the rule that it breaks, and how
     "book-price-once": ("LIQ-6", "The limit on the book stays that of the first fill."),
     "closed-beyond-need": ("LIQ-6", "The book closes a position although nobody is due any more."),
     "visited-once": ("LIQ-8", "Who becomes due by a liquidation is not looked at again."),
+    "buffer-forgotten": ("LIQ-12", "A liquidation ends when the account is no longer due."),
+    "share-rounded-down": ("LIQ-13", "The share of a position that is closed is rounded down."),
+    "auction-in-one-step": ("LIQ-14", "An auction begins at its last step."),
+    "cooldown-forgotten": ("LIQ-17", "After a part the next time a part is closed again."),
+    "caps-forgotten": ("LIQ-18", "The portion of a position that may be closed is not kept to."),
+    "visited-by-number": ("LIQ-19", "Accounts are visited by number whoever is worst."),
     "vault-all-or-nothing": ("VLT-1", "The vault takes the whole position, or none of it."),
     "cap-before-takeover": ("VLT-2", "The vault's cap is looked at before the takeover."),
     "vault-reduces-freely": (
@@ -1229,7 +1235,7 @@ class Exchange:
         """LIQ-19: everybody in order, vaults last."""
         vaults = [*self.children, VAULT]
         others = [account for number, account in self.sorted_accounts() if number not in vaults]
-        if self.terms.order == "worst_first":
+        if self.terms.order == "worst_first" and self.fault != "visited-by-number":
             others.sort(key=lambda a: Fraction(self.equity(a), max(self.maintenance(a), 1)))
         return [*others, *(self.accounts[number] for number in vaults)]
 
@@ -1248,6 +1254,8 @@ class Exchange:
 
     def auction_step(self, account: Account) -> int:
         """LIQ-14."""
+        if self.fault == "auction-in-one-step":
+            return self.terms.auction_steps
         if account.offered_since == NEVER:
             return 0
         gone = (self.now - account.offered_since) // self.terms.auction_period
@@ -1400,7 +1408,8 @@ class Exchange:
         if terms.cooldown:
             lots = self.first_order(account, market, size) or size
         portion = max(per_million(size, terms.block_portion), terms.block_least // market.mark)
-        lots = min(lots, portion)
+        if self.fault != "caps-forgotten":
+            lots = min(lots, portion)
         if terms.block_notional:
             left = max(terms.block_notional - spent, 0) // market.mark
             lots = min(lots, left if self.had_part(account) else max(left, 1))
@@ -1423,6 +1432,8 @@ class Exchange:
         for market in self.positions_to_close(account):
             lots = abs(account.position(market.number).size)
             kept = lots - per_million(lots, share)
+            if self.fault == "share-rounded-down":
+                kept = lots - max(lots * share // MILLION, 1)
             if "book" in self.terms.waterfall and lots > kept and self.to_close(account, market):
                 self.close_on_book(account, market, kept)
             lots = abs(account.position(market.number).size)
@@ -1464,6 +1475,8 @@ class Exchange:
         held = account.positions.items()
         notional = sum(abs(p.size) * self.markets[number].mark for number, p in held)
         margin = self.maintenance(account) + per_million(notional, self.terms.buffer)
+        if self.fault == "buffer-forgotten":
+            margin = self.maintenance(account)
         return self.equity(account) >= margin
 
     def next_order(self, account: Account, market: Market) -> int:
@@ -1543,8 +1556,9 @@ class Exchange:
         """LIQ-10: of a large position a share is offered first, where positions go whole."""
         if self.terms.size != "whole":
             return 0
+        forgotten = self.fault == "cooldown-forgotten"
         cooling = NEVER < account.parted_at < self.now < account.parted_at + self.terms.cooldown
-        if cooling or lots * market.mark <= self.terms.whole:
+        if (cooling and not forgotten) or lots * market.mark <= self.terms.whole:
             return lots
         return per_million(lots, self.terms.share)
 

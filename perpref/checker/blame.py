@@ -42,13 +42,23 @@ from perpref.outcome import (
     Rested,
 )
 from perpref.rule_registry import Refusal, RefusalCode
-from perpref.rules import book, ledger, liquidation, liquidation_size, loss, vault
+from perpref.rules import (
+    book,
+    ledger,
+    liquidation,
+    liquidation_size,
+    liquidation_time,
+    loss,
+    vault,
+)
 from perpref.rules.fee import liquidation_fee, trading_fee
 from perpref.rules.margin import equity, health, position_of
 from perpref.rules.position import traded
+from perpref.scheduler import next_order
 from perpref.state import (
     Exchange,
     ForcedPrice,
+    LiquidationLimit,
     LiquidationOrder,
     LiquidationSize,
     MarkPolicy,
@@ -58,7 +68,7 @@ from perpref.state import (
     Side,
 )
 from perpref.state import Kind as OrderKind
-from perpref.units import AccountId, MarketId, sign
+from perpref.units import PARTS, AccountId, MarketId, sign
 
 SIZES = {
     LiquidationSize.WHOLE: "LIQ-6",
@@ -298,10 +308,14 @@ def first_event(clues: Clues) -> str | None:
     for question in (
         placed_anew,
         own_order_in_the_way,
+        who_met_itself,
+        whose_turn,
+        who_may_wait,
         only_one_side_liquidates,
         another_position_first,
         another_limit,
         book_beyond_need,
+        a_maker_that_bears_fewer_lots,
         the_guards_say_no,
         same_rule_other_value,
         one_event_missing,
@@ -352,6 +366,57 @@ def own_order_in_the_way(parting: Parting) -> str | None:
     both = parting.before.rulebook.self_trade is SelfTrade.BOTH
     last = parting.agreed[-1].event if parting.agreed else None
     return "BOOK-11" if both and last is not None and last.rule == "BOOK-11" else None
+
+
+def who_met_itself(parting: Parting) -> str | None:
+    """An account met its own resting order, and the sides differ on whether the other goes too."""
+    last = parting.agreed[-1].event if parting.agreed else None
+    if not isinstance(last, Cancelled) or last.rule != "BOOK-11":
+        return None
+    goes = (isinstance(e, Cancelled) and e.rule == "BOOK-6" for e in (parting.ours, parting.theirs))
+    return "BOOK-11" if any(goes) else None
+
+
+def whose_turn(parting: Parting) -> str | None:
+    """Both sides liquidate, each somebody else, where accounts are not visited by number."""
+    ours, theirs = (victim_of(parting.before, event) for event in (parting.ours, parting.theirs))
+    both = ours is not None and theirs is not None and ours != theirs
+    by_number = parting.before.rulebook.liquidation_order is LiquidationOrder.ACCOUNT
+    return "LIQ-19" if both and not by_number else None
+
+
+def who_may_wait(parting: Parting) -> str | None:
+    """One side goes on closing by force where the other leaves the account for later (LIQ-16)."""
+    now = parting.before
+    ours, theirs = (_closed_by(now, event) for event in (parting.ours, parting.theirs))
+    by_auction = now.rulebook.liquidation_limit is LiquidationLimit.AUCTION
+    timed = by_auction or liquidation_time.goes_by_parts(now.rulebook)
+    if not timed or ours == theirs:
+        return None
+    if theirs is not None and liquidation_time.may_wait(now, theirs):
+        return _of_time(now, theirs)
+    if parting.theirs is None and ours is not None:
+        if not liquidation.is_due(now, ours):
+            return "LIQ-12"
+        if not liquidation_time.is_patient(now, ours):
+            return "LIQ-16"
+        return _of_time(now, ours) if ours == parting.victim else None
+    return None
+
+
+def _closed_by(now: Exchange, event: Event | None) -> AccountId | None:
+    """Whom an event closes by force, if it does."""
+    forced = isinstance(event, Filled) and event.rule in FORCED
+    return victim_of(now, event) if event is not None and forced else None
+
+
+def _of_time(now: Exchange, victim: AccountId) -> str:
+    """The rule by which an account waits, or does not."""
+    if now.rulebook.liquidation_limit is LiquidationLimit.AUCTION:
+        return "LIQ-14"
+    since, cooldown = now.accounts[victim].parted_at, now.rulebook.liquidation_cooldown
+    cooling = liquidation_time.is_cooling(now.now, since, cooldown)
+    return "LIQ-17" if cooling or now.rulebook.block_portion == PARTS else "LIQ-18"
 
 
 def only_one_side_liquidates(parting: Parting) -> str | None:
@@ -423,6 +488,21 @@ def book_beyond_need(parting: Parting) -> str | None:
     if not liquidation_size.is_safe(parting.before, victim):
         return None
     return "LIQ-1" if _just_covered(parting) else "LIQ-6"
+
+
+def a_maker_that_bears_fewer_lots(parting: Parting) -> str | None:
+    """The maker cannot bear the lots of the reference's order, and can those of the engine's."""
+    now, ours, theirs = parting.before, parting.ours, parting.theirs
+    if not (isinstance(ours, Cancelled) and ours.rule == "BOOK-5" and isinstance(theirs, Filled)):
+        return None
+    orders, victim = now.markets[theirs.market].orders, victim_of(now, theirs)
+    if theirs.rule != "LIQ-6" or victim is None or ours.order not in orders:
+        return None
+    try:
+        liquidation.liquidate(now, victim, theirs.market, orders[ours.order], theirs.lots)
+    except Refusal:
+        return None
+    return _of_size(now, theirs)
 
 
 def _earlier_limits(parting: Parting, victim: AccountId, market: MarketId) -> list[int]:
@@ -610,8 +690,28 @@ def _other_fill(parting: Parting, ours: Filled, theirs: Filled) -> str:
     if ours.rule in ("BOOK-3", "LIQ-6") and _reduce_only(parting, ours):
         return "BOOK-7"
     if ours.rule == "LIQ-6":
-        return SIZES[parting.before.rulebook.liquidation_size]
+        return _of_size(parting.before, ours)
+    if ours.rule == "VLT-1" and is_a_share(parting.before, ours):
+        return "LIQ-13"
     return SAME_RULE[ours.rule, "lots"]
+
+
+def is_a_share(now: Exchange, fill: Filled) -> bool:
+    """Whether a takeover may be of an equal share of every position, and not of all."""
+    shares = now.rulebook.liquidation_size is LiquidationSize.EQUAL_SHARE
+    held = abs(position_of(now, parties_by_part(now, fill)[0], fill.market).size)
+    return shares and fill.lots < held
+
+
+def _of_size(now: Exchange, fill: Filled) -> str:
+    """The rule that says how many lots an order of a liquidation has."""
+    victim, size = victim_of(now, fill), now.rulebook.liquidation_size
+    parts = liquidation_time.goes_by_parts(now.rulebook)
+    if victim is None or not parts or not liquidation_time.is_patient(now, victim):
+        return SIZES[size]
+    whole = size is LiquidationSize.WHOLE
+    by_size = not whole and next_order(now, victim, fill.market) == fill.lots
+    return SIZES[size] if by_size else _of_time(now, victim)
 
 
 def _at_bankruptcy(rulebook: Rulebook) -> bool:

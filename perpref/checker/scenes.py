@@ -208,6 +208,30 @@ def limit_moves(world: World, dice: Dice) -> None:
     world.set_mark(market, then)
 
 
+def bit_by_bit(world: World, dice: Dice) -> None:
+    """A victim falls just below its margin, above a deep book; then the clock and the mark move."""
+    victim, other = dice.shuffled(world.people)[:2]
+    lots, long = dice.pick((7, 10, 23, 60)), bool(dice.below(2))
+    towards, side = (1, Side.BUY) if long else (-1, Side.SELL)
+    held = dice.shuffled(world.markets)[: dice.pick((1, 1, 2))]
+    for market in held:
+        world.equip(victim, market, lots, dice.pick((4, 5, 6)))
+        world.equip(other, market, 3 * lots, 20)
+        _deal(world, victim, other, market, lots, world.mark(market), long)
+    if not world.position(victim, held[0]).size:
+        return
+    first = held[0]
+    then = world.due_price(victim, first) - towards * dice.pick((0, 1, 1 + world.mark(first) // 99))
+    for market in held:
+        at = max(then, 1) if market == first else world.mark(market)
+        size = dice.pick((2 * lots, 2 * lots, (lots >> 1) + 1))
+        world.place(other, market, side, size, max(at - towards * dice.pick((0, 0, 1, 2)), 1))
+    world.set_mark(first, then)
+    for _ in range(dice.pick((1, 2, 3))):
+        world.do(machine.AdvanceClock(world.exchange.now + dice.pick((1, 1, 7, 29, 30))))
+        world.set_mark(first, then - towards * dice.pick((0, 0, 1, 2)))
+
+
 def late_counterparty(world: World, dice: Dice) -> None:
     """A winner realises its profit against a newcomer, who then stands against the next fall."""
     market = world.market(dice)

@@ -25,6 +25,8 @@ from perpref.checker.reach import Reach
 from perpref.checker.variants import varied
 from perpref.checker.wire import COMMANDS, Terms
 from perpref.checker.world import World
+from perpref.rules.liquidation_time import goes_by_parts
+from perpref.state import LiquidationSize, Rulebook
 from perpref.units import AccountId
 
 ROUND = 100
@@ -139,7 +141,9 @@ def _machine(search: Search) -> type[RuleBasedStateMachine]:
             step = dice.pick((1, 1, 3))
             accounts = [AccountId(2 + step * index) for index in range(people)]
             self.world = World(terms, accounts, search.supported, search.judge.watch)
-            if dice.below(3):
+            if closes_bit_by_bit(terms.rulebook) and dice.below(2):
+                scenes.bit_by_bit(self.world, dice)
+            elif dice.below(3):
                 scenes.open_interest(self.world, dice)
 
         def teardown(self) -> None:
@@ -149,6 +153,12 @@ def _machine(search: Search) -> type[RuleBasedStateMachine]:
     for act in (*ACTS, *SCENES):
         setattr(Exchanges, act.__name__, _rule(act))
     return Exchanges
+
+
+def closes_bit_by_bit(rulebook: Rulebook) -> bool:
+    """Whether a liquidation may close less than a position at a time, or take its time."""
+    whole = rulebook.liquidation_size is LiquidationSize.WHOLE
+    return not whole or goes_by_parts(rulebook)
 
 
 def _rule(act: Callable[[World, Dice], None]) -> Callable[..., None]:
@@ -197,6 +207,7 @@ SCENES = (
     scenes.crash,
     scenes.bids_for_a_victim,
     scenes.limit_moves,
+    scenes.bit_by_bit,
     scenes.late_counterparty,
     scenes.contagion,
     scenes.second_visit,
@@ -220,6 +231,8 @@ def short_case(random: Random, base: Terms, supported: tuple[str, ...]) -> Case:
     dice = Dice(random.randbytes(TERM_BYTES))
     people = [AccountId(2 + index) for index in range(dice.pick((3, 3, 4)))]
     world = World(varied(base, dice, supported), people, supported)
+    if closes_bit_by_bit(world.exchange.rulebook) and dice.below(2):
+        scenes.bit_by_bit(world, Dice(random.randbytes(BYTES)))
     for _ in range(dice.pick((1, 1, 2, 3))):
         act = dice.pick((*SCENES, *SCENES, *ACTS))
         act(world, Dice(random.randbytes(BYTES)))

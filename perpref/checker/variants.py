@@ -90,8 +90,10 @@ def varied(base: Terms, dice: Dice, supported: Collection[str] = COMMANDS) -> Te
     )
     if dice.one_in(3):
         rulebook = _deleveraging(rulebook, dice)
-    if dice.one_in(4):
+    if dice.one_in(3):
         rulebook = _liquidating(rulebook, dice)
+    if dice.one_in(5):
+        rulebook = _taking_time(rulebook, dice)
     if dice.one_in(4):
         rulebook = _funding(rulebook, dice)
     if dice.one_in(5):
@@ -139,16 +141,12 @@ def _liquidating(rulebook: Rulebook, dice: Dice) -> Rulebook:
         liquidation_whole=dice.pick((0, 0, 1_000, 50_000)),
         liquidation_size=dice.pick(tuple(LiquidationSize)),
         liquidation_buffer=dice.pick((0, 0, 1, 20_000, 150_000)),
-        liquidation_step=dice.pick((PARTS, 200_000, 100_000, 333_333)),
-        liquidation_target=dice.pick((PARTS, 900_000, 1)),
+        liquidation_step=dice.pick((200_000, 200_000, 100_000, 333_333, PARTS)),
+        liquidation_target=dice.pick((PARTS, PARTS, 900_000, 1)),
         liquidation_order=dice.pick(tuple(LiquidationOrder)),
         auction_steps=dice.pick((1, 2, 3, 5)),
         auction_period=dice.pick((1, 1, 7, 30)),
-        liquidation_cooldown=dice.pick((0, 0, 1, 30)),
-        block_portion=dice.pick((PARTS, PARTS, 100_000, 1)),
-        block_least=dice.pick((0, 0, 1_000, 50_000)),
-        block_notional=dice.pick((0, 0, 1, 5_000, 200_000)),
-        liquidation_limit=dice.pick(tuple(LiquidationLimit)),
+        liquidation_limit=dice.pick((LiquidationLimit.BANKRUPTCY, *LiquidationLimit)),
         liquidation_adjustment=dice.pick((PARTS, 1, 3 * PARTS)),
         liquidation_spread=dice.pick((100_000, PARTS, 1)),
         withdraw_profit=dice.one_in(4),
@@ -168,6 +166,20 @@ def _losing(rulebook: Rulebook, dice: Dice) -> Rulebook:
         withdrawal_gate=dice.pick((0, 0, 1, 50)),
         withdrawal_haircut=dice.one_in(2),
         halt_on_loss=dice.one_in(4),
+    )
+
+
+def _taking_time(rulebook: Rulebook, dice: Dice) -> Rulebook:
+    """Another way to close a part now and the next one later, as some venue does it."""
+    by_share = dice.one_in(2)
+    return evolve(
+        rulebook,
+        liquidation_share=dice.pick((200_000, 100_000)) if by_share else rulebook.liquidation_share,
+        liquidation_whole=dice.pick((0, 0, 1_000)),
+        liquidation_cooldown=dice.pick((2, 30)) if by_share else 0,
+        block_portion=PARTS if by_share else dice.pick((PARTS, 100_000, 300_000, 1)),
+        block_least=dice.pick((0, 0, 1_000)),
+        block_notional=0 if by_share else dice.pick((0, 0, 1, 5_000, 200_000)),
     )
 
 

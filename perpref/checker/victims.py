@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from perpref.checker.trace import Traced
 from perpref.outcome import Cancelled, Event, Filled, Paid
-from perpref.rules import liquidation, margin
+from perpref.rules import liquidation, liquidation_size, margin
 from perpref.scheduler import visited
 from perpref.state import Exchange
 from perpref.units import PARTS, AccountId, MarketId
@@ -30,6 +30,7 @@ def parties_by_part(now: Exchange, event: Filled) -> tuple[AccountId, AccountId]
         insurer = now.markets[event.market].vault
         return pair if event.seller == insurer else (event.seller, event.buyer)
     due = [a for a in pair if a in now.accounts and liquidation.is_due(now, a)]
+    due = due or [a for a in pair if a in now.accounts and not liquidation_size.is_safe(now, a)]
     if not due:
         return event.seller, event.buyer
     victim = min(due, key=lambda account: place_in_visit(now, account))

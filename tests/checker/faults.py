@@ -19,6 +19,8 @@ from perpref.rules import (
     funding,
     ledger,
     liquidation,
+    liquidation_size,
+    liquidation_time,
     loss,
     loss_trigger,
     margin,
@@ -39,6 +41,7 @@ from perpref.state import (
     Rulebook,
     SelfTrade,
     Side,
+    Tier,
 )
 from perpref.units import MAX_TIME, PARTS, AccountId, MarketId, OrderId, ceil_div, floor_div, sign
 
@@ -284,6 +287,45 @@ def _only_the_side_of_the_position(size: int, buys: int, sells: int, listed: Mar
     return margin.initial_margin(Position(lots, 0), listed)
 
 
+def _no_buffer(maintenance: int, _notional: int, _buffer: int) -> int:
+    return maintenance
+
+
+_fewest = scheduler.fewest_that_suffice
+
+
+def _a_lot_too_many(x: Exchange, account: AccountId, market: MarketId) -> int:
+    return min(_fewest(x, account, market) + 1, abs(margin.position_of(x, account, market).size))
+
+
+def _no_tiers(_notional: int, _tiers: tuple[Tier, ...]) -> int:
+    return 0
+
+
+def _share_down(size: int, share: int) -> int:
+    return max(floor_div(abs(size) * share, PARTS), 1)
+
+
+def _at_the_end(_now: int, _since: int, _period: int, steps: int) -> int:
+    return steps
+
+
+def _while_solvent(equity: int, _maintenance: int, _trigger: int) -> bool:
+    return equity >= 0
+
+
+def _never_cools(_now: int, _parted_at: int, _cooldown: int) -> bool:
+    return False
+
+
+def _uncapped(size: int, _mark: int, _portion: int, _least: int) -> int:
+    return abs(size)
+
+
+def _by_number(x: Exchange) -> list[AccountId]:
+    return [*(account for account in x.accounts if account != VAULT), VAULT]
+
+
 FAULTS = (
     Planted("POS-2", "cost released rounded down", position.closed, _released_down),
     Planted("FEE-1", "fees rounded down", fee.trading_fee, _fee_down),
@@ -324,6 +366,15 @@ FAULTS = (
     Planted("FUND-9", "a touch rounds down", funding.funding_by_index, _touched_down),
     Planted("LED-9", "a gate that is always open", ledger.require_open_gate, _always_open),
     Planted("LOSS-11", "the fund has always fallen", loss_trigger.has_fallen, _always),
+    Planted("LIQ-12", "no buffer", liquidation_size.with_buffer, _no_buffer),
+    Planted("LIQ-12", "a lot too many", scheduler.fewest_that_suffice, _a_lot_too_many),
+    Planted("LIQ-12", "all tiers at once", liquidation_size.tier_begins, _no_tiers),
+    Planted("LIQ-13", "shares rounded down", liquidation_size.lots_of_share, _share_down),
+    Planted("LIQ-14", "an auction at its end", liquidation_time.auction_step, _at_the_end),
+    Planted("LIQ-16", "no trigger to wait above", liquidation_time.has_time, _while_solvent),
+    Planted("LIQ-17", "no cooldown", liquidation_time.is_cooling, _never_cools),
+    Planted("LIQ-18", "no caps", liquidation_time.capped_lots, _uncapped),
+    Planted("LIQ-19", "by number", scheduler.visited, _by_number),
     Planted("VLT-2", "the cap before the takeover", vault.take_over, _cap_before),
     Planted("LOSS-5", "smallest pay first", scheduler.share_by_equity, _smallest_pay_first),
 )
