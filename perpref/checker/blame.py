@@ -388,7 +388,7 @@ def whose_turn(parting: Parting) -> str | None:
 def who_may_wait(parting: Parting) -> str | None:
     """One side goes on closing by force where the other leaves the account for later (LIQ-16)."""
     now = parting.before
-    ours, theirs = (_closed_by(now, event) for event in (parting.ours, parting.theirs))
+    ours, theirs = (_closed_by(now, later) for later in (parting.ours_after, parting.theirs_after))
     by_auction = now.rulebook.liquidation_limit is LiquidationLimit.AUCTION
     timed = by_auction or liquidation_time.goes_by_parts(now.rulebook)
     if not timed or ours == theirs:
@@ -404,10 +404,14 @@ def who_may_wait(parting: Parting) -> str | None:
     return None
 
 
-def _closed_by(now: Exchange, event: Event | None) -> AccountId | None:
-    """Whom an event closes by force, if it does."""
-    forced = isinstance(event, Filled) and event.rule in FORCED
-    return victim_of(now, event) if event is not None and forced else None
+def _closed_by(now: Exchange, events: tuple[Event, ...]) -> AccountId | None:
+    """Whom these events begin to close by force, if they do; who cannot bear a fill goes first."""
+    for event in events:
+        if isinstance(event, Filled) and event.rule in FORCED:
+            return victim_of(now, event)
+        if event.rule != "BOOK-5":
+            return None
+    return None
 
 
 def _of_time(now: Exchange, victim: AccountId) -> str:

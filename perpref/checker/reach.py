@@ -186,7 +186,9 @@ class Reach:
         self, before: Exchange, command: machine.Command, expected: Outcome | Refused
     ) -> None:
         """Take note of a step on which the engine and the reference agreed."""
-        if self._sampling or self._is_rare(before, command):
+        events = () if isinstance(expected, Refused) else expected.events
+        seldom = any(self.acted[event.rule] < SEVERAL_TIMES for event in events)
+        if self._sampling or self._is_rare(before, command) or seldom:
             self._sample(before, command)
         if isinstance(expected, Refused):
             self.refused[expected.rule] += 1

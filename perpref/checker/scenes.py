@@ -8,7 +8,7 @@ from perpref.checker.dice import Dice
 from perpref.checker.world import World
 from perpref.rules import liquidation, margin
 from perpref.state import TREASURY, VAULT, Kind, Side
-from perpref.units import MAX_PRICE, PARTS, AccountId, MarketId
+from perpref.units import MAX_PRICE, PARTS, AccountId, MarketId, sign
 
 
 def open_interest(world: World, dice: Dice) -> None:
@@ -161,6 +161,26 @@ def crash(world: World, dice: Dice) -> None:
         holders = world.holders()
         if holders:
             moves.aim(world, dice, *dice.pick(holders))
+    return None
+
+
+def loss_among_holders(world: World, dice: Dice) -> None:
+    """A thin account loses all and more to somebody who holds against others too."""
+    market = world.market(dice)
+    if len(world.people) < 3:
+        return crash(world, dice)
+    victim, other, third = dice.shuffled(world.people)[:3]
+    lots, long = dice.pick((1, 3, 10)), dice.one_in(2)
+    world.equip(victim, market, lots, 5)
+    for account in (other, third):
+        world.equip(account, market, 3 * lots, 40)
+    price = world.mark(market)
+    for account, size in ((victim, lots), (third, 2 * lots)):
+        _deal(world, account, other, market, size, price, long)
+    if size := world.position(victim, market).size:
+        starve_vault(world, dice, market)
+        beyond = price // dice.pick((3, 6, 12))
+        world.set_mark(market, world.due_price(victim, market) - sign(size) * beyond)
     return None
 
 

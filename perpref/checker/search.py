@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from perpref.checker import moves, scenes
+from perpref.checker import moves, scenes, vault_scenes
 from perpref.checker.compare import Judge
 from perpref.checker.dice import BYTES, TERM_BYTES, Dice
 from perpref.checker.engine import Connection
@@ -26,7 +26,7 @@ from perpref.checker.variants import varied
 from perpref.checker.wire import COMMANDS, Terms
 from perpref.checker.world import World
 from perpref.rules.liquidation_time import goes_by_parts
-from perpref.state import LiquidationSize, Rulebook
+from perpref.state import VAULT, LiquidationSize, Rulebook, Stage
 from perpref.units import AccountId
 
 ROUND = 100
@@ -37,6 +37,10 @@ PATIENCE = 60
 
 DRAWN = st.binary(min_size=BYTES, max_size=BYTES)
 TERMS = st.binary(min_size=TERM_BYTES, max_size=TERM_BYTES)
+
+
+Act = Callable[[World, Dice], None]
+"""Something that a search may do: it adds commands to a world."""
 
 
 @frozen
@@ -141,8 +145,9 @@ def _machine(search: Search) -> type[RuleBasedStateMachine]:
             step = dice.pick((1, 1, 3))
             accounts = [AccountId(2 + step * index) for index in range(people)]
             self.world = World(terms, accounts, search.supported, search.judge.watch)
-            if closes_bit_by_bit(terms.rulebook) and dice.below(2):
-                scenes.bit_by_bit(self.world, dice)
+            shown = fitting(terms)
+            if shown and dice.below(2):
+                dice.pick(shown)(self.world, dice)
             elif dice.below(3):
                 scenes.open_interest(self.world, dice)
 
@@ -155,13 +160,28 @@ def _machine(search: Search) -> type[RuleBasedStateMachine]:
     return Exchanges
 
 
+def fitting(terms: Terms) -> tuple[Act, ...]:
+    """The scenes that show what these terms have chosen."""
+    book = terms.rulebook
+    own_vaults = any(listed.vault != VAULT for listed in terms.markets.values())
+    shown = (
+        (closes_bit_by_bit(book), scenes.bit_by_bit),
+        (Stage.DELEVERAGE not in book.waterfall, scenes.loss_among_holders),
+        (Stage.VOLUNTEERS in book.waterfall, vault_scenes.volunteers_step_in),
+        (book.liquidators, vault_scenes.outsider_liquidates),
+        (own_vaults, vault_scenes.capital_for_a_child),
+        (book.vault_lockup + book.vault_notice > 0, vault_scenes.shares_come_and_go),
+    )
+    return tuple(scene for chosen, scene in shown if chosen)
+
+
 def closes_bit_by_bit(rulebook: Rulebook) -> bool:
     """Whether a liquidation may close less than a position at a time, or take its time."""
     whole = rulebook.liquidation_size is LiquidationSize.WHOLE
     return not whole or goes_by_parts(rulebook)
 
 
-def _rule(act: Callable[[World, Dice], None]) -> Callable[..., None]:
+def _rule(act: Act) -> Callable[..., None]:
     def take(self, drawn: bytes) -> None:  # type: ignore[no-untyped-def]
         act(self.world, Dice(drawn))
 
@@ -205,9 +225,14 @@ SCENES = (
     scenes.vault_unwinds,
     scenes.vault_is_liquidated,
     scenes.crash,
+    scenes.loss_among_holders,
     scenes.bids_for_a_victim,
     scenes.limit_moves,
     scenes.bit_by_bit,
+    vault_scenes.shares_come_and_go,
+    vault_scenes.capital_for_a_child,
+    vault_scenes.outsider_liquidates,
+    vault_scenes.volunteers_step_in,
     scenes.late_counterparty,
     scenes.contagion,
     scenes.second_visit,
@@ -231,8 +256,9 @@ def short_case(random: Random, base: Terms, supported: tuple[str, ...]) -> Case:
     dice = Dice(random.randbytes(TERM_BYTES))
     people = [AccountId(2 + index) for index in range(dice.pick((3, 3, 4)))]
     world = World(varied(base, dice, supported), people, supported)
-    if closes_bit_by_bit(world.exchange.rulebook) and dice.below(2):
-        scenes.bit_by_bit(world, Dice(random.randbytes(BYTES)))
+    shown = fitting(world.terms)
+    if shown and dice.below(2):
+        dice.pick(shown)(world, Dice(random.randbytes(BYTES)))
     for _ in range(dice.pick((1, 1, 2, 3))):
         act = dice.pick((*SCENES, *SCENES, *ACTS))
         act(world, Dice(random.randbytes(BYTES)))

@@ -96,7 +96,7 @@ def varied(base: Terms, dice: Dice, supported: Collection[str] = COMMANDS) -> Te
         rulebook = _taking_time(rulebook, dice)
     if dice.one_in(4):
         rulebook = _funding(rulebook, dice)
-    if dice.one_in(5):
+    if dice.one_in(4):
         rulebook = _losing(rulebook, dice)
     if dice.one_in(3):
         rulebook = _marking(rulebook, dice, "set_index" in supported)
@@ -156,8 +156,13 @@ def _liquidating(rulebook: Rulebook, dice: Dice) -> Rulebook:
 def _losing(rulebook: Rulebook, dice: Dice) -> Rulebook:
     """Another way to know that a loss is nobody's, and to live with it, as some venue does it."""
     begins = dice.pick((0, 1, 300_000, PARTS))
+    ways = (*LossSharing, LossSharing.PER_LOT, LossSharing.PROFIT)  # by rules of their own
+    sharing, nobody_is_closed = dice.pick(ways), dice.one_in(2)
     return evolve(
         rulebook,
+        waterfall=_without_deleverage(rulebook) if nobody_is_closed else rulebook.waterfall,
+        loss_sharing=sharing,
+        note_paid_in=rulebook.note_paid_in or sharing is LossSharing.PROFIT,
         fund_trigger=dice.pick(tuple(FundTrigger)),
         fund_begins=begins,
         fund_ends=dice.pick((0, begins, begins >> 1)),
@@ -167,6 +172,10 @@ def _losing(rulebook: Rulebook, dice: Dice) -> Rulebook:
         withdrawal_haircut=dice.one_in(2),
         halt_on_loss=dice.one_in(4),
     )
+
+
+def _without_deleverage(rulebook: Rulebook) -> tuple[Stage, ...]:
+    return tuple(stage for stage in rulebook.waterfall if stage is not Stage.DELEVERAGE)
 
 
 def _taking_time(rulebook: Rulebook, dice: Dice) -> Rulebook:
