@@ -37,7 +37,7 @@ from perpref.rules import (
 )
 from perpref.rules.adl import Standing
 from perpref.rules.margin import Health
-from perpref.state import FundTrigger, Market, Order, Position, Ranking, Rulebook
+from perpref.state import FundTrigger, LiquidationSize, Market, Order, Position, Ranking, Rulebook
 from perpref.units import PARTS, AccountId
 from proofs.executor import (
     all_of,
@@ -272,6 +272,13 @@ def _lacking(better: int) -> int:
     return lacks
 
 
+def _is_too_much(size: LiquidationSize, fewer_suffice: bool) -> bool:
+    """By a_liquidator_is_stopped_only_where_fewer_lots_suffice."""
+    too_much = fresh_bool("more than needed")
+    assume(implies(too_much, fewer_suffice))
+    return too_much
+
+
 def _boundary_of(vault: AccountId, main: int, own: int) -> int:
     """By the_main_vault_keeps_the_rulebooks_boundary_and_a_child_its_markets: one of the two."""
     boundary = fresh_int("boundary")
@@ -413,6 +420,7 @@ CONTRACTS = (
         ),
         _assigned_price,
     ),
+    Contract(liquidator.is_too_much, (liquidator,), lambda *rest: all_of(), _is_too_much),
     Contract(
         liquidator.liquidator_price,
         (liquidator,),

@@ -5,10 +5,21 @@ from __future__ import annotations
 from perpref.rules import liquidation, liquidator, vault, vault_shares, volunteers
 from perpref.rules.margin import Health, equity, health, position_of
 from perpref.rules.vault_shares import shares_out
-from perpref.state import NO_PLEDGE, VAULT, Exchange
+from perpref.state import NO_PLEDGE, VAULT, Exchange, LiquidationSize
 from perpref.units import MAX_CASH, MAX_PRICE, PARTS, AccountId, MarketId
 from proofs.contracts import CLOSING, MARGINS, PRICED
-from proofs.executor import all_of, any_of, assume, claim, fresh_bool, fresh_int, implies, ite
+from proofs.executor import (
+    all_of,
+    any_of,
+    assume,
+    choose,
+    claim,
+    fresh_bool,
+    fresh_int,
+    implies,
+    ite,
+    negation,
+)
 from proofs.laws import QUIET, SOLVENCY, Step, action, attempt, of, take
 from proofs.ledger import any_account
 from proofs.liquidation import any_target
@@ -338,7 +349,15 @@ def the_main_vault_keeps_the_rulebooks_boundary_and_a_child_its_markets() -> Non
 # Somebody from outside.
 
 
-TAKING = (*PRICED, "liquidator_price", "covers_no_worse", "reduces", "bears_fill")
+TAKING = (
+    *PRICED,
+    "liquidator_price",
+    "covers_no_worse",
+    "reduces",
+    "bears_fill",
+    "with_buffer",
+    "is_too_much",
+)
 
 
 @action("VLT-9", "LIQ-1", "MRG-5", keeps=QUIET, assumes=TAKING)
@@ -360,6 +379,18 @@ def a_liquidator_takes_only_what_is_due_from_somebody_else(step: Step) -> None:
     claim("enabled", step.before.rulebook.liquidators)
     before, now = (position_of(ex, account, step.market).size for ex in (step.before, step.after))
     claim("lots", all_of(abs(before) > abs(now), before * now >= 0))
+
+
+@theorem("T-LIQ", "VLT-21", "LIQ-12", subject="is_too_much")
+def a_liquidator_is_stopped_only_where_fewer_lots_suffice() -> None:
+    """And where that is how much a liquidation closes; elsewhere it may take all."""
+    size, fewer = choose("size", tuple(LiquidationSize)), fresh_bool("fewer suffice")
+    too_much = liquidator.is_too_much(size, fewer)
+    claim("fewer suffice", implies(too_much, fewer))
+    if size is LiquidationSize.TO_BUFFER:
+        claim("stopped", implies(fewer, too_much))
+    else:
+        claim("never", negation(too_much))
 
 
 @theorem("T-LIQ", "VLT-9", subject="covers_no_worse")

@@ -103,7 +103,7 @@ def any_rulebook() -> Rulebook:
         liquidation_limit=any_choice("liquidation_limit", LiquidationLimit.FILLABLE),
         liquidation_adjustment=between("liquidation_adjustment", 0, MAX_CASH),
         liquidation_spread=between("liquidation_spread", 0, PARTS),
-        liquidation_size=any_choice("liquidation_size", LiquidationSize.WHOLE),
+        liquidation_size=any_choice("liquidation_size", LiquidationSize.TO_BUFFER),
         liquidation_buffer=between("liquidation_buffer", 0, PARTS),
         liquidation_step=between("liquidation_step", SMALLEST_STEP, PARTS),
         liquidation_target=between("liquidation_target", 1, PARTS),

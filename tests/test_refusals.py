@@ -39,6 +39,7 @@ from perpref.state import (
     FundTrigger,
     Kind,
     LiquidationLimit,
+    LiquidationSize,
     MarkPolicy,
     Pledge,
     SelfTrade,
@@ -193,6 +194,13 @@ BY_COMMAND: dict[str, tuple[Exchange, Command]] = {
     "more_than_there_is": (HUNTED, Liquidate(BOB, ANN, GOLD, 11)),
     "not_safer": (
         evolve(HUNTED, rulebook=evolve(HUNTED.rulebook, liquidator_fee=50_000)),
+        Liquidate(BOB, ANN, GOLD, 10),
+    ),
+    "more_than_needed": (
+        evolve(
+            HUNTED,
+            rulebook=evolve(HUNTED.rulebook, liquidation_size=LiquidationSize.TO_BUFFER),
+        ),
         Liquidate(BOB, ANN, GOLD, 10),
     ),
     "liquidator_cannot_bear": (HUNTED, Liquidate(CY, ANN, GOLD, 10)),

@@ -93,6 +93,7 @@ REFUSALS = {  # code: phase, rule
     "no_position": ("validate", "LIQ-3"),
     "more_than_there_is": ("validate", "LIQ-3"),
     "not_safer": ("margin", "VLT-9"),
+    "more_than_needed": ("margin", "VLT-21"),
     "liquidator_cannot_bear": ("margin", "VLT-9"),
     "unknown_order": ("validate", "BOOK-10"),
     "not_your_order": ("validate", "BOOK-10"),
@@ -1353,6 +1354,8 @@ class Exchange:
         check(1 <= lots <= abs(size), "more_than_there_is")
         distance = there.mark * self.terms.liquidator_fee // MILLION
         price = max(1, there.mark - sign(size) * distance)
+        fewest = self.next_order(owner, there) if self.terms.size == "to_buffer" else lots
+        check(lots <= fewest, "more_than_needed")  # VLT-21
         stood, could = self.standing(owner, there), self.standing(taker, there)
         self.fill(owner, taker, there, -sign(size) * lots, price, "VLT-9")
         left = self.standing(owner, there)

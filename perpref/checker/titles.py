@@ -134,6 +134,7 @@ TITLES = {
     "VLT-18": "Recapitalisation",
     "VLT-19": "Capital recalled",
     "VLT-20": "A pledge",
+    "VLT-21": "No more than is needed",
     "ADL-1": "Who can be deleveraged",
     "ADL-2": "Rank",
     "ADL-3": "The price",

@@ -1418,6 +1418,17 @@ def the_same_share_of_every_position_is_closed(story: Story) -> None:
 
 
 @about("liquidation", "LIQ-13", under=SHARING)
+def a_share_of_a_position_is_rounded_up(story: Story) -> None:
+    """With 44 behind a margin of 49 a fifth is enough; of 11 lots that is 3."""
+    story.deposit(ANN, 165)
+    story.deposit(BOB, 5_000)
+    story.deposit(CY, 5_000)
+    story.trade(ANN, BOB, 11)
+    story.buys(CY, 11, 89)
+    story.mark(89)
+
+
+@about("liquidation", "LIQ-13", under=SHARING)
 def a_share_that_is_not_enough_is_followed_by_the_rest(story: Story) -> None:
     """The vault takes a fifth of each at the bankruptcy price, which restores nothing; then all."""
     story.deposit(VAULT, 5_000)
@@ -1515,8 +1526,8 @@ def caps_by_the_clock(story: Story) -> None:
 
 @about("liquidation", "LIQ-19", under=choosing(liquidation_order=LiquidationOrder.WORST_FIRST))
 def the_worst_account_is_visited_first(story: Story) -> None:
-    """Ann has 32 of 47, Bob and Dan 28 of 38 each: Bob is worse than Ann, and as bad as Dan."""
-    for account, cash in ((ANN, 102), (BOB, 84), (DAN, 84), (CY, 5_000), (EVE, 5_000)):
+    """Ann has 32 of 47, Bob and Dan 24 of 38 each: Bob is worse than Ann, and as bad as Dan."""
+    for account, cash in ((ANN, 102), (BOB, 80), (DAN, 80), (CY, 5_000), (EVE, 5_000)):
         story.deposit(account, cash)
     for account in (ANN, BOB, DAN):
         lots = 10 if account == ANN else 8
@@ -1754,6 +1765,25 @@ def a_liquidator_may_not_leave_the_account_less_safe(story: Story) -> None:
     story.liquidates(CY, ANN, 10, code="not_safer")
     story.mark(88)
     story.liquidates(CY, ANN, 10, code="not_due")
+
+
+@about(
+    "vault",
+    "VLT-21",
+    "LIQ-12",
+    under=choosing(
+        liquidators=True, liquidation_size=LiquidationSize.TO_BUFFER, liquidation_buffer=10_000
+    ),
+)
+def a_liquidator_takes_no_more_than_is_needed(story: Story) -> None:
+    """At 93 Ann has 35, and 6 per cent of 7 lots are 40, of 6 are 34: so 4 are needed, not 5."""
+    for account, amount in ((ANN, 105), (BOB, 200), (CY, 200)):
+        story.deposit(account, amount)
+    story.trade(ANN, BOB, 10)
+    story.mark(93)
+    story.liquidates(CY, ANN, 5, code="more_than_needed")
+    story.liquidates(CY, ANN, 4)
+    story.liquidates(CY, ANN, 1, code="not_due")
 
 
 @about("vault", "VLT-9")

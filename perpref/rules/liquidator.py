@@ -5,9 +5,10 @@ from __future__ import annotations
 from perpref.outcome import Outcome
 from perpref.rule_registry import Phase, refusal, require, rule
 from perpref.rules.liquidation import require_due
+from perpref.rules.liquidation_size import suffices
 from perpref.rules.margin import Health, bears_fill, health, position_of, reduces
 from perpref.rules.vault import transfer_position
-from perpref.state import Exchange
+from perpref.state import Exchange, LiquidationSize
 from perpref.units import PARTS, AccountId, MarketId, floor_div, sign
 
 NO_LIQUIDATORS = refusal(
@@ -22,6 +23,12 @@ NOT_SAFER = refusal(
     Phase.MARGIN,
     "The account would have an equity of {value} against a maintenance margin of {limit}, "
     "which covers it no better",
+)
+MORE_THAN_NEEDED = refusal(
+    "VLT-21",
+    "more_than_needed",
+    Phase.MARGIN,
+    "With one lot less than {value} the account would have its maintenance margin and a buffer",
 )
 LIQUIDATOR_CANNOT_BEAR = refusal(
     "VLT-9",
@@ -47,13 +54,20 @@ def covers_no_worse(before: Health, after: Health) -> bool:
     return after.equity >= 0 and covers
 
 
-@rule("VLT-9", "MRG-5")
+@rule("VLT-21")
+def is_too_much(size: LiquidationSize, fewer_suffice: bool) -> bool:
+    """Whether a liquidator asks for more than it may, if fewer lots would make the account safe."""
+    return size is LiquidationSize.TO_BUFFER and fewer_suffice
+
+
+@rule("VLT-9", "VLT-21", "MRG-5")
 def take_position(
     exchange: Exchange, liquidator: AccountId, account: AccountId, market: MarketId, lots: int
 ) -> Outcome:
     """A liquidator takes `lots` of a position that is due, at the mark less a fee.
 
-    It leaves the account no less safe, and is borne by the liquidator like any fill.
+    It leaves the account no less safe, and is borne by the liquidator like any fill. Where
+    liquidations close the fewest lots that make safe, it may take no more (LIQ-12).
     """
     require(exchange.rulebook.liquidators, NO_LIQUIDATORS)
     require(liquidator != account, OWN_POSITION, account)
@@ -63,6 +77,9 @@ def take_position(
     was, had = health(exchange, liquidator), position_of(exchange, liquidator, market)
     due = health(exchange, account)
     outcome = transfer_position(exchange, account, liquidator, market, lots, price, "VLT-9")
+    fewer = suffices(exchange, account, market, lots - 1)
+    size = exchange.rulebook.liquidation_size
+    require(not is_too_much(size, fewer), MORE_THAN_NEEDED, lots)
     left = health(outcome.exchange, account)
     require(covers_no_worse(due, left), NOT_SAFER, left.equity, left.maintenance)
     after = outcome.exchange

@@ -44,6 +44,7 @@ from perpref.state import (
     Exchange,
     ForcedPrice,
     Kind,
+    LiquidationSize,
     MarkPolicy,
     Ranking,
     Rulebook,
@@ -163,7 +164,7 @@ def parent(safe: int, boundary: int) -> Exchange:
     return exchange({VAULT: holds(safe), CY: holds(30)}, own, rulebook=terms)
 
 
-def hunted(*, bob: int = 90, now: int = 0, **chosen: int) -> Exchange:
+def hunted(*, bob: int = 90, now: int = 0, **chosen: object) -> Exchange:
     """Ann, long by 10 with 40 left, is due; who takes all 10 gets 1 each and needs 100."""
     terms: Any = {"liquidators": True, "liquidator_fee": 10_000, **chosen}
     accounts = {ANN: holds(40, (10, 1_000)), BOB: holds(bob)}
@@ -376,6 +377,7 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
         (hunted(), Liquidate(ANN, BOB, OIL, 0)),
         (hunted(), Liquidate(BOB, ANN, OIL, 0)),
         (hunted(), Liquidate(BOB, ANN, GOLD, 0)),
+        (hunted(liquidation_size=LiquidationSize.TO_BUFFER), Liquidate(BOB, ANN, GOLD, 10)),
         (hunted(liquidator_fee=50_000), Liquidate(BOB, ANN, GOLD, 10)),
         (hunted(bob=89), Liquidate(BOB, ANN, GOLD, 10)),
         (hunted(bob=90), Liquidate(BOB, ANN, GOLD, 10)),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from perpref.rules.margin import Health
-from perpref.state import FundTrigger, Ranking
+from perpref.state import FundTrigger, LiquidationSize, Ranking
 from perpref.units import MarketId
 from proofs.adl import any_standing
 from proofs.executor import choose, fresh_bool, fresh_int
@@ -39,6 +39,7 @@ ARGUMENTS: dict[str, Callable[[], tuple[Any, ...]]] = {
     ),
     "with_buffer": lambda: _numbers("maintenance", "notional", "buffer"),
     "fillable_lots": lambda: _numbers("most", "size", "offered"),
+    "is_too_much": lambda: (choose("size", tuple(LiquidationSize)), fresh_bool("fewer suffice")),
     "liquidator_price": lambda: _numbers("mark", "size", "fee"),
     "covers_no_worse": lambda: (_health("before"), _health("after")),
     "assigned_price": lambda: _numbers("mark", "size", "bankruptcy", "most"),

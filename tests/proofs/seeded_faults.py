@@ -1125,6 +1125,14 @@ FAULTS = (
         "volunteer",
     ),
     fault(
+        "a liquidator may take all everywhere",
+        liquidator.is_too_much,
+        "and fewer_suffice",
+        "and False",
+        "vault",
+        "is_too_much",
+    ),
+    fault(
         "a liquidator leaves an account less than nothing",
         liquidator.covers_no_worse,
         "after.equity >= 0 and covers",

@@ -10,8 +10,8 @@ from perpref.outcome import Filled, Refused
 from perpref.rules import liquidation, liquidator, vault
 from perpref.rules.liquidator import covers_no_worse, take_position
 from perpref.rules.margin import Health, equity, health
-from perpref.state import VAULT, Account, Exchange, Kind, Side, Stage
-from perpref.units import OrderId
+from perpref.state import FLAT, VAULT, Account, Exchange, Kind, LiquidationSize, Side, Stage
+from perpref.units import PARTS, OrderId
 from tests.exchanges import (
     ANN,
     BOB,
@@ -79,6 +79,20 @@ def test_the_account_is_left_no_less_safe() -> None:
     with refuses(liquidator.NOT_SAFER, -1, 45):
         take_position(hunted(-1, fee=0), BOB, ANN, GOLD, 1)
     assert equity(take_position(hunted(0, fee=0), BOB, ANN, GOLD, 1).exchange, ANN) == 0
+
+
+@pytest.mark.parametrize(("buffer", "needed"), [(0, 2), (10_000, 4), (PARTS, 10)])
+def test_no_more_is_taken_than_makes_the_account_safe(buffer: int, needed: int) -> None:
+    """40 are 5 a lot for 8 lots, and 6 a lot for 6; with all of it nothing would do but all."""
+    terms = evolve(rules(), liquidators=True, liquidation_buffer=buffer)
+    to_buffer = evolve(terms, liquidation_size=LiquidationSize.TO_BUFFER)
+    before = evolve(hunted(), rulebook=to_buffer)
+    taken = take_position(before, BOB, ANN, GOLD, needed).exchange
+    assert taken.accounts[ANN].positions.get(GOLD, FLAT).size == 10 - needed
+    if needed < 10:
+        with refuses(liquidator.MORE_THAN_NEEDED, needed + 1):
+            take_position(before, BOB, ANN, GOLD, needed + 1)
+    take_position(evolve(before, rulebook=terms), BOB, ANN, GOLD, 10)
 
 
 @pytest.mark.parametrize(
