@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from perpref import machine
 from perpref.checker.differences import same_event, telling
@@ -391,7 +391,8 @@ def who_may_wait(parting: Parting) -> str | None:
     ours, theirs = (_closed_by(now, later) for later in (parting.ours_after, parting.theirs_after))
     by_auction = now.rulebook.liquidation_limit is LiquidationLimit.AUCTION
     timed = by_auction or liquidation_time.goes_by_parts(now.rulebook)
-    if not timed or ours == theirs:
+    begun = isinstance(parting.ours, Cancelled) and parting.ours.rule == "BOOK-5"
+    if not timed or begun or ours == theirs:
         return None
     if theirs is not None and liquidation_time.may_wait(now, theirs):
         return _of_time(now, theirs)
@@ -506,7 +507,8 @@ def a_maker_that_bears_fewer_lots(parting: Parting) -> str | None:
         liquidation.liquidate(now, victim, theirs.market, orders[ours.order], theirs.lots)
     except Refusal:
         return None
-    return _of_size(now, theirs)
+    whole = abs(position_of(now, victim, theirs.market).size)
+    return _of_size(now, evolve(theirs, lots=whole), theirs)
 
 
 def _earlier_limits(parting: Parting, victim: AccountId, market: MarketId) -> list[int]:
@@ -694,7 +696,7 @@ def _other_fill(parting: Parting, ours: Filled, theirs: Filled) -> str:
     if ours.rule in ("BOOK-3", "LIQ-6") and _reduce_only(parting, ours):
         return "BOOK-7"
     if ours.rule == "LIQ-6":
-        return _of_size(parting.before, ours)
+        return _of_size(parting.before, ours, theirs)
     if ours.rule == "VLT-1" and is_a_share(parting.before, ours):
         return "LIQ-13"
     return SAME_RULE[ours.rule, "lots"]
@@ -707,12 +709,15 @@ def is_a_share(now: Exchange, fill: Filled) -> bool:
     return shares and fill.lots < held
 
 
-def _of_size(now: Exchange, fill: Filled) -> str:
+def _of_size(now: Exchange, fill: Filled, theirs: Filled) -> str:
     """The rule that says how many lots an order of a liquidation has."""
     victim, size = victim_of(now, fill), now.rulebook.liquidation_size
     parts = liquidation_time.goes_by_parts(now.rulebook)
-    if victim is None or not parts or not liquidation_time.is_patient(now, victim):
+    if victim is None or not parts:
         return SIZES[size]
+    if not liquidation_time.is_patient(now, victim):
+        capped = theirs.lots < fill.lots and equity(now, victim) >= 0
+        return "LIQ-16" if capped else SIZES[size]
     whole = size is LiquidationSize.WHOLE
     by_size = not whole and next_order(now, victim, fill.market) == fill.lots
     return SIZES[size] if by_size else _of_time(now, victim)

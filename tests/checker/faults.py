@@ -132,7 +132,7 @@ def _everybody_bears(x: Exchange, _: AccountId, other: AccountId, market: Market
 def _unguarded(
     x: Exchange, account: AccountId, other: AccountId, market: MarketId, lots: int
 ) -> Outcome:
-    price = liquidation.bankruptcy_price(x, account, market)
+    price = adl.deleveraging_price(x, account, market)
     return vault.transfer_position(x, account, other, market, lots, price, "ADL-3")
 
 

@@ -36,7 +36,7 @@ def test_the_reference_conforms_to_itself_and_everything_is_reached() -> None:
     one, two = (checked(InProcess(ReferenceEngine), Budget(400), seed) for seed in (2, 3))
     for result in (one, two):
         assert result.found is None
-        assert result.conforms is (result.not_reached == ())
+        assert result.fault is None
     assert not set(one.not_reached) & set(two.not_reached)
     assert all(one.reach.deep[state] + two.reach.deep[state] > 0 for state in DEEP_STATES)
     limited = {row.rule for result in (one, two) for row in result.reach.rows() if row.refused}
@@ -123,19 +123,11 @@ def test_a_counterparty_that_is_bankrupted_is_found() -> None:
             with outer.active(), inner.active():
                 return super().apply(commands)
 
-    # The fault closes at the bankruptcy price, which under another price of ADL is ADL-3's matter.
-    blamed: set[str] = set()
-    for seed in range(1, 9):
-        if "ADL-4" in blamed:
-            break
-        result = checked(InProcess(Ruthless), Budget(1_000), seed=seed)
-        assert result.found is not None
-        case, finding = result.found
-        blamed.add(finding.rule)
-        assert len(case.commands) <= 10
-    assert "ADL-4" in blamed
-    # and one that leaves by a quantum looks like another rounding of the margin or of its share
-    assert blamed <= {"ADL-3", "ADL-4", "LIQ-4", "MRG-3"}
+    result = checked(InProcess(Ruthless), Budget(1_000))
+    assert result.found is not None
+    case, finding = result.found
+    assert finding.rule == "ADL-4"
+    assert len(case.commands) <= 10
 
 
 def test_a_seed_gives_the_same_search_again() -> None:
