@@ -321,57 +321,29 @@ class Market:
 class Rulebook:
     """What this venue chose where the rules leave a choice.
 
-    Rates and parts are in parts per million. `vault_boundary` is the equity, in quanta, below which
-    a takeover may not bring the vault. The last stage of the waterfall is RESIDUAL: it is the one
-    that cannot fail (LIQ-7). Every choice that may be left out is the textbook's then.
-    Rates are in parts per million; `vault_boundary` is the equity, in quanta, below which a
-    takeover may not bring the vault. `counterparty` and `price` say who picks the next account to
-    deleverage (ADL-5) and the price of a fill between two limits (BOOK-3). The last stage of the
-    waterfall is RESIDUAL: it is the one that cannot fail (LIQ-7). What begins with `deleverage`
-    says how an ADL closes: in which order (ADL-2), at which price (ADL-3; the gap, in parts per
-    million of the mark, belongs to BANKRUPTCY_UNLESS_FAR alone), whether only an insolvent account
-    (ADL-6), and whether a counterparty may be left riskier than it was (ADL-4). The vault steps in
-    below `vault_trigger` of the maintenance margin (VLT-7). What begins with `liquidation`, but for
-    the fee, says how much the first order closes of a position of more than `liquidation_whole`
-    quanta (LIQ-10), at which limit (LIQ-11), and how much is closed at a time (LIQ-15): until
-    equity is maintenance margin and a `buffer` of notional (LIQ-12), or a share of all positions,
-    the smallest multiple of a `step` that brings the margin below a `target` part of equity
-    (LIQ-13), each in parts per million. An auction has `auction_steps`, of `auction_period` by the
-    clock each (LIQ-14). After a part was closed the rest follows for `liquidation_cooldown`, at
-    once when that is 0 (LIQ-17). What begins with `block` caps what is closed at one time by the
-    clock: a `portion` of the lots of a position or the `least` notional, and the `notional` of an
-    account, unless that is 0 (LIQ-18). `liquidation_order` says whose turn it is (LIQ-19). With
-    `withdraw_profit` unrealised profit may leave (LED-6). What begins with `funding` says how the
-    premiums of a period, of which `funding_samples` are expected, become its rate (FUND-5, FUND-6),
-    and with `funding_on_touch` an account is settled only when it is touched (FUND-11). What begins
-    with `fund_` says how far the vault must have fallen before an ADL, in parts per million of its
-    best in a window (LOSS-11). A loss is carried by the vault with `carry_bad_debt` (LOSS-12); it
-    closes the gate for `withdrawal_gate` units of the clock (LOSS-13), cuts withdrawals while the
-    vault owes with `withdrawal_haircut` (LOSS-8), and pauses all markets with `halt_on_loss`
-    (LOSS-14). `deleverage_weight` is what an ADL shares lots by (ADL-9), and `deleverage_seed`
-    where an unranked walk begins (ADL-12). `deleverage_sharing` says how many are closed at a time
-    (ADL-8), and `loss_sharing` by what a deficit is shared (LOSS-10). `self_trade` says which order
-    goes when an account would meet itself (BOOK-11). With `smaller_keeps_place` an order that only
-    gets smaller is not placed anew (BOOK-17). With `band_both_sides` no limit is beyond the price
-    band on either side (BOOK-18). An account has at most `most_orders` orders resting in a market,
-    any number when that is 0 (BOOK-20). With `order_margin` resting orders reserve initial margin
-    (MRG-8). What begins with `mark` says how a mark follows from the index (MARK-5, MARK-6): the
-    band and the weight of a new sample of the basis, in parts per million; nothing is opened at a
-    mark older than `mark_age`, unless that is 0 (MARK-7). A contribution to the vault is worth at
-    least `vault_least_shares` (VLT-13); its shares are locked for `vault_lockup` by the clock
-    (VLT-15) and redeemed at `vault_notice`, with none when that is 0 (VLT-16). With
-    `liquidators` whoever is due and stands well enough waits for somebody from outside, who takes
-    its positions at the mark less `liquidator_fee` parts per million (VLT-9). A volunteer is
-    assigned positions no further than `volunteer_edge` parts per million from the mark (VLT-10).
+    Rates and parts are in parts per million, times by the exchange's clock. Every choice that may
+    be left out is the textbook's then.
     """
 
     name: str
+
     maker_fee: int
+    """Of the notional, from who rested on the book (FEE-2)."""
+
     taker_fee: int
+    """Of the notional, from who came to it (FEE-3)."""
+
     liquidation_fee: int
+    """Of the notional, from who is liquidated, out of what the book gave (FEE-4)."""
+
     funding_cap: int
+    """The highest rate of funding, on either side (FUND-1)."""
+
     vault_boundary: int
+    """The equity, in quanta, below which a takeover may not bring the vault (VLT-4)."""
+
     waterfall: tuple[Stage, ...]
+    """Its stages in order. RESIDUAL is the last: it is the one that cannot fail (LIQ-7)."""
 
     counterparty: Chooser = Chooser.RULEBOOK
     """Who picks the next account to deleverage (ADL-5)."""
@@ -386,7 +358,7 @@ class Rulebook:
     """At which price it closes (ADL-3)."""
 
     deleverage_gap: int = 0
-    """How far from the mark is far, for BANKRUPTCY_UNLESS_FAR alone (ADL-3)."""
+    """How far from the mark is far, of the mark, for BANKRUPTCY_UNLESS_FAR alone (ADL-3)."""
 
     deleverage_only_insolvent: bool = False
     """Whether it closes only an insolvent account (ADL-6)."""
@@ -509,8 +481,14 @@ class Rulebook:
     """Whether resting orders reserve initial margin (MRG-8)."""
 
     liquidators: bool = False
+    """Whether somebody from outside may take over who is due and stands well enough (VLT-9)."""
+
     liquidator_fee: int = 0
+    """It takes positions at the mark less this part (VLT-9)."""
+
     volunteer_edge: int = 0
+    """A volunteer is assigned positions no further than this from the mark (VLT-10)."""
+
     vault_least_shares: int = 1
     """A contribution to the vault is worth at least so many shares (VLT-13)."""
 
