@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from perpref.checker import moves, scenes, vault_scenes
 from perpref.checker.compare import Judge
 from perpref.checker.dice import BYTES, TERM_BYTES, Dice
+from perpref.checker.drawing import BACKEND
 from perpref.checker.engine import Connection
 from perpref.checker.finding import Case, Finding, Kind
 from perpref.checker.reach import Reach
@@ -93,6 +94,7 @@ class Search:
         for index in range(rounds):
             examples = min(ROUND, self._budget.examples - self.examples)
             chosen = settings(
+                backend=BACKEND,
                 max_examples=examples,
                 stateful_step_count=self._budget.steps,
                 phases=[Phase.generate],

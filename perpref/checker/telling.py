@@ -17,7 +17,16 @@ from perpref.checker.scenario_run import Act, Play, Played, PlayedStep, liquidat
 from perpref.machine import Command
 from perpref.outcome import Cancelled, CashMoved, Event, Filled, Paid, Refused, Rested
 from perpref.rule_registry import Refusal
-from perpref.rules import adl, adl_margin, book, liquidation, loss, loss_trigger, vault
+from perpref.rules import (
+    adl,
+    adl_margin,
+    book,
+    liquidation,
+    loss,
+    loss_trigger,
+    vault,
+    volunteers,
+)
 from perpref.rules.margin import equity, health, position_of
 from perpref.state import Exchange, Kind, Order, Side, Stage
 from perpref.units import MAX_LOTS, AccountId, MarketId
@@ -289,6 +298,8 @@ class _Teller:
                 yield self.on_book(act, market, act.args[2])
             case vault.take_over:
                 yield self.taken_over(act, market, act.args[2])
+            case volunteers.assign:
+                yield self.assigned(act, market, act.args[1])
             case adl.deleverage | adl_margin.deleverage_with_margin:
                 yield self.deleveraged(act, market, act.args[1], act.args[3])
             case loss.close_out:
@@ -372,6 +383,11 @@ class _Teller:
         what = f"{self.who(insurer)} takes over {self.lots(lots, market)} at {price:,}"
         return Line(4, f"vault: {what} (VLT-1){self.worth(act, insurer)}")
 
+    def assigned(self, act: Act, market: MarketId, taker: AccountId) -> Line:
+        (fill,) = (event for event in act.events if isinstance(event, Filled))
+        what = f"{self.who(taker)} is assigned {self.lots(fill.lots, market)} at {fill.price:,}"
+        return Line(4, f"volunteers: {what} ({fill.rule}){self.worth(act, taker)}")
+
     def deleveraged(self, act: Act, market: MarketId, other: AccountId, lots: int) -> Line:
         price = adl.deleveraging_price(act.before, self._victim(), market)
         size = position_of(act.before, other, market).size
@@ -412,7 +428,12 @@ class _Teller:
         return self.scenario.where(market)
 
 
-_WITH_COUNTERPARTY = (adl.deleverage, adl_margin.deleverage_with_margin, loss.close_out)
+_WITH_COUNTERPARTY = (
+    volunteers.assign,
+    adl.deleverage,
+    adl_margin.deleverage_with_margin,
+    loss.close_out,
+)
 """Actions whose second argument is the counterparty and whose third is the market."""
 
 

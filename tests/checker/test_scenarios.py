@@ -24,6 +24,7 @@ STAGES = {
     "cascade-absorbed-by-book": (Stage.BOOK,),
     "vault-absorbs-and-unwinds-at-a-profit": (Stage.VAULT, Stage.DELEVERAGE),
     "overbooked-flight": (Stage.BOOK, Stage.VAULT, Stage.DELEVERAGE),
+    "volunteers-step-in": (Stage.VOLUNTEERS,),
     "residual-loss": (Stage.DELEVERAGE, Stage.RESIDUAL),
 }
 """Which stages each reaches, in the order in which they act."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -198,3 +202,41 @@ def test_an_engine_that_is_told_no_index_is_told_its_marks() -> None:
         for seed in range(200)
     }
     assert policies == {MarkPolicy.ORACLE}
+
+
+DIGEST = """
+import sys
+from hashlib import sha256
+from importlib import import_module
+for name in sys.argv[1:]:
+    import_module(name)
+from perpref.checker.search import Budget, Search
+from perpref.checker.variants import base_terms
+from tests.checker.engines import TERMS
+
+class Notes:
+    watch = None
+    digest = sha256()
+
+    def examine(self, connection, case):
+        self.digest.update(repr(case).encode())
+
+Search(None, Notes(), base_terms(TERMS), Budget(40)).run(7)
+print(Notes.digest.hexdigest())
+"""
+
+
+def test_a_seed_means_the_same_search_whatever_else_is_loaded() -> None:
+    others = ("proofs.ledger", "perpref.checker.vector_cases", "tests.docs.test_commands")
+    one, two = (
+        subprocess.run(
+            [sys.executable, "-c", DIGEST, *loaded],
+            cwd=Path(__file__).parents[2],
+            env={**os.environ, "PYTHONPATH": ".", "PYTHONHASHSEED": str(len(loaded))},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for loaded in ((), others)
+    )
+    assert one == two
