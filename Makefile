@@ -51,7 +51,7 @@ check-bluefin: $(BLUEFIN)
 
 .PHONY: test
 test: $(DEV) ## run all tests
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist worksteal
 
 .PHONY: lint
 lint: $(DEV) ## look for likely mistakes and for layout that differs
