@@ -20,6 +20,7 @@ from perpref.checker.rulebook_card import (
     card,
     compare,
     in_words,
+    vault_line,
     waterfall_picture,
 )
 from perpref.checker.rulebook_file import STATUSES, Beyond, Venue, load_venue
@@ -81,7 +82,7 @@ def show(name: str) -> None:
     if name in own_models():
         return _show_own(OwnModel.read(own_models()[name]))
     venue = _loaded(name)
-    _say([venue.title, "", *waterfall_picture(venue), ""])
+    _say([venue.title, "", *waterfall_picture(venue), "", vault_line(venue.rulebook), ""])
     for heading, lines in card(venue):
         _say([heading])
         _console().print(_table(lines))

@@ -44,6 +44,7 @@ from perpref.state import (
     ShareWeight,
     Sharing,
     Stage,
+    TakeoverPrice,
 )
 
 TEXTBOOK = Path(__file__).parents[1] / "spec" / "rulebooks" / "textbook.toml"
@@ -80,6 +81,7 @@ def test_every_choice_is_on_the_card_and_has_words() -> None:
         *Ranking,
         *ForcedPrice,
         *LiquidationLimit,
+        *TakeoverPrice,
         *LiquidationOrder,
         *LiquidationSize,
         *SelfTrade,

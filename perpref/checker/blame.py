@@ -66,6 +66,7 @@ from perpref.state import (
     Rulebook,
     SelfTrade,
     Side,
+    TakeoverPrice,
 )
 from perpref.state import Kind as OrderKind
 from perpref.units import PARTS, AccountId, MarketId, sign
@@ -101,6 +102,7 @@ SAME_RULE = {
     ("LIQ-6", "price"): "LIQ-6",
     ("LIQ-6", "lots"): "LIQ-6",
     ("VLT-1", "price"): "LIQ-5",
+    ("VLT-22", "amount"): "VLT-22",
     ("VLT-1", "lots"): "VLT-1",
     ("ADL-3", "counterparty"): "ADL-2",
     ("ADL-3", "price"): "LIQ-5",
@@ -692,6 +694,9 @@ def _other_fill(parting: Parting, ours: Filled, theirs: Filled) -> str:
             return "MRG-3" if rounded else "LIQ-4"
         if ours.rule == "ADL-3" and not _at_bankruptcy(parting.before.rulebook):
             return "ADL-3"
+        at_bankruptcy = parting.before.rulebook.takeover_price is TakeoverPrice.BANKRUPTCY
+        if ours.rule == "VLT-1" and not at_bankruptcy:
+            return "VLT-22"
         return SAME_RULE[ours.rule, "price"]
     if ours.rule in ("BOOK-3", "LIQ-6") and _reduce_only(parting, ours):
         return "BOOK-7"

@@ -27,17 +27,19 @@ from perpref.state import (
     LossSharing,
     MarkPolicy,
     Ranking,
+    Rulebook,
     SelfTrade,
     ShareWeight,
     Sharing,
     Stage,
+    TakeoverPrice,
     Tier,
 )
 from perpref.units import PARTS
 
 STAGES = {
     Stage.BOOK: "whoever rests on the book, at the bankruptcy price or better",
-    Stage.VAULT: "the insurance vault, at the bankruptcy price, as far as it can carry it",
+    Stage.VAULT: "the insurance vault, at the rulebook's price, as far as it can carry it",
     Stage.VOLUNTEERS: "who has volunteered, at its edge or better, as far as it can bear it",
     Stage.DELEVERAGE: "winners of the other side, in their order, as far as they can bear it",
     Stage.RESIDUAL: "the rest at the mark; a deficit is shared by all who have something",
@@ -53,6 +55,9 @@ IN_WORDS: Mapping[Enum, str] = {
     ForcedPrice.MARK: "the mark",
     ForcedPrice.PREVIOUS_MARK: "the mark before the last one",
     ForcedPrice.BANKRUPTCY_UNLESS_FAR: "the bankruptcy price, or the mark when they are far apart",
+    TakeoverPrice.BANKRUPTCY: "the bankruptcy price",
+    TakeoverPrice.MARK: "the mark; what the account has or lacks stays with it",
+    TakeoverPrice.WITH_MARGIN: "the mark, and the margin behind the lots goes along",
     LiquidationLimit.BANKRUPTCY: "the bankruptcy price",
     LiquidationOrder.ACCOUNT: "the account with the smaller number",
     LiquidationOrder.WORST_FIRST: "the account whose equity covers least of its margin",
@@ -154,6 +159,8 @@ TERMS = (
     ),
     Term("vault_boundary", "equity that the vault keeps, in quanta", "VLT-4", "vault"),
     Term("vault_trigger", "vault: steps in below, of the margin", "VLT-7", "vault"),
+    Term("takeover_price", "vault: takes positions over at", "VLT-22", "vault"),
+    Term("vault_notional_cap", "vault: notional, of its equity, 0 any", "VLT-23", "vault"),
     Term("liquidators", "liquidators from outside take what is due", "VLT-9", "vault"),
     Term("liquidator_fee", "liquidators: the mark less", "VLT-9", "vault"),
     Term("volunteer_edge", "volunteers: from the mark at most", "VLT-10", "vault"),
@@ -231,7 +238,7 @@ PARTS_OF = {
     *("liquidation_step", "liquidation_target", "block_portion"),
     *("funding_interest", "funding_damper", "funding_offset", "funding_cap_factor"),
     *("share_step", "share_target", "insurance_fee_part", "liquidator_fee_growth"),
-    *("price_band", "volunteer_edge"),
+    *("price_band", "volunteer_edge", "vault_notional_cap"),
     *("drawdown_begins", "drawdown_ends", "fund_fall"),
     *(key for key in (*RULES, *MARKET, *FORMULAS) if key.endswith(("_fee", "_rate"))),
 }
@@ -316,6 +323,25 @@ def waterfall_picture(venue: Venue) -> list[str]:
         indent = "   " * place
         lines += [f"{indent}  |", f"{indent}  +- {stage.value}: {STAGES[stage]}"]
     return lines
+
+
+def vault_line(rulebook: Rulebook) -> str:
+    """Which ways of a vault the keys of a rulebook make, as one line; the page on the vault has a
+    table of them.
+    """
+    ways = [says for stands, says in _ways_of_a_vault(rulebook) if stands]
+    return f"vault: {'; '.join(ways) or 'none'}"
+
+
+def _ways_of_a_vault(rulebook: Rulebook) -> Iterator[tuple[bool, str]]:
+    stages = rulebook.waterfall
+    lenient = rulebook.liquidation_limit is LiquidationLimit.FILLABLE
+    makes_good = lenient and Stage.BOOK in stages
+    yield makes_good, "pays what a fill lacks of the bankruptcy price (VLT-8)"
+    yield rulebook.liquidators, "liquidators from outside take positions first (VLT-9)"
+    price = IN_WORDS[rulebook.takeover_price]
+    yield Stage.VAULT in stages, f"takes positions over at {price} (VLT-22)"
+    yield Stage.VOLUNTEERS in stages, "volunteers take positions at an edge (VLT-10)"
 
 
 @frozen
