@@ -146,3 +146,14 @@ tested(
     chapter="liquidation",
     where="tests/test_scheduler_waiting.py::test_who_waits_is_solvent_and_does_not_wait_for_ever",
 )
+
+
+@theorem("T-LIQ", "LIQ-34", subject="freed_by_now")
+def a_shortage_is_covered_in_time_and_no_more_than_all_of_it() -> None:
+    """What may be covered only grows, begins with the initial share, and ends with all."""
+    duration, initial = between("duration", 0, MAX_TIME), between("initial", 0, PARTS)
+    elapsed, later = between("elapsed", 0, MAX_TIME), between("later", 0, MAX_TIME)
+    assume(elapsed <= later)
+    now, then = (liquidation_time.freed_by_now(at, duration, initial) for at in (elapsed, later))
+    claim("grows", all_of(initial <= now, now <= then, then <= PARTS))
+    claim("ends", implies(later >= duration, then == PARTS))

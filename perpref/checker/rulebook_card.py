@@ -222,6 +222,7 @@ FORMULA_TERMS = (
     Term("drawdown_ends", "until a fall of less than", "LOSS-6", "loss"),
     Term("fund_fall", "or when the fund falls by", "LOSS-6", "loss"),
     Term("fund_fall_least", "but at least by, in quanta", "LOSS-6", "loss"),
+    Term("score_unit", "collateral counts as at least, in quanta", "ADL-2", "adl"),
 )
 """Every number of a venue's own formulas; shown where a venue has it."""
 

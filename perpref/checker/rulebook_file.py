@@ -220,6 +220,7 @@ FORMULAS: Mapping[str, Reader] = {
     "drawdown_ends": _integer(1, PARTS, "LOSS-6"),
     "fund_fall": _integer(1, PARTS, "LOSS-6"),
     "fund_fall_least": _integer(0, MAX_CASH, "LOSS-6"),
+    "score_unit": _integer(1, MAX_CASH, "ADL-2"),
 }
 """Numbers of a venue's own formulas, in a table [formula]; a formula that it has not has none."""
 

@@ -87,6 +87,6 @@ def liquidator_fee(base: int, most: int, elapsed: int, grace: int, growth: int) 
         elapsed: how long the account has been due, in the venue's unit of time.
         growth: of the rate in one unit of time, in parts per million.
     """
-    if elapsed <= grace:
+    if elapsed < grace:
         return min(base, most)
     return min(base + growth * elapsed, most)

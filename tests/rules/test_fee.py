@@ -117,7 +117,7 @@ def test_an_insurer_takes_its_part_of_what_is_left(
 
 @pytest.mark.parametrize(
     ("elapsed", "rate"),
-    [(0, 20_000), (1_500, 20_000), (1_501, 21_501), (30_000, 50_000), (30_001, 50_000)],
+    [(0, 20_000), (1_499, 20_000), (1_500, 21_500), (30_000, 50_000), (30_001, 50_000)],
 )
 def test_a_liquidators_fee_grows_after_its_grace(elapsed: int, rate: int) -> None:
     assert fee.liquidator_fee(20_000, 50_000, elapsed, 1_500, 1) == rate
