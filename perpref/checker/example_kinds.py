@@ -38,7 +38,7 @@ from perpref.state import (
     Rulebook,
 )
 from perpref.table import Table
-from perpref.units import PARTS, AccountId, MarketId, OrderId, Rounding
+from perpref.units import MAX_PRICE, PARTS, AccountId, MarketId, OrderId, Rounding
 
 FIRST = AccountId(2)
 """The account that most examples are about."""
@@ -86,8 +86,20 @@ def terms_of(venue: str, market: str) -> Market:
 def exchange(
     rulebook: Rulebook, markets: Mapping[MarketId, Market], accounts: Mapping[AccountId, Account]
 ) -> Exchange:
-    """An exchange in a given state, under valid terms. Its pot holds what the accounts claim."""
-    require_valid(rulebook, markets.items())
+    """An exchange in a given state, under valid terms. Its pot holds what the accounts claim.
+
+    An example's quanta may be finer than a machine's; its marks are then beyond UNIT-2, and only
+    that is let pass.
+    """
+    within = {
+        market: evolve(
+            terms,
+            mark=min(terms.mark, MAX_PRICE),
+            previous_mark=min(terms.previous_mark, MAX_PRICE),
+        )
+        for market, terms in markets.items()
+    }
+    require_valid(rulebook, within.items())
     holders = {VAULT: Account(0, Table()), TREASURY: Account(0, Table()), **accounts}
     claims = (
         holder.collateral - sum(position.cost for _, position in holder.positions.items())

@@ -325,6 +325,8 @@ def _nearest(published: str, found: Fraction) -> bool:
         value = number_in(text)
     except (ValueError, ZeroDivisionError):
         return False
+    if "/" in text:
+        return value == found
     places = len(text.partition(".")[2])
     slack = 1 if "..." in published.split(" ")[0] else Fraction(1, 2)
     return bool(abs(found - value) * 10**places <= slack)
