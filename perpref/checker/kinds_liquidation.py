@@ -356,7 +356,10 @@ def assigned_rest(example: Example) -> Mapping[str, object]:
 
     What one of many gets follows from its pledge; without pledges the rules do not say it.
     """
-    key = next(key for key in example.inputs if key.endswith(("_long", "_short")))
+    keys = [key for key in example.inputs if key.endswith(("_long", "_short"))]
+    if len(keys) != 1:
+        raise NotExpressible("not one position is named")
+    (key,) = keys
     side = 1 if key.endswith("_long") else -1
     held = abs(whole(example.number(key), "the position"))
     filled = whole(example.number("filled_on_book"), "what is filled")

@@ -54,6 +54,8 @@ def ranked_queue(example: Example) -> Mapping[str, object]:
     closing = "liquidated_short" if side > 0 else "liquidated_long"
     at, closed = example.number("bankruptcy_price"), abs(whole(example.number(closing), closing))
     best = max(rank for _, _, rank in rows)
+    if at <= 0:
+        raise NotExpressible("the bankruptcy price is none")
     unit = quanta(at, *(rank for _, _, rank in rows)) * 2
     while best >= at * unit:
         unit *= 10

@@ -31,7 +31,6 @@ from perpref.checker.worked_examples import (
     power_of_ten,
     quanta,
     rate,
-    shown,
 )
 from perpref.outcome import Outcome
 from perpref.rule_registry import Refusal
@@ -203,10 +202,8 @@ def _at_the_page(example: Example, deposit: Fraction, size: Fraction, entry: Fra
     said = exact(str(example.expected.get("doc_price", entry)).split(" ")[0], "a price")
     has, needs = deposit + size * (said - entry), abs(size) * said * example.number("mmf")
     when = "before" if has < needs else "after"
-    return (
-        f"at {shown(said)} its margin is {shown(needs)} and its equity {shown(has)}: "
-        f"it is due {when}"
-    )
+    at, margin_then, equity_then = (f"{float(number):.10g}" for number in (said, needs, has))
+    return f"at {at} its margin is {margin_then} and its equity {equity_then}: it is due {when}"
 
 
 # Tiers.
