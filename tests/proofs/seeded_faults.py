@@ -765,14 +765,6 @@ FAULTS = (
         "overcorrects",
     ),
     fault(
-        "a growing fee has no end",
-        fee.liquidator_fee,
-        "min(base + growth * elapsed, most)",
-        "base + growth * elapsed",
-        "fee",
-        "liquidator_fee",
-    ),
-    fault(
         "an inverse long loses when the price rises",
         liquidation_inverse.profit_in_coins,
         "face * (price - entry)",
