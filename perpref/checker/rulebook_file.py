@@ -235,6 +235,7 @@ class Source:
 CHAPTERS = (
     "ledger",
     "margin",
+    "isolated",
     "mark",
     "fee",
     "book",
