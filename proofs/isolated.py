@@ -11,6 +11,7 @@ from perpref.rules.margin import equity, health, unrealised_profit
 from perpref.state import NOBODY, TREASURY, VAULT, Exchange
 from perpref.units import AccountId, MarketId
 from proofs.adl import deleverage
+from proofs.book import match_buyer, match_seller
 from proofs.contracts import ALL_CONTRACTS, CLOSING, MARGINS
 from proofs.executor import (
     all_of,
@@ -172,6 +173,17 @@ def an_isolated_account_pledges_nothing() -> None:
     market, lots, edge = (fresh_int(name) for name in ("market", "lots", "edge"))
     volunteers.volunteer(exchange, account, MarketId(market), lots, edge)
     claim("cross", owner_of(exchange, account) == NOBODY)
+
+
+@of(match_buyer, "T-ISO", "ISO-6", "BOOK-11", assumes=ALL_CONTRACTS)
+@of(match_seller, "T-ISO", "ISO-6", "BOOK-11", assumes=ALL_CONTRACTS)
+def no_order_fills_against_one_of_the_same_trader(step: Step) -> None:
+    """The two accounts of a fill are not the same, not owner and isolated, not of one owner."""
+    taker, maker, _ = step.accounts
+    owners = owner_of(step.before, taker), owner_of(step.before, maker)
+    claim("two accounts", taker != maker)
+    claim("not its own", all_of(owners[0] != maker, owners[1] != taker))
+    claim("two owners", any_of(owners[0] != owners[1], owners[0] == NOBODY))
 
 
 @theorem("T-ISO", "ISO-6", "BOOK-11", subject="same_trader")
