@@ -1671,7 +1671,8 @@ FAULTS = (
         "the owner makes good what the close of an isolated position costs",
         loss.close_out,
         'mark, "LOSS-1")',
-        'mark, "LOSS-1").then(pay, exchange.accounts[account].isolation.owner, account, 1, "LOSS-1")',
+        'mark, "LOSS-1")'
+        '.then(pay, exchange.accounts[account].isolation.owner, account, 1, "LOSS-1")',
         "loss",
         "close_out",
     ),
