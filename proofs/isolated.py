@@ -28,7 +28,7 @@ from proofs.laws import QUIET, Step, action, of, take
 from proofs.ledger import any_account
 from proofs.liquidation import liquidate_long, liquidate_short
 from proofs.loss import close_out
-from proofs.registry import theorem
+from proofs.registry import tested, theorem
 from proofs.vault import take_over
 from proofs.world import any_exchange, any_order
 
@@ -204,3 +204,14 @@ def a_trader_is_an_owner_with_all_its_isolated_accounts() -> None:
             heads.append(owner)
     same = isolated.same_trader(exchange, one, other)
     claim("one head", same == (heads[0] == heads[1]))
+
+
+tested(
+    "T-ISO",
+    "an_isolated_account_holds_lots_and_orders_of_its_market_alone",
+    "Whatever is commanded; and when both are gone by a command, nothing is left in it.",
+    "ISO-3",
+    "ISO-5",
+    chapter="isolated",
+    where="tests/test_machine_isolated.py::test_the_law_holds_with_isolated_accounts",
+)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule, run_state_machine_as_test
 
 from perpref.machine import Deposit, Isolate, Place, SetMark, Transfer
-from perpref.outcome import CashMoved, Outcome, Paid
+from perpref.outcome import Cancelled, CashMoved, Filled, Outcome, Paid
 from perpref.rules.isolated import is_isolated, isolation_of, same_trader
 from perpref.rules.ledger import EMPTY
 from perpref.state import NO_STAKE, NOBODY, Exchange, Kind, Side
@@ -90,6 +90,20 @@ class LifeApart(Life):
                 family = same_trader(outcome.exchange, event.payer, event.payee)
                 apart = (isolation_of(outcome.exchange, a)[0] for a in (event.payer, event.payee))
                 assert family or all(owner == NOBODY for owner in apart)
+
+            if isinstance(event, Filled):
+                self.require_given_back(outcome.exchange, event.buyer)
+                self.require_given_back(outcome.exchange, event.seller)
+            if isinstance(event, Cancelled):
+                self.require_given_back(outcome.exchange, event.account)
+
+    def require_given_back(self, exchange: Exchange, account: AccountId) -> None:
+        """Who has traded or lost an order, and has neither lots nor orders now, has no cash."""
+        holder = exchange.accounts[account]
+        books = (listed.orders for _, listed in exchange.markets.items())
+        rests = any(order.account == account for book in books for _, order in book.items())
+        if is_isolated(holder) and not len(holder.positions) and not rests:
+            assert holder.collateral == 0
 
     @invariant()
     def isolated_accounts_are_in_one_market_and_have_nothing_else(self) -> None:
