@@ -165,19 +165,23 @@ def blamed(clues: Clues) -> str:
     for clue in CLUES:
         rule = clue(clues)
         if rule is not None:
-            return "ISO-6" if rule == "BOOK-11" and _meets_a_relative(clues) else rule
+            relative = rule in ("BOOK-4", "BOOK-11") and _meets_a_relative(clues, rule)
+            return "ISO-6" if relative else rule
     return ""
 
 
-def _meets_a_relative(clues: Clues) -> bool:
-    """Whether the order meets one of another account of the same trader."""
+def _meets_a_relative(clues: Clues, rule: str) -> bool:
+    """Whether the order meets one of another account of the same trader.
+
+    Where the engine could not bear the fill it was one that the reference never tried.
+    """
     taker, command = _taker(clues.command), clues.command
     if taker is None or not isinstance(command, ORDERS):
         return False
     gone = (traced.event for traced in clues.traced)
     met = {e.account for e in gone if isinstance(e, Cancelled) and e.rule == "BOOK-11"}
     facing = book.best(clues.before.markets[command.market], taker.side.opposite)
-    if facing is not None and not met:
+    if facing is not None and not met and rule == "BOOK-11":
         met = {facing.account}
     return bool(met - {taker.account})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from perpref import machine
+from perpref.checker import moves
 from perpref.checker.dice import Dice
 from perpref.checker.world import World
 from perpref.state import Kind, Side
@@ -11,12 +12,14 @@ from perpref.units import PARTS, AccountId, MarketId, ceil_div
 
 def isolated_position(world: World, dice: Dice) -> None:
     """Somebody sets margin apart and takes a position with it, which is closed, or lost."""
+    if dice.one_in(4):
+        return moves.isolate(world, dice)
     market, side = world.market(dice), dice.pick((Side.BUY, Side.SELL))
     owner, other = dice.shuffled(world.people)[:2]
     lots, price = dice.pick((1, 3, 10)), world.mark(market)
     account = _set_apart(world, dice, owner, market, lots)
     if account is None:
-        return
+        return None
     maker = owner if dice.one_in(4) else other
     world.equip(maker, market, 2 * lots, 8)
     world.place(maker, market, side.opposite, lots, price)
@@ -28,6 +31,7 @@ def isolated_position(world: World, dice: Dice) -> None:
         _close(world, dice, account, other, market)
     elif world.position(account, market).size:
         world.set_mark(market, world.due_price(account, market) - side.value * dice.pick((1, 2, 9)))
+    return None
 
 
 def _at_once(dice: Dice) -> Kind:

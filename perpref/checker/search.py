@@ -196,7 +196,6 @@ ACTS = (
     moves.deposit,
     moves.withdraw,
     moves.transfer,
-    moves.isolate,
     moves.place,
     moves.cancel,
     moves.replace,
