@@ -68,6 +68,16 @@ class Transfer:
 
 
 @frozen
+class Isolate:
+    """Open an isolated account of a market, with margin of its owner's (ISO-1)."""
+
+    owner: AccountId
+    account: AccountId
+    market: MarketId
+    amount: int
+
+
+@frozen
 class Place:
     """Place an order (BOOK-6). A market order names no price: its `price` is 1."""
 
@@ -267,6 +277,7 @@ Command = (
     | RecallCapital
     | Liquidate
     | Volunteer
+    | Isolate
 )
 
 
@@ -426,7 +437,12 @@ def apply(
 
 
 def take(run: Run, command: Command) -> None:
-    """Carry out a command. Raises Refusal when a rule says no."""
+    """Carry out a command and what follows from it. Raises Refusal when a rule says no."""
+    _carry_out(run, command)
+    scheduler.release_closed(run)
+
+
+def _carry_out(run: Run, command: Command) -> None:
     match command:
         case Deposit(account, amount):
             run.do(ledger.deposit, account, amount)
@@ -438,6 +454,8 @@ def take(run: Run, command: Command) -> None:
             scheduler.touch(run, payer)
             run.do(ledger.transfer, payer, payee, amount)
             scheduler.keep_reserve(run, payer)
+        case Isolate(owner, account, market, amount):
+            scheduler.isolate(run, owner, account, market, amount)
         case Place(order, account, market, side, kind, lots, price, only, expires):
             placed = Order(order, account, side, price, lots, only, expires)
             scheduler.place(run, market, placed, kind)

@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 
 from perpref import allotment
 from perpref.forced_closing import closing, most_bearable
-from perpref.outcome import Cancelled, Event, Outcome
+from perpref.outcome import Cancelled, Event, Filled, Outcome
 from perpref.rule_registry import Refusal, require, rule
 from perpref.rules import (
     adl,
@@ -23,6 +23,8 @@ from perpref.rules import (
     book,
     clock,
     funding,
+    isolated,
+    isolated_margin,
     ledger,
     liquidation,
     liquidation_size,
@@ -39,6 +41,7 @@ from perpref.rules import (
 )
 from perpref.state import (
     NEVER,
+    NOBODY,
     VAULT,
     Exchange,
     FundTrigger,
@@ -266,7 +269,7 @@ def match_against_book(run: Run, market: MarketId, order: Order) -> tuple[Order,
         maker = book.best(run.exchange.markets[market], order.side.opposite)
         if maker is None or not book.crosses(order.side, order.price, maker.price):
             return order, False
-        if maker.account == order.account:
+        if isolated.same_trader(run.exchange, maker.account, order.account):
             if meets_itself(run, market, order, maker):
                 return order, True
             continue
@@ -1012,6 +1015,42 @@ def children_beside(exchange: Exchange, account: AccountId) -> vault_shares.Chil
     children = vault_children(exchange)
     worth = sum(margin.equity(exchange, child) for child in children)
     return vault_shares.Children(worth, account in children)
+
+
+def isolate(run: Run, owner: AccountId, account: AccountId, market: MarketId, amount: int) -> None:
+    """Settle what the owner has accrued, then open an isolated account with its margin (ISO-1)."""
+    touch(run, owner)
+    is_child = owner in vault_children(run.exchange)
+    run.do(isolated_margin.isolate, owner, account, market, amount, is_child)
+    keep_reserve(run, owner)
+
+
+@rule("ISO-5")
+def release_closed(run: Run) -> None:
+    """Give back, in account order, what is left of isolated positions that this command closed.
+
+    Such are those who traded, or had an order taken off, and now hold no lots and no order.
+    """
+    for account in sorted(who_acted(run.events)):
+        owner, market = isolated.isolation_of(run.exchange, account)
+        if owner == NOBODY:
+            continue
+        resting = count_of_orders(run.exchange, market, account)
+        flat = margin.position_of(run.exchange, account, market).size == 0
+        if flat and resting == 0 and ledger.withdrawable(run.exchange, account) > 0:
+            run.do(isolated_margin.release, account, resting)
+
+
+def who_acted(events: list[Event]) -> set[AccountId]:
+    """The accounts that traded or had an order taken off, willingly or not."""
+    acted: set[AccountId] = set()
+    for event in events:
+        match event:
+            case Filled(buyer, seller):
+                acted |= {buyer, seller}
+            case Cancelled():
+                acted.add(event.account)
+    return acted
 
 
 @rule("VLT-6")

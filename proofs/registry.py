@@ -18,6 +18,7 @@ CHAPTERS = (
     "position",
     "ledger",
     "margin",
+    "isolated",
     "mark",
     "fee",
     "book",

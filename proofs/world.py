@@ -18,11 +18,13 @@ from perpref.rules.vault_shares import shares_of
 from perpref.state import (
     FLAT,
     NO_PLEDGE,
+    NOBODY,
     TREASURY,
     Account,
     Exchange,
     ForcedPrice,
     FundTrigger,
+    Isolation,
     LiquidationLimit,
     LiquidationOrder,
     LiquidationSize,
@@ -180,6 +182,13 @@ def any_stake(name: str) -> Stake:
     return Stake(shares, locked, requested, worth, fresh_int(f"{name}.notice_ends"))
 
 
+def any_isolation(name: str, account: AccountId) -> Isolation:
+    """Whose isolated account it is, of which market: nobody's, or any other account's."""
+    owner = AccountId(between(f"{name}.owner", NOBODY, MAX_CASH))
+    assume(owner != account)
+    return Isolation(owner, MarketId(fresh_int(f"{name}.only_market")))
+
+
 def any_pledge(name: str) -> Pledge:
     """Any pledge that was taken; none is one of no lots."""
     pledge = Pledge(between(f"{name}.lots", 0, MAX_LOTS), between(f"{name}.edge", 0, PARTS))
@@ -304,6 +313,7 @@ def _any_exchange(missing: bool) -> Exchange:
             fresh_int(f"{name}.offered_since"),
             fresh_int(f"{name}.parted_at"),
             fresh_int(f"{name}.paid_in"),
+            any_isolation(name, account),
         )
 
     accounts: SymTable[AccountId, Account] = SymTable(

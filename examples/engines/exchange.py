@@ -34,6 +34,7 @@ MAX_ID = 10**18
 MAX_TIME = 10**18
 MAX_SHARES = 10**36
 
+NOBODY = -1  # an account, or a market, that there is not
 NEVER = -1  # a time that no clock shows
 
 VAULT = 0
@@ -65,6 +66,11 @@ REFUSALS = {  # code: phase, rule
     "price_out_of_bounds": ("validate", "UNIT-2"),
     "lots_out_of_bounds": ("validate", "UNIT-2"),
     "unknown_account": ("validate", "LED-4"),
+    "cannot_own": ("validate", "ISO-1"),
+    "account_exists": ("validate", "ISO-1"),
+    "only_with_owner": ("validate", "ISO-2"),
+    "other_market": ("validate", "ISO-3"),
+    "is_isolated": ("validate", "ISO-3"),
     "unknown_market": ("validate", "MARK-1"),
     "settling": ("validate", "SET-1"),
     "premium_out_of_bounds": ("validate", "FUND-10"),
@@ -119,6 +125,13 @@ FAULTS = {  # name: the rule that it breaks, and how
     "release-rounded-down": ("POS-2", "The cost that a close releases is rounded down."),
     "maintenance-rounded-down": ("MRG-3", "The maintenance margin is rounded down."),
     "reducing-always-allowed": ("MRG-5", "A fill that reduces is allowed whatever it costs."),
+    "margin-from-anybody": ("ISO-2", "Anybody may bring cash into an isolated account."),
+    "isolated-trades-anywhere": ("ISO-3", "An isolated account trades in every market."),
+    "isolated-keeps-what-is-left": (
+        "ISO-5",
+        "What is left of an isolated position that is closed stays where it is.",
+    ),
+    "owner-meets-its-own": ("ISO-6", "An owner trades with its own isolated accounts."),
     "maker-fee-at-taker-rate": ("FEE-2", "The maker pays the taker's rate."),
     "liquidation-fee-uncapped": ("FEE-4", "The liquidation fee takes more than the fill gained."),
     "fill-at-takers-price": ("BOOK-3", "Orders are filled at the newer order's price."),
@@ -265,6 +278,8 @@ class Account:
     offered_since: int = NEVER  # when its auction began
     parted_at: int = NEVER  # when a part of it was last closed
     paid_in: int = 0  # where that is noted
+    owner: int = NOBODY  # of an isolated account, and then
+    only_market: int = NOBODY  # the market that it is for
 
     def position(self, market: int) -> Position:
         return self.positions.get(market, FLAT)
@@ -671,6 +686,8 @@ class Exchange:
         """LED-5."""
         check(0 <= account <= MAX_ID, "id_out_of_bounds")
         check(1 <= amount <= MAX_CASH, "amount_out_of_bounds")
+        isolated = account in self.accounts and self.accounts[account].owner != NOBODY
+        check(not isolated or self.fault == "margin-from-anybody", "only_with_owner")  # ISO-2
         owner = self.opened(account)
         self.enter(owner, amount, "LED-5")
         self.note(owner, amount)
@@ -690,6 +707,7 @@ class Exchange:
         """LED-7."""
         check(1 <= amount <= MAX_CASH, "amount_out_of_bounds")
         owner = self.account(account)
+        check(owner.owner == NOBODY, "only_with_owner")  # ISO-2
         self.touch(owner)
         check(self.now >= self.gate_opens, "gate_closed")
         check(amount <= self.withdrawable(owner), "not_withdrawable")
@@ -708,11 +726,66 @@ class Exchange:
         check(0 <= payee <= MAX_ID, "id_out_of_bounds")
         check(1 <= amount <= MAX_CASH, "amount_out_of_bounds")
         owner = self.account(payer)
+        check(owner.owner in (NOBODY, payee), "only_with_owner")  # ISO-2
+        if payee in self.accounts:
+            check(self.accounts[payee].owner in (NOBODY, payer), "only_with_owner")
         self.touch(owner)
         check(self.now >= self.gate_opens, "gate_closed")
         check(amount <= self.withdrawable(owner), "not_withdrawable")
         self.check_reserve(owner, amount if payee != payer else 0)
         self.hand_over(owner, self.opened(payee), amount, "LED-8")
+
+    # Isolated margin.
+
+    def isolate(self, owner: int, account: int, market: int, amount: int) -> None:
+        """ISO-1."""
+        check(0 <= account <= MAX_ID, "id_out_of_bounds")
+        check(1 <= amount <= MAX_CASH, "amount_out_of_bounds")
+        self.trading(market)
+        giver = self.account(owner)
+        house = owner in (VAULT, TREASURY, *self.children)
+        check(not house and giver.owner == NOBODY, "cannot_own")
+        check(account not in self.accounts, "account_exists")
+        self.touch(giver)
+        check(self.now >= self.gate_opens, "gate_closed")
+        check(amount <= self.withdrawable(giver), "not_withdrawable")
+        self.check_reserve(giver, amount)
+        beside = self.opened(account)
+        beside.owner, beside.only_market = owner, market
+        self.hand_over(giver, beside, amount, "ISO-1")
+
+    def cross(self, account: Account) -> None:
+        """ISO-3: what isolated accounts may not do."""
+        check(account.owner == NOBODY, "is_isolated")
+
+    def one_trader(self, number: int, other: int) -> bool:
+        """ISO-6."""
+        if self.fault == "owner-meets-its-own":
+            return number == other
+        heads = {
+            n if self.accounts[n].owner == NOBODY else self.accounts[n].owner
+            for n in (number, other)
+        }
+        return len(heads) == 1
+
+    def give_back(self) -> None:
+        """ISO-5: what is left of isolated positions that the command closed."""
+        acted: set[int] = set()
+        for event in self.events:
+            ((kind, fields),) = event.items()
+            for part in {"filled": ("buyer", "seller"), "cancelled": ("account",)}.get(kind, ()):
+                acted.add(int(fields[part]))
+        for number_of in sorted(acted):
+            account = self.accounts[number_of]
+            if account.owner == NOBODY or account.positions:
+                continue
+            resting = self.markets[account.only_market].orders.values()
+            if account.cash <= 0 or any(order.account == number_of for order in resting):
+                continue
+            owner, paid_in = self.accounts[account.owner], account.paid_in
+            self.pay(account, owner, account.cash, "ISO-5")
+            self.note(account, -paid_in)
+            self.note(owner, paid_in)
 
     # Shares of the vault.
 
@@ -722,6 +795,7 @@ class Exchange:
     def holder(self, number: int) -> Account:
         """VLT-12: whoever is not the vault itself."""
         owner = self.account(number)
+        self.cross(owner)
         check(number not in (VAULT, *self.children), "vault_holds_itself")
         return owner
 
@@ -831,6 +905,8 @@ class Exchange:
     ) -> None:
         """BOOK-6."""
         there, taker, begun = self.open_market(market), self.account(account), len(self.events)
+        elsewhere = taker.only_market not in (NOBODY, market)
+        check(not elsewhere or self.fault == "isolated-trades-anywhere", "other_market")  # ISO-3
         if kind == "market":
             price = MAX_PRICE if side > 0 else 1
         new = Order(order, account, side, price, lots, reduce_only, expires)
@@ -922,7 +998,8 @@ class Exchange:
             resting = market.halves[-new.side].best()
             if resting is None or not new.meets(resting.price):
                 return ""
-            if resting.account == new.account and self.fault != "self-trade-fills":  # BOOK-11
+            itself = self.one_trader(resting.account, new.account)
+            if itself and self.fault != "self-trade-fills":  # BOOK-11
                 mode = self.terms.self_trade
                 if self.fault == "resting-goes-always":
                     mode = SELF_TRADES[0]
@@ -1298,7 +1375,7 @@ class Exchange:
     def volunteer(self, account: int, market: int, lots: int, edge: int) -> None:
         """VLT-20."""
         there = self.trading(market)
-        self.account(account)
+        self.cross(self.account(account))
         check(0 <= lots <= MAX_LOTS and 0 <= edge <= MILLION, "pledge_out_of_bounds")
         there.pledges[account] = lots, edge
         if not lots:
@@ -1347,6 +1424,7 @@ class Exchange:
         self.touch(taker)
         self.touch(owner)
         check(self.terms.liquidators, "no_liquidators")
+        self.cross(taker)
         check(taker is not owner, "own_position")
         check(self.due(owner), "not_due")
         size = owner.position(market).size
@@ -1941,6 +2019,7 @@ COMMANDS: dict[str, Fields] = {
     "deposit": {"account": number, "amount": number},
     "withdraw": {"account": number, "amount": number},
     "transfer": {"payer": number, "payee": number, "amount": number},
+    "isolate": {"owner": number, "account": number, "market": number, "amount": number},
     "place": {
         "order": number,
         "account": number,
@@ -2176,6 +2255,8 @@ class Engine:
         self.exchange.begin()
         try:
             getattr(self.exchange, name)(**fields)
+            if self.fault != "isolated-keeps-what-is-left":
+                self.exchange.give_back()
         except Refused as refused:
             self.exchange.take_back((0, 0))
             phase, rule = REFUSALS[refused.code]
@@ -2194,6 +2275,9 @@ class Engine:
             for name in ("offered_since", "parted_at"):
                 if getattr(account, name) != NEVER:
                     accounts[str(key)][name] = str(getattr(account, name))
+            if account.owner != NOBODY:
+                bound = {"owner": str(account.owner), "market": str(account.only_market)}
+                accounts[str(key)]["isolation"] = bound
             if account.paid_in:
                 accounts[str(key)]["paid_in"] = str(account.paid_in)
             if account.funded:
@@ -2255,6 +2339,9 @@ class Engine:
             account.cash = number(shown["collateral"])
             staked = {name: number(n) for name, n in shown.get("stake", {}).items()}
             account.stake = Stake(**staked)
+            bound = {name: number(n) for name, n in shown.get("isolation", {}).items()}
+            account.owner = bound.get("owner", NOBODY)
+            account.only_market = bound.get("market", NOBODY)
             for market, held in shown.get("positions", {}).items():
                 position = Position(number(held["size"]), number(held["cost"]))
                 if position != FLAT:

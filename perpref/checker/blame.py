@@ -85,6 +85,8 @@ SAME_RULE = {
     ("LED-5", "amount"): "LED-5",
     ("LED-7", "amount"): "LED-7",
     ("LED-8", "amount"): "LED-8",
+    ("ISO-1", "amount"): "ISO-1",
+    ("ISO-5", "amount"): "ISO-5",
     ("FEE-2", "amount"): "FEE-1",
     ("FEE-3", "amount"): "FEE-1",
     ("FEE-5", "amount"): "FEE-4",
@@ -163,8 +165,25 @@ def blamed(clues: Clues) -> str:
     for clue in CLUES:
         rule = clue(clues)
         if rule is not None:
-            return rule
+            relative = rule in ("BOOK-4", "BOOK-11") and _meets_a_relative(clues, rule)
+            return "ISO-6" if relative else rule
     return ""
+
+
+def _meets_a_relative(clues: Clues, rule: str) -> bool:
+    """Whether the order meets one of another account of the same trader.
+
+    Where the engine could not bear the fill it was one that the reference never tried.
+    """
+    taker, command = _taker(clues.command), clues.command
+    if taker is None or not isinstance(command, ORDERS):
+        return False
+    gone = (traced.event for traced in clues.traced)
+    met = {e.account for e in gone if isinstance(e, Cancelled) and e.rule == "BOOK-11"}
+    facing = book.best(clues.before.markets[command.market], taker.side.opposite)
+    if facing is not None and not met and rule == "BOOK-11":
+        met = {facing.account}
+    return bool(met - {taker.account})
 
 
 # 1. Refusals.
@@ -1084,6 +1103,7 @@ COMMAND_RULES: dict[type[machine.Command], str] = {
     machine.Deposit: "LED-5",
     machine.Withdraw: "LED-7",
     machine.Transfer: "LED-8",
+    machine.Isolate: "ISO-1",
     machine.Place: "BOOK-6",
     machine.Cancel: "BOOK-10",
     machine.SetMark: "MARK-1",

@@ -37,6 +37,8 @@ PURPOSE = {
     "LED-5": Column.CASH,
     "LED-7": Column.CASH,
     "LED-8": Column.TRANSFERS,
+    "ISO-1": Column.TRANSFERS,
+    "ISO-5": Column.TRANSFERS,
     "VLT-13": Column.TRANSFERS,
     "VLT-14": Column.TRANSFERS,
     "VLT-18": Column.TRANSFERS,

@@ -236,6 +236,7 @@ class Source:
 CHAPTERS = (
     "ledger",
     "margin",
+    "isolated",
     "mark",
     "fee",
     "book",

@@ -89,6 +89,9 @@ class _Teller:
             case machine.Transfer(payer, payee, amount):
                 to = self.who(payee)
                 return f"{self.who(payer)} {self.verb('transfer')} {amount:,} to {to} (LED-8)"
+            case machine.Isolate(owner, account, market, amount):
+                what = f"{amount:,} for {self.scenario.where(market)}, as {self.who(account)}"
+                return f"{self.who(owner)} {self.verb('isolate')} {what} (ISO-1)"
             case machine.Place():
                 return self.order(command)
             case machine.Replace(replaced):
@@ -257,6 +260,9 @@ class _Teller:
         match event:
             case Paid(payer, payee, amount, "FUND-3" | "FUND-12") if amount:
                 return Line(2, f"{self.who(payer)} pays {self.who(payee)} {amount:,} (FUND-3)")
+            case Paid(payer, payee, amount, "ISO-5"):
+                what = f"{self.who(payer)} is closed: {amount:,} go back to {self.who(payee)}"
+                return Line(2, f"{what} (ISO-5)")
             case Rested(market, order, rule):
                 noun = "a bid for" if order.side is Side.BUY else "an offer of"
                 what = f"{noun} {self.lots(order.lots, market)} at {order.price:,}"

@@ -17,6 +17,7 @@ from perpref.rules import (
     clock,
     fee,
     funding,
+    isolated,
     ledger,
     liquidation,
     liquidation_size,
@@ -322,6 +323,22 @@ def _uncapped(size: int, _mark: int, _portion: int, _least: int) -> int:
     return abs(size)
 
 
+def _everybody_is_a_trader(_x: Exchange, one: AccountId, other: AccountId) -> bool:
+    return one == other
+
+
+def _kept(_run: Run) -> None:
+    pass
+
+
+def _from_anybody(_x: Exchange, *_accounts: AccountId) -> None:
+    pass
+
+
+def _in_any_market(_x: Exchange, _account: AccountId, _market: MarketId) -> None:
+    pass
+
+
 def _by_number(x: Exchange) -> list[AccountId]:
     return [*(account for account in x.accounts if account != VAULT), VAULT]
 
@@ -355,6 +372,11 @@ FAULTS = (
     Planted("BOOK-20", "one more", admission.require_room, _one_more),
     Planted("BOOK-21", "good at its time", admission.is_live, _good_at_its_time),
     Planted("MRG-8", "one side", margin.order_margin, _only_the_side_of_the_position),
+    Planted("ISO-2", "margin from anybody", isolated.require_no_owner, _from_anybody),
+    Planted("ISO-2", "margin for anybody", isolated.require_in_family, _from_anybody),
+    Planted("ISO-3", "in any market", isolated.require_own_market, _in_any_market),
+    Planted("ISO-5", "what is left stays", scheduler.release_closed, _kept),
+    Planted("ISO-6", "every account a trader", isolated.same_trader, _everybody_is_a_trader),
     Planted("FUND-2", "shorts pay", funding.funding_due, _shorts_pay),
     Planted("FUND-2", "receivers round up", funding.funding_due, _receivers_round_up),
     Planted("MARK-6", "the higher of three prices", mark.median, _highest),

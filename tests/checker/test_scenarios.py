@@ -26,6 +26,8 @@ STAGES = {
     "overbooked-flight": (Stage.BOOK, Stage.VAULT, Stage.DELEVERAGE),
     "volunteers-step-in": (Stage.VOLUNTEERS,),
     "residual-loss": (Stage.DELEVERAGE, Stage.RESIDUAL),
+    "isolated-position": (Stage.DELEVERAGE,),
+    "cross-position": (Stage.DELEVERAGE,),
 }
 """Which stages each reaches, in the order in which they act."""
 
