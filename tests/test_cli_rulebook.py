@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from click.testing import CliRunner, Result
 
 from perpref.checker.files import shipped
@@ -13,7 +14,6 @@ from perpref.checker.rulebook_card import (
     IN_WORDS,
     MARKET_POLICY_TERMS,
     MARKET_TERMS,
-    STAGES,
     TERMS,
     card,
     compare,
@@ -28,6 +28,7 @@ from perpref.checker.rulebook_file import (
     RULES,
     load_venue,
 )
+from perpref.checker.waterfall_words import PHRASES, side_by_side, who_pays
 from perpref.cli_rulebook import rulebook
 from perpref.rule_registry import functions, refusals
 from perpref.state import (
@@ -90,7 +91,7 @@ def test_every_choice_is_on_the_card_and_has_words() -> None:
         *FundTrigger,
         *Chooser,
     }
-    assert set(STAGES) == set(Stage)
+    assert set(PHRASES) == set(Stage)
     known = set(functions())
     known |= {code.rule for code in refusals().values()}
     terms = (*TERMS, *MARKET_TERMS, *MARKET_POLICY_TERMS, *FORMULA_TERMS)
@@ -150,12 +151,13 @@ def test_a_difference_is_said_with_both_values_and_sources(tmp_path: Path) -> No
     told = run("diff", "textbook", mine)
     assert told.exit_code == 0
     lines = told.output.splitlines()
-    at = lines.index("ADL: closed at (ADL-3)")
+    at = lines.index("   ADL: closed at (ADL-3)")
+    assert lines[at - 1] == "They differ: adl"
     assert lines[at + 1 : at + 5] == [
-        "   textbook: the bankruptcy price",
-        "      chosen: spec/adl.md, ADL-3",
-        "   mine: the mark",
-        "      chosen: help page 7",
+        "      textbook: the bankruptcy price",
+        "         chosen: spec/adl.md, ADL-3",
+        "      mine: the mark",
+        "         chosen: help page 7",
     ]
     assert sum(line.endswith("-3)") for line in lines) == 1
     assert "   mine: Margin grows with open interest." in lines
@@ -214,3 +216,36 @@ def test_what_lies_beyond_has_a_chapter_and_a_source(tmp_path: Path, more: str, 
     refused = run("validate", changed(tmp_path, more="\n" + more + "\n"))
     assert refused.exit_code == 2
     assert says in refused.output
+
+
+def test_the_waterfall_is_told_with_the_choices_of_the_venue() -> None:
+    rows = {what: (ours, theirs) for what, ours, theirs in side_by_side(*map(load_venue, PAIR))}
+    hyperliquid, binance = rows["vault"]
+    assert "66.6666 % of the maintenance margin" in hyperliquid
+    assert "maintenance margin" not in binance
+    assert "20 % first" in rows["book"][0]
+    assert "20 %" not in rows["book"][1]
+    assert rows["deleverage"][0].startswith("only of an insolvent account")
+    assert "nothing is published" in rows["residual"][1]
+
+
+PAIR = ("hyperliquid", "binance")
+
+
+def test_a_stage_that_one_venue_has_not_is_said_to_be_missing() -> None:
+    rows = {
+        what: said for what, *said in side_by_side(load_venue("textbook"), load_venue("kraken"))
+    }
+    assert rows["volunteers"][0] == "there is no such stage"
+    assert rows["vault"][1] == "there is no such stage"
+
+
+def test_who_pays_depends_on_the_price_of_an_adl() -> None:
+    plain = load_venue("textbook").rulebook
+    at_mark = evolve(plain, deleverage_price=ForcedPrice.MARK)
+    nobody = evolve(plain, waterfall=(Stage.BOOK, Stage.VAULT, Stage.RESIDUAL))
+    carried = evolve(nobody, carry_bad_debt=True)
+    assert who_pays(plain).startswith("the winners who are closed")
+    assert who_pays(at_mark).startswith("everybody who shares the loss")
+    assert who_pays(nobody) == "no winner is closed: everybody who shares the loss"
+    assert who_pays(carried) == "no winner is closed: the vault, as a debt"

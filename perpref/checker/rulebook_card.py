@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any
 
@@ -34,14 +34,6 @@ from perpref.state import (
     Tier,
 )
 from perpref.units import PARTS
-
-STAGES = {
-    Stage.BOOK: "whoever rests on the book, at the bankruptcy price or better",
-    Stage.VAULT: "the insurance vault, at the bankruptcy price, as far as it can carry it",
-    Stage.VOLUNTEERS: "who has volunteered, at its edge or better, as far as it can bear it",
-    Stage.DELEVERAGE: "winners of the other side, in their order, as far as they can bear it",
-    Stage.RESIDUAL: "the rest at the mark; a deficit is shared by all who have something",
-}
 
 IN_WORDS: Mapping[Enum, str] = {
     Ranking.LEVERAGED_RETURN: "profit ratio times leverage",
@@ -279,11 +271,19 @@ def card(venue: Venue) -> Iterator[tuple[str, list[Line]]]:
         yield f"market {name}", [_line(venue, term, terms, prefix) for term in shown]
 
 
-def _line(venue: Venue, term: Term, holder: object, prefix: str) -> Line:
+def _source(venue: Venue, key: str) -> Source:
     ours = all(source.status == CHOSEN for source in venue.sources.values())
     says = "not stated in the file: the textbook's choice stands"
-    unsaid = Source(says, CHOSEN if ours else UNPUBLISHED)
-    source = venue.sources.get(prefix + term.key, unsaid)
+    return venue.sources.get(key, Source(says, CHOSEN if ours else UNPUBLISHED))
+
+
+def is_unpublished(venue: Venue, key: str) -> bool:
+    """Whether a choice is the textbook's because nobody knows the venue's."""
+    return _source(venue, key).status == UNPUBLISHED
+
+
+def _line(venue: Venue, term: Term, holder: object, prefix: str) -> Line:
+    source = _source(venue, prefix + term.key)
     return Line(term, in_words(term.key, getattr(holder, term.key)), source)
 
 
@@ -310,15 +310,6 @@ def percent(parts: int) -> str:
     return f"{whole}.{digits} %" if digits else f"{whole} %"
 
 
-def waterfall_picture(venue: Venue) -> list[str]:
-    """The waterfall as a picture of text: each stage further to the right than the one before."""
-    lines = ["equity below maintenance margin: its orders are cancelled"]
-    for place, stage in enumerate(venue.rulebook.waterfall):
-        indent = "   " * place
-        lines += [f"{indent}  |", f"{indent}  +- {stage.value}: {STAGES[stage]}"]
-    return lines
-
-
 @frozen
 class Difference:
     """A choice that two venues make otherwise."""
@@ -326,6 +317,21 @@ class Difference:
     term: Term
     one: Line
     other: Line
+
+
+BY_WEIGHT = ("liquidation", "vault", "adl", "loss", "margin", "mark", "funding", "fee", "ledger")
+"""Chapters as a reader of a difference wants them: first who is closed, and who pays for it."""
+
+
+def by_chapter(found: Iterable[Difference]) -> list[tuple[str, list[Difference]]]:
+    """Differences under their chapters, those that cost somebody most first."""
+    listed = list(found)
+    others = (chapter for chapter in CHAPTERS if chapter not in BY_WEIGHT)
+    under = [
+        (chapter, [one for one in listed if one.term.chapter == chapter])
+        for chapter in (*BY_WEIGHT, *others)
+    ]
+    return [(chapter, differences) for chapter, differences in under if differences]
 
 
 def _unsaid(line: Line) -> bool:
