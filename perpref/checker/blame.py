@@ -68,7 +68,7 @@ from perpref.state import (
     Side,
 )
 from perpref.state import Kind as OrderKind
-from perpref.units import PARTS, AccountId, MarketId, sign
+from perpref.units import PARTS, AccountId, MarketId, Rounding, sign
 
 SIZES = {
     LiquidationSize.WHOLE: "LIQ-6",
@@ -90,6 +90,7 @@ SAME_RULE = {
     ("FEE-5", "amount"): "FEE-4",
     ("FUND-3", "amount"): "FUND-2",
     ("FUND-3", "direction"): "FUND-2",
+    ("FUND-14", "amount"): "FUND-14",
     ("FUND-12", "amount"): "FUND-9",
     ("FUND-12", "direction"): "FUND-9",
     ("LOSS-3", "amount"): "LOSS-3",
@@ -760,10 +761,24 @@ def _other_payment(parting: Parting, ours: Paid, theirs: Paid) -> str | None:
     if (ours.payer, ours.payee) == (theirs.payee, theirs.payer) != (ours.payee, ours.payer):
         return SAME_RULE.get((ours.rule, "direction"), ours.rule)
     if (ours.payer, ours.payee) != (theirs.payer, theirs.payee):
+        if ours.rule == "FUND-3" and parting.before.rulebook.funding_receivers_capped:
+            return "FUND-14"  # who pays comes before who receives
         return SAME_RULE.get((ours.rule, "payer")) if ours.rule == "LOSS-3" else None
     if ours.rule in ("FEE-2", "FEE-3") and _is_the_other_fee(parting, ours, theirs):
         return ours.rule
-    return SAME_RULE[ours.rule, "amount"]
+    return _rounded_otherwise(parting, ours, theirs) or SAME_RULE[ours.rule, "amount"]
+
+
+def _rounded_otherwise(parting: Parting, ours: Paid, theirs: Paid) -> str | None:
+    """The engine is a quantum off where the rulebook does not round up: the rule that says so."""
+    rulebook = parting.before.rulebook
+    if abs(ours.amount - theirs.amount) != 1:
+        return None
+    if ours.rule in ("FUND-3", "FUND-12") and rulebook.funding_rounding is not Rounding.UP:
+        return "FUND-13"
+    if ours.rule in ("FEE-2", "FEE-3", "FEE-5") and rulebook.fee_rounding is not Rounding.UP:
+        return "FEE-8"
+    return None
 
 
 def _is_the_other_fee(parting: Parting, ours: Paid, theirs: Paid) -> bool:
@@ -1051,6 +1066,7 @@ CASH = (
     ("LIQ-6", "FEE-4"),
     ("VLT-1", "LIQ-5"),
     ("ADL-3", "LIQ-5"),
+    ("FUND-14", "FUND-14"),
     ("FUND-3", "FUND-2"),
     ("FEE-3", "FEE-1"),
     ("LED-8", "LED-8"),

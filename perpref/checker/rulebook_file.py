@@ -40,7 +40,7 @@ from perpref.state import (
     Stage,
     Tier,
 )
-from perpref.units import MAX_CASH, MAX_ID, MAX_LOTS, MAX_PRICE, MAX_TIME, PARTS, MarketId
+from perpref.units import MAX_CASH, MAX_ID, MAX_LOTS, MAX_PRICE, MAX_TIME, PARTS, MarketId, Rounding
 
 STATUSES = {
     "published": "the venue says so",
@@ -117,6 +117,9 @@ POLICIES: dict[str, Reader] = {
     "funding_offset": _integer(-PARTS, PARTS, "FUND-6"),
     "funding_samples": _integer(0, MAX_LOTS, "FUND-5"),
     "funding_on_touch": Value.flag,
+    "funding_rounding": _one_of(Rounding, "a direction", "FUND-13"),
+    "funding_receivers_capped": Value.flag,
+    "fee_rounding": _one_of(Rounding, "a direction", "FEE-8"),
     "deleverage_sharing": _one_of(Sharing, "a way to share", "ADL-8"),
     "loss_sharing": _one_of(LossSharing, "a way to share", "LOSS-10"),
     "self_trade": _one_of(SelfTrade, "an order", "BOOK-11"),
@@ -307,6 +310,7 @@ def read_venue(document: Document) -> Venue:
     require_safe_price(root, rulebook)
     require_nobody_chooses(root, rulebook)
     require_noted(root, rulebook)
+    require_settled_at_once(root, rulebook)
     markets: dict[str, MarketId] = {}
     terms: dict[MarketId, MarketTerms] = {}
     for market in root.need("market", "a table [market.NAME] for each market").entries():
@@ -358,6 +362,17 @@ def require_noted(root: Value, rulebook: Rulebook) -> None:
             "profit is what is beside what was paid in, which is not noted",
             "note_paid_in must be true with it",
             "LOSS-9",
+            shown=False,
+        )
+
+
+def require_settled_at_once(root: Value, rulebook: Rulebook) -> None:
+    """Refuse to cap what receivers get where nobody knows yet what they are due (FUND-14)."""
+    if rulebook.funding_receivers_capped and rulebook.funding_on_touch:
+        raise root.need("funding_receivers_capped").bad(
+            "an index pays whoever is touched, before it is known what all receivers are due",
+            "funding_on_touch must be false with it",
+            "FUND-14",
             shown=False,
         )
 
