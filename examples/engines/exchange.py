@@ -159,10 +159,7 @@ FAULTS = {  # name: the rule that it breaks, and how
     "good-at-its-time": ("BOOK-21", "An order is still good when the clock shows its time."),
     "receiver-rounded-up": ("FUND-2", "Who receives funding gets a quantum for a part of one."),
     "funding-rounded-up-always": ("FUND-13", "Funding is rounded up under any rulebook."),
-    "receivers-share-the-boundary": (
-        "FUND-14",
-        "Receivers may have all that the vault has, its boundary too.",
-    ),
+    "receivers-uncapped": ("FUND-14", "Receivers are paid in full, whatever there is."),
     "funding-ignores-side": ("FUND-2", "Shorts pay funding when longs do."),
     "due-at-maintenance": ("LIQ-1", "An account is liquidated at its maintenance margin already."),
     "orders-stay": ("LIQ-2", "The orders of a liquidated account stay on the book."),
@@ -1169,8 +1166,6 @@ class Exchange:
         """FUND-14: payers first, then the receivers out of what there is."""
         vault = self.accounts[VAULT]
         spare = max(0, self.equity(vault) - self.terms.vault_boundary)
-        if self.fault == "receivers-share-the-boundary":
-            spare = max(0, self.equity(vault))
         for account, amount in dues:
             if amount >= 0:
                 self.pay(account, vault, amount, "FUND-3")
@@ -1179,6 +1174,8 @@ class Exchange:
         for account, amount in dues:
             if amount < 0:
                 part = min(-amount, -amount * spare // owed)
+                if self.fault == "receivers-uncapped":
+                    part = -amount
                 self.pay(vault, account, part, "FUND-14")
 
     def touch(self, account: Account) -> None:

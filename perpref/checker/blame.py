@@ -52,6 +52,7 @@ from perpref.rules import (
     vault,
 )
 from perpref.rules.fee import liquidation_fee, trading_fee
+from perpref.rules.funding import funding_due
 from perpref.rules.margin import equity, health, position_of
 from perpref.rules.position import traded
 from perpref.scheduler import next_order
@@ -318,6 +319,7 @@ def first_event(clues: Clues) -> str | None:
         book_beyond_need,
         a_maker_that_bears_fewer_lots,
         the_guards_say_no,
+        another_rounding,
         same_rule_other_value,
         one_event_missing,
         other_events,
@@ -766,17 +768,37 @@ def _other_payment(parting: Parting, ours: Paid, theirs: Paid) -> str | None:
         return SAME_RULE.get((ours.rule, "payer")) if ours.rule == "LOSS-3" else None
     if ours.rule in ("FEE-2", "FEE-3") and _is_the_other_fee(parting, ours, theirs):
         return ours.rule
-    return _rounded_otherwise(parting, ours, theirs) or SAME_RULE[ours.rule, "amount"]
+    off = ours.amount - theirs.amount
+    return _rounded_otherwise(parting, ours.rule, off) or SAME_RULE[ours.rule, "amount"]
 
 
-def _rounded_otherwise(parting: Parting, ours: Paid, theirs: Paid) -> str | None:
+def another_rounding(parting: Parting) -> str | None:
+    """The engine pays the funding that another direction of rounding makes."""
+    theirs, command, now = parting.theirs, parting.clues.command, parting.before
+    if not isinstance(theirs, Paid) or not isinstance(command, machine.SettleFunding):
+        return None
+    who, rounding = max(theirs.payer, theirs.payee), now.rulebook.funding_rounding
+    if (
+        theirs.rule not in ("FUND-3", "FUND-14")
+        or rounding is Rounding.UP
+        or who not in now.accounts
+    ):
+        return None
+    worth = position_of(now, who, command.market).size, now.markets[command.market].mark
+    paid = theirs.amount if theirs.payer == who else -theirs.amount
+    if paid == funding_due(*worth, command.rate, rounding):
+        return None
+    return "FUND-13" if paid in (funding_due(*worth, command.rate, r) for r in Rounding) else None
+
+
+def _rounded_otherwise(parting: Parting, rule: str, off: int) -> str | None:
     """The engine is a quantum off where the rulebook does not round up: the rule that says so."""
     rulebook = parting.before.rulebook
-    if abs(ours.amount - theirs.amount) != 1:
+    if abs(off) != 1:
         return None
-    if ours.rule in ("FUND-3", "FUND-12") and rulebook.funding_rounding is not Rounding.UP:
+    if rule in ("FUND-3", "FUND-12") and rulebook.funding_rounding is not Rounding.UP:
         return "FUND-13"
-    if ours.rule in ("FEE-2", "FEE-3", "FEE-5") and rulebook.fee_rounding is not Rounding.UP:
+    if rule in ("FEE-2", "FEE-3", "FEE-5") and rulebook.fee_rounding is not Rounding.UP:
         return "FEE-8"
     return None
 
@@ -802,12 +824,16 @@ def one_event_missing(parting: Parting) -> str | None:
             case Cancelled() as cancelled, (Filled() as fill,):
                 if _passed_over(parting, cancelled, fill):
                     return "BOOK-2"
-        return _of_missing(ours[0])
+        return _of_missing(parting, ours[0])
     if theirs and _continues(theirs[1:], ours, within):
         extra = theirs[0]
         if isinstance(extra, Cancelled) and _jumped_the_queue(parting, extra):
             return "BOOK-2"
-        return _extra_payment(parting, extra) if isinstance(extra, Paid) else _of_missing(extra)
+        return (
+            _extra_payment(parting, extra)
+            if isinstance(extra, Paid)
+            else _of_missing(parting, extra)
+        )
     return None
 
 
@@ -829,9 +855,10 @@ def _continues(rest: tuple[Event, ...], other: tuple[Event, ...], within: int) -
     return same_event(rest[0], other[0], within)
 
 
-def _of_missing(event: Event) -> str:
+def _of_missing(parting: Parting, event: Event) -> str:
     if isinstance(event, Paid) and event.amount == 1:
-        return COMPUTES.get(event.rule, event.rule)
+        by_rounding = _rounded_otherwise(parting, event.rule, event.amount)
+        return by_rounding or COMPUTES.get(event.rule, event.rule)
     return MISSING.get(event.rule, event.rule)
 
 
@@ -843,10 +870,10 @@ def other_events(parting: Parting) -> str | None:
             return None
         case None, event:
             assert event is not None
-            return _of_missing(event)
+            return _of_missing(parting, event)
         case event, None:
             assert event is not None
-            return _of_missing(event)
+            return _of_missing(parting, event)
         case _, Paid() if not isinstance(ours, Paid):
             return _extra_payment(parting, theirs)
         case Cancelled(), Filled():
@@ -868,7 +895,7 @@ def other_events(parting: Parting) -> str | None:
             return theirs.rule
         case _:
             assert ours is not None
-            return _of_missing(ours)
+            return _of_missing(parting, ours)
 
 
 def _only_reduces(parting: Parting, cancelled: Cancelled) -> bool:
@@ -904,8 +931,9 @@ def _extra_payment(parting: Parting, theirs: Paid) -> str:
         if isinstance(ours, Paid) and ours.rule == theirs.rule and ours.amount == 0:
             if ours.rule in ("FEE-2", "FEE-3") and _is_the_other_fee(parting, ours, theirs):
                 return ours.rule
-            return SAME_RULE.get((theirs.rule, "amount"), theirs.rule)
-    return _of_missing(theirs)
+            by_rounding = _rounded_otherwise(parting, ours.rule, theirs.amount)
+            return by_rounding or SAME_RULE.get((theirs.rule, "amount"), theirs.rule)
+    return _of_missing(parting, theirs)
 
 
 def _engine_cancels(parting: Parting, ours: Filled, theirs: Cancelled) -> str:

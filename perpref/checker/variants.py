@@ -231,7 +231,6 @@ def _booking(rulebook: Rulebook, dice: Dice) -> Rulebook:
         band_both_sides=dice.one_in(2),
         most_orders=dice.pick((0, 0, 0, 0, 1, 2, 3)),
         order_margin=dice.one_in(5),
-        fee_rounding=dice.pick((Rounding.UP, *Rounding)),
     )
 
 
@@ -246,6 +245,7 @@ def _funding(rulebook: Rulebook, dice: Dice) -> Rulebook:
         funding_samples=dice.pick((0, 1, 2, 60)),
         funding_on_touch=on_touch,
         funding_rounding=dice.pick(tuple(Rounding)),
+        fee_rounding=dice.pick(tuple(Rounding)),
         funding_receivers_capped=not on_touch and dice.one_in(2),
     )
 

@@ -313,7 +313,7 @@ def test_a_receiver_gets_its_part_of_what_there_is(due: int, pot: int, part: int
 
 
 def capped(spare: int) -> Exchange:
-    """The vault is long by 4 lots with so much beyond a boundary of 500; one quantum a lot is due."""
+    """The vault is long by 4 lots, so far above its boundary of 500; a quantum is due a lot."""
     accounts = {
         VAULT: holds(500 + spare, (4, 4_000)),
         ANN: holds(2_000, (6, 6_000)),
