@@ -21,6 +21,7 @@ from attrs import evolve, field, frozen
 
 from perpref.checker.files import Document, Value, find, one_of, read_document
 from perpref.checker.wire import MarketTerms, Terms
+from perpref.rounding import FIXED, Division
 from perpref.rules.adl import is_price_safe
 from perpref.rules.liquidation_size import SMALLEST_STEP
 from perpref.state import (
@@ -162,6 +163,29 @@ POLICIES: dict[str, Reader] = {
 }
 """The keys that may be left out; the textbook's choice then stands."""
 
+
+def _held(division: Division) -> Reader:
+    """The direction of a rounding that a theorem needs: it may be stated, but no other."""
+    (direction,) = division.directions
+    known = {member.value: member for member in Rounding}
+    name = division.theorem.replace("_", " ")
+
+    def read(value: Value) -> Rounding:
+        given = value.one_of(known, "a direction", division.rule)
+        if given is not direction:
+            raise value.bad(
+                "a direction that would break a law",
+                f"{direction.value}, or it would not hold that {name}",
+                division.rule,
+            )
+        return direction
+
+    return read
+
+
+ROUNDINGS: Mapping[str, Reader] = {division.key: _held(division) for division in FIXED}
+"""The keys of roundings that are no choice: whoever states one must state what the rules do."""
+
 MARKET: Mapping[str, Reader] = {
     "initial_rate": _integer(1, PARTS, "MRG-4"),
     "maintenance_rate": _integer(1, PARTS, "MRG-3"),
@@ -299,13 +323,16 @@ def load_venue(name: str, near: Path | None = None) -> Venue:
 def read_venue(document: Document) -> Venue:
     """The venue in a document. Raises BadInput."""
     root = document.root
-    root.allow("name", "title", *RULES, *POLICIES, "formula", "market", "beyond")
+    root.allow("name", "title", *RULES, *POLICIES, *ROUNDINGS, "formula", "market", "beyond")
     name, title = root.need("name").text(), root.need("title").text()
     sources: dict[str, Source] = {}
     rules = {key: _sourced(root.need(key), reader, sources) for key, reader in RULES.items()}
     for key, reader in POLICIES.items():
         if (given := root.get(key)) is not None:
             rules[key] = _sourced(given, reader, sources)
+    for key, reader in ROUNDINGS.items():
+        if (given := root.get(key)) is not None:
+            _sourced(given, reader, sources)
     rulebook = Rulebook(name, **rules)
     require_safe_price(root, rulebook)
     require_nobody_chooses(root, rulebook)
