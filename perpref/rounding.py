@@ -92,7 +92,7 @@ DIVISIONS = (
         ZERO,
         A_MILLIONTH,
         "whoever would pay",
-        "missing_samples_never_make_an_average_larger",
+        "a_mean_of_premiums_favours_no_side",
     ),
     _fixed(
         "funding_index_step",
@@ -137,7 +137,7 @@ DIVISIONS = (
         DOWN,
         A_MILLIONTH,
         "nobody: it is needed, not paid",
-        "an_initial_rate_grows_with_open_interest_up_to_the_whole_notional",
+        "a_scaled_rate_is_never_above_its_line",
     ),
     _fixed(
         "mark_band",
@@ -155,7 +155,7 @@ DIVISIONS = (
         ZERO,
         A_TICK,
         "nobody: the average stays nearer to what it was",
-        "a_moving_average_goes_towards_a_sample_and_never_past_it",
+        "a_moving_average_favours_no_side",
     ),
     _fixed(
         "share_of_equity",
@@ -236,7 +236,7 @@ DIVISIONS = (
         ZERO,
         A_TICK,
         "whoever is liquidated: the limit stays nearer to the mark",
-        "an_auction_walks_from_the_mark_to_the_bankruptcy_price",
+        "an_auction_gives_as_much_away_for_a_long_as_for_a_short",
     ),
     _fixed(
         "liquidator_fee",
@@ -281,7 +281,7 @@ DIVISIONS = (
         DOWN,
         A_LOT,
         "the counterparty",
-        "what_is_more_than_bearable_would_ruin_the_counterparty",
+        "what_is_bearable_is_never_refused",
     ),
     _fixed(
         "adl_part",
@@ -299,7 +299,7 @@ DIVISIONS = (
         UP,
         f"{A_LOT} each",
         "those later in turn close fewer",
-        "a_part_in_proportion_is_less_than_a_lot_from_the_exact_one",
+        "the_first_in_proportion_closes_no_less_than_its_part",
     ),
     _fixed(
         "adl_margin",
@@ -317,7 +317,7 @@ DIVISIONS = (
         UP,
         A_QUANTUM,
         "those who are asked later pay less",
-        "shares_are_bounded_and_the_rest_can_pay_the_rest",
+        "a_larger_weight_never_pays_less",
     ),
     _fixed(
         "loss_per_lot",

@@ -284,6 +284,15 @@ def missing_samples_never_make_an_average_larger() -> None:
     claim("within", all_of(found <= bound, -found <= bound))
 
 
+@theorem("T-FUND", "FUND-5", subject="average_premium")
+def a_mean_of_premiums_favours_no_side() -> None:
+    """The mean of the opposite premiums is the opposite of the mean."""
+    total, samples = fresh_int("total"), between("samples", 0, MAX_ID)
+    expected = between("expected", 1, MAX_ID)
+    opposite = funding.average_premium(-total, samples, expected)
+    claim("opposite", opposite == -funding.average_premium(total, samples, expected))
+
+
 @theorem("T-FUND", "FUND-6", subject="funding_rate")
 def a_rate_is_capped_and_drawn_by_no_more_than_the_damper() -> None:
     """Uncapped it differs from premium and offset by at most the damper, towards the interest."""

@@ -174,8 +174,8 @@ def _held(division: Division) -> Reader:
         given = value.one_of(known, "a direction", division.rule)
         if given is not direction:
             raise value.bad(
-                "a direction that would break a law",
-                f"{direction.value}, or it would not hold that {name}",
+                "not the direction that a law needs",
+                f"{direction.value}, since {name}",
                 division.rule,
             )
         return direction
