@@ -768,8 +768,8 @@ def _other_payment(parting: Parting, ours: Paid, theirs: Paid) -> str | None:
         return SAME_RULE.get((ours.rule, "payer")) if ours.rule == "LOSS-3" else None
     if ours.rule in ("FEE-2", "FEE-3") and _is_the_other_fee(parting, ours, theirs):
         return ours.rule
-    off = ours.amount - theirs.amount
-    return _rounded_otherwise(parting, ours.rule, off) or SAME_RULE[ours.rule, "amount"]
+    by_rounding = _rounded_otherwise(parting, ours.rule, ours.amount, theirs.amount)
+    return by_rounding or SAME_RULE[ours.rule, "amount"]
 
 
 def another_rounding(parting: Parting) -> str | None:
@@ -791,16 +791,28 @@ def another_rounding(parting: Parting) -> str | None:
     return "FUND-13" if paid in (funding_due(*worth, command.rate, r) for r in Rounding) else None
 
 
-def _rounded_otherwise(parting: Parting, rule: str, off: int) -> str | None:
+def _rounded_otherwise(parting: Parting, rule: str, ours: int, theirs: int) -> str | None:
     """The engine is a quantum off where the rulebook does not round up: the rule that says so."""
     rulebook = parting.before.rulebook
-    if abs(off) != 1:
+    if abs(ours - theirs) != 1:
         return None
     if rule in ("FUND-3", "FUND-12") and rulebook.funding_rounding is not Rounding.UP:
         return "FUND-13"
-    if rule in ("FEE-2", "FEE-3", "FEE-5") and rulebook.fee_rounding is not Rounding.UP:
-        return "FEE-8"
-    return None
+    if rulebook.fee_rounding is Rounding.UP:
+        return None
+    liquidated = rule == "FEE-5" and _is_rounded_up(parting, theirs)
+    return "FEE-8" if rule in ("FEE-2", "FEE-3") or liquidated else None
+
+
+def _is_rounded_up(parting: Parting, charged: int) -> bool:
+    """Whether a liquidation fee is its whole rate of notional, rounded up all the same."""
+    rules = parting.before.rulebook
+    fills = [t.event for t in parting.agreed if isinstance(t.event, Filled)]
+    return any(
+        trading_fee(fill.lots, fill.price, rules.liquidation_fee) == charged
+        and trading_fee(fill.lots, fill.price, rules.liquidation_fee, rules.fee_rounding) < charged
+        for fill in fills[-1:]
+    )
 
 
 def _is_the_other_fee(parting: Parting, ours: Paid, theirs: Paid) -> bool:
@@ -857,7 +869,8 @@ def _continues(rest: tuple[Event, ...], other: tuple[Event, ...], within: int) -
 
 def _of_missing(parting: Parting, event: Event) -> str:
     if isinstance(event, Paid) and event.amount == 1:
-        by_rounding = _rounded_otherwise(parting, event.rule, event.amount)
+        theirs = event.amount if event in parting.theirs_after else 0
+        by_rounding = _rounded_otherwise(parting, event.rule, event.amount - theirs, theirs)
         return by_rounding or COMPUTES.get(event.rule, event.rule)
     return MISSING.get(event.rule, event.rule)
 
@@ -931,7 +944,7 @@ def _extra_payment(parting: Parting, theirs: Paid) -> str:
         if isinstance(ours, Paid) and ours.rule == theirs.rule and ours.amount == 0:
             if ours.rule in ("FEE-2", "FEE-3") and _is_the_other_fee(parting, ours, theirs):
                 return ours.rule
-            by_rounding = _rounded_otherwise(parting, ours.rule, theirs.amount)
+            by_rounding = _rounded_otherwise(parting, ours.rule, 0, theirs.amount)
             return by_rounding or SAME_RULE.get((theirs.rule, "amount"), theirs.rule)
     return _of_missing(parting, theirs)
 
