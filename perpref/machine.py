@@ -315,6 +315,11 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
         _require_between(name, rate, -PARTS, PARTS, "FUND-6")
     _require_between("funding_damper", rulebook.funding_damper, 0, PARTS, "FUND-6")
     _require_between("funding_samples", rulebook.funding_samples, 0, MAX_LOTS, "FUND-5")
+    if rulebook.funding_receivers_capped and rulebook.funding_on_touch:
+        raise InvalidTerms(
+            "funding_receivers_capped: an index pays whoever is touched, before it is known what "
+            "all receivers are due, so funding_on_touch must be false (FUND-14)"
+        )
     _require_between("fund_begins", rulebook.fund_begins, 0, PARTS, "LOSS-6")
     _require_between("fund_ends", rulebook.fund_ends, 0, rulebook.fund_begins, "LOSS-6")
     _require_between("fund_window", rulebook.fund_window, 0, MAX_TIME, "LOSS-11")

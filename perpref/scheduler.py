@@ -6,7 +6,7 @@ action of `perpref.rules`, and the only state that it keeps is the exchange and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cmp_to_key
 from typing import Concatenate, ParamSpec, Protocol
 
@@ -343,6 +343,7 @@ def fund(run: Run, market: MarketId, rate: int) -> None:
     """Settle the funding of every account in account order, then liquidate whoever is due.
 
     The vault settles with itself: what it would pay, it would receive.
+    Where receivers are capped they come after whoever pays.
     """
     mark.require_market(run.exchange, market)
     mark.require_open(run.exchange, market)
@@ -350,10 +351,41 @@ def fund(run: Run, market: MarketId, rate: int) -> None:
     if run.exchange.rulebook.funding_on_touch:
         run.do(funding.accrue, market, rate)
         return
-    for account in run.exchange.accounts:
-        if account != VAULT and margin.position_of(run.exchange, account, market).size != 0:
+    holders = [
+        account
+        for account in run.exchange.accounts
+        if account != VAULT and margin.position_of(run.exchange, account, market).size != 0
+    ]
+    if run.exchange.rulebook.funding_receivers_capped:
+        fund_capped(run, holders, market, rate)
+    else:
+        for account in holders:
             run.do(funding.settle_funding, account, market, rate)
     liquidate_all_due(run)
+
+
+@rule("FUND-14")
+def fund_capped(run: Run, holders: Sequence[AccountId], market: MarketId, rate: int) -> None:
+    """Let everybody pay who is to pay, then pay the receivers out of what there is for them."""
+    rules, mark_price = run.exchange.rulebook, run.exchange.markets[market].mark
+    dues = {
+        account: funding.funding_due(
+            margin.position_of(run.exchange, account, market).size,
+            mark_price,
+            rate,
+            rules.funding_rounding,
+        )
+        for account in holders
+    }
+    paid = sum(due for due in dues.values() if due > 0)
+    owed = -sum(due for due in dues.values() if due < 0)
+    pot = funding.funding_pot(margin.equity(run.exchange, VAULT), rules.vault_boundary, paid)
+    for account, due in dues.items():
+        if due >= 0:
+            run.do(funding.settle_funding, account, market, rate)
+    for account, due in dues.items():
+        if due < 0:
+            run.do(funding.pay_receiver, account, market, rate, pot, owed)
 
 
 @rule("FUND-12")

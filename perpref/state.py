@@ -12,7 +12,7 @@ from enum import Enum
 from attrs import Factory, field, frozen
 
 from perpref.table import Table
-from perpref.units import PARTS, AccountId, MarketId, OrderId
+from perpref.units import PARTS, AccountId, MarketId, OrderId, Rounding
 
 VAULT = AccountId(0)
 """The insurance vault: an account like any other, with limited cash (VLT-1)."""
@@ -403,6 +403,9 @@ class Rulebook:
     liquidation_spread: int = 0
     """How far it walks, of the position's margin (LIQ-11)."""
 
+    fee_rounding: Rounding = Rounding.UP
+    """What becomes of a part of a quantum in a fee (FEE-8)."""
+
     withdraw_profit: bool = False
     """Whether unrealised profit may leave (LED-6)."""
 
@@ -441,6 +444,12 @@ class Rulebook:
 
     funding_on_touch: bool = False
     """Whether an account is settled only when it is touched (FUND-11)."""
+
+    funding_rounding: Rounding = Rounding.UP
+    """What becomes of a part of a quantum in what a position pays (FUND-13)."""
+
+    funding_receivers_capped: bool = False
+    """Whether receivers get no more than there is for them (FUND-14)."""
 
     smaller_keeps_place: bool = False
     """Whether an order that only gets smaller is not placed anew (BOOK-17)."""

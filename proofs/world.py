@@ -51,6 +51,7 @@ from perpref.units import (
     AccountId,
     MarketId,
     OrderId,
+    Rounding,
 )
 from proofs.executor import (
     Additive,
@@ -127,6 +128,9 @@ def any_rulebook() -> Rulebook:
         mark_weight=between("mark_weight", 0, PARTS),
         mark_age=between("mark_age", 0, MAX_TIME),
         funding_on_touch=fresh_bool("funding_on_touch"),
+        funding_rounding=any_choice("funding_rounding", Rounding.UP),
+        funding_receivers_capped=fresh_bool("funding_receivers_capped"),
+        fee_rounding=any_choice("fee_rounding", Rounding.UP),
         smaller_keeps_place=fresh_bool("smaller_keeps_place"),
         band_both_sides=fresh_bool("band_both_sides"),
         most_orders=between("most_orders", 0, MAX_LOTS),

@@ -46,6 +46,7 @@ from perpref.state import (
     Sharing,
     Stage,
 )
+from perpref.units import Rounding
 
 TEXTBOOK = Path(__file__).parents[1] / "spec" / "rulebooks" / "textbook.toml"
 
@@ -89,6 +90,7 @@ def test_every_choice_is_on_the_card_and_has_words() -> None:
         *LossSharing,
         *MarkPolicy,
         *FundTrigger,
+        *Rounding,
         *Chooser,
     }
     assert set(PHRASES) == set(Stage)
@@ -176,6 +178,70 @@ def test_a_valid_file_is_said_so(tmp_path: Path) -> None:
     said = run("validate", changed(tmp_path, ('name = "textbook"', 'name = "mine"')))
     assert said.exit_code == 0
     assert said.output == "mine is valid, with BTC, ETH; its values: 21 chosen.\n"
+
+
+def stated(key: str, value: str) -> str:
+    return f'\n[{key}]\nvalue = {value}\nsource = "x"\nstatus = "chosen"\n'
+
+
+def test_receivers_are_not_capped_where_accounts_are_settled_on_touch(tmp_path: Path) -> None:
+    capped = stated("funding_receivers_capped", "true")
+    alone = changed(tmp_path, ('name = "textbook"', 'name = "mine"'), more=capped)
+    assert run("validate", alone).exit_code == 0
+    both = changed(tmp_path, more=capped + stated("funding_on_touch", "true"))
+    refused = run("validate", both)
+    assert refused.exit_code == 2
+    line = Path(both).read_text(encoding="utf-8").splitlines().index("[funding_receivers_capped]")
+    assert f":{line + 1}: funding_receivers_capped: an index pays whoever is touched" in (
+        refused.output
+    )
+    assert refused.output.endswith("funding_on_touch must be false with it [FUND-14]\n")
+
+
+@pytest.mark.parametrize("by", ["down", "up", "towards_zero"])
+def test_fees_and_funding_are_rounded_in_any_direction(tmp_path: Path, by: str) -> None:
+    more = stated("fee_rounding", f'"{by}"') + stated("funding_rounding", f'"{by}"')
+    mine = changed(tmp_path, ('name = "textbook"', 'name = "mine"'), more=more)
+    assert run("validate", mine).exit_code == 0
+    rulebook = load_venue(mine).rulebook
+    assert rulebook.fee_rounding.value == rulebook.funding_rounding.value == by
+
+
+@pytest.mark.parametrize(
+    ("key", "by", "other", "says"),
+    [
+        (
+            "loss_share_rounding",
+            "up",
+            "down",
+            "up, since a larger weight never pays less [LOSS-3]",
+        ),
+        (
+            "maintenance_margin_rounding",
+            "up",
+            "towards_zero",
+            "up, since a margin is its rate of notional rounded up [MRG-3]",
+        ),
+        (
+            "vault_shares_rounding",
+            "down",
+            "up",
+            'not the direction that a law needs ("up"); down, since a contribution costs',
+        ),
+        ("vault_shares_rounding", "down", "nearest", "no such direction"),
+    ],
+)
+def test_a_rounding_that_a_law_needs_is_stated_as_it_is(
+    tmp_path: Path, key: str, by: str, other: str, says: str
+) -> None:
+    mine = changed(tmp_path, ('name = "textbook"', 'name = "mine"'), more=stated(key, f'"{by}"'))
+    assert run("validate", mine).exit_code == 0
+    wrong = changed(tmp_path, more=stated(key, f'"{other}"'))
+    refused = run("validate", wrong)
+    assert refused.exit_code == 2
+    line = Path(wrong).read_text(encoding="utf-8").splitlines().index(f"[{key}]") + 2
+    assert f":{line}: {key}.value: " in refused.output
+    assert says in refused.output
 
 
 @pytest.mark.parametrize(

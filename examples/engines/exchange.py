@@ -54,6 +54,7 @@ SIZES = ["whole", "to_buffer", "tier_step", "equal_share"]
 ORDERS = ["account", "worst_first"]
 LIMITS = ["bankruptcy", "fillable", "auction"]
 SELF_TRADES = ["resting", "incoming", "both"]
+ROUNDINGS = ["up", "down", "towards_zero"]
 SHARINGS = ["queue", "pro_rata", "largest_remainder", "capped"]
 SHARE_WEIGHTS = ["lots", "equity", "levered_profit"]
 LOSSES = ["equity", "notional", "gains", "lots", "per_lot", "profit"]
@@ -133,6 +134,7 @@ FAULTS = {  # name: the rule that it breaks, and how
     ),
     "owner-meets-its-own": ("ISO-6", "An owner trades with its own isolated accounts."),
     "maker-fee-at-taker-rate": ("FEE-2", "The maker pays the taker's rate."),
+    "fee-rounded-up-always": ("FEE-8", "Fees are rounded up under any rulebook."),
     "liquidation-fee-uncapped": ("FEE-4", "The liquidation fee takes more than the fill gained."),
     "fill-at-takers-price": ("BOOK-3", "Orders are filled at the newer order's price."),
     "maker-not-judged": ("BOOK-5", "Nobody looks at the maker's margin when its order fills."),
@@ -169,6 +171,8 @@ FAULTS = {  # name: the rule that it breaks, and how
     ),
     "good-at-its-time": ("BOOK-21", "An order is still good when the clock shows its time."),
     "receiver-rounded-up": ("FUND-2", "Who receives funding gets a quantum for a part of one."),
+    "funding-rounded-up-always": ("FUND-13", "Funding is rounded up under any rulebook."),
+    "receivers-uncapped": ("FUND-14", "Receivers are paid in full, whatever there is."),
     "funding-ignores-side": ("FUND-2", "Shorts pay funding when longs do."),
     "due-at-maintenance": ("LIQ-1", "An account is liquidated at its maintenance margin already."),
     "orders-stay": ("LIQ-2", "The orders of a liquidated account stay on the book."),
@@ -211,8 +215,10 @@ def ceil_div(a: int, b: int) -> int:
     return -(-a // b)
 
 
-def per_million(amount: int, rate: int) -> int:
-    """The part of an amount that a rate in parts per million is, rounded up."""
+def per_million(amount: int, rate: int, rounding: str = "up") -> int:
+    """The part of an amount that a rate in parts per million is; UNIT-5."""
+    if rounding == "down" or (rounding == "towards_zero" and amount * rate > 0):
+        return amount * rate // MILLION
     return ceil_div(amount * rate, MILLION)
 
 
@@ -444,6 +450,9 @@ class Terms:
     mark_weight: int = 0
     mark_age: int = 0
     on_touch: bool = False
+    funding_rounding: str = ROUNDINGS[0]
+    receivers_capped: bool = False
+    fee_rounding: str = ROUNDINGS[0]
     volunteer_edge: int = 0
     liquidators: bool = False
     liquidator_fee: int = 0
@@ -1026,7 +1035,7 @@ class Exchange:
             before, maker_before = self.standing(taker, market), self.standing(maker, market)
             bookmark = self.bookmark()
             self.fill(taker, maker, market, new.side * lots, price, "BOOK-3")
-            taker_fee = per_million(lots * price, self.terms.taker_fee)  # FEE-1
+            taker_fee = self.fee(lots * price, self.terms.taker_fee)
             self.pay(taker, self.accounts[TREASURY], taker_fee, "FEE-3")
             self.pay_maker_fee(maker, lots, price)
             if not self.bears(taker, market, before):  # BOOK-4
@@ -1052,7 +1061,12 @@ class Exchange:
         rate = self.terms.maker_fee
         if self.fault == "maker-fee-at-taker-rate":
             rate = self.terms.taker_fee
-        self.pay(maker, self.accounts[TREASURY], per_million(lots * price, rate), "FEE-2")
+        self.pay(maker, self.accounts[TREASURY], self.fee(lots * price, rate), "FEE-2")
+
+    def fee(self, notional: int, rate: int) -> int:
+        """FEE-1, rounded by FEE-8."""
+        always_up = self.fault == "fee-rounded-up-always"
+        return per_million(notional, rate, "up" if always_up else self.terms.fee_rounding)
 
     def maker_bears(self, maker: Account, market: Market, before: Standing) -> bool:
         """BOOK-5."""
@@ -1198,20 +1212,48 @@ class Exchange:
             there.funding_index += there.mark * rate
             return
         vault = self.accounts[VAULT]
+        dues: list[tuple[Account, int]] = []
         for _, account in sorted(self.accounts.items()):
             size = account.position(market).size
             if size == 0 or account is vault:
                 continue
-            if self.fault == "funding-ignores-side":
-                size = abs(size)
-            amount = per_million(size * there.mark, rate)  # FUND-2
-            if self.fault == "receiver-rounded-up" and amount <= 0:
-                amount = size * there.mark * rate // MILLION
+            dues.append((account, self.funding_due(size * there.mark, rate)))
+        if self.terms.receivers_capped:
+            self.fund_capped(dues)
+        else:
+            for account, amount in dues:
+                if amount >= 0:
+                    self.pay(account, vault, amount, "FUND-3")
+                else:
+                    self.pay(vault, account, -amount, "FUND-3")
+        self.liquidate_all()
+
+    def funding_due(self, worth: int, rate: int) -> int:
+        """FUND-2, rounded by FUND-13."""
+        if self.fault == "funding-ignores-side":
+            worth = abs(worth)
+        rounding = self.terms.funding_rounding
+        if self.fault == "funding-rounded-up-always":
+            rounding = "up"
+        if self.fault == "receiver-rounded-up" and rounding == "up" and worth * rate < 0:
+            rounding = "down"
+        return per_million(worth, rate, rounding)
+
+    def fund_capped(self, dues: list[tuple[Account, int]]) -> None:
+        """FUND-14: payers first, then the receivers out of what there is."""
+        vault = self.accounts[VAULT]
+        spare = max(0, self.equity(vault) - self.terms.vault_boundary)
+        for account, amount in dues:
             if amount >= 0:
                 self.pay(account, vault, amount, "FUND-3")
-            else:
-                self.pay(vault, account, -amount, "FUND-3")
-        self.liquidate_all()
+                spare += amount
+        owed = sum(-amount for _, amount in dues if amount < 0)
+        for account, amount in dues:
+            if amount < 0:
+                part = min(-amount, -amount * spare // owed)
+                if self.fault == "receivers-uncapped":
+                    part = -amount
+                self.pay(vault, account, part, "FUND-14")
 
     def touch(self, account: Account) -> None:
         """FUND-12: to touch the vault is to touch everybody."""
@@ -1224,7 +1266,8 @@ class Exchange:
                 since, index = touched.funded.get(number, 0), market.funding_index
                 if since == index:
                     continue
-                due = per_million(touched.position(number).size, index - since)  # FUND-9
+                rounding = self.terms.funding_rounding  # FUND-9, FUND-13
+                due = per_million(touched.position(number).size, index - since, rounding)
                 self.remember(touched)
                 touched.funded[number] = index
                 if touched is not vault and due > 0:
@@ -1662,7 +1705,7 @@ class Exchange:
 
     def liquidation_fee(self, account: Account, lots: int, price: int, gained: int) -> int:
         """FEE-4, after the fill and before any fee."""
-        fee = per_million(lots * price, self.terms.liquidation_fee)
+        fee = self.fee(lots * price, self.terms.liquidation_fee)
         if self.fault == "liquidation-fee-uncapped":
             return fee
         return min(fee, gained, max(0, self.equity(account)))
@@ -2155,6 +2198,9 @@ def read_terms(terms: Json) -> Terms:
         mark_weight=between(book.get("mark_weight", "0"), 0, MILLION, "a weight"),
         mark_age=between(book.get("mark_age", "0"), 0, MAX_TIME, "an age"),
         on_touch=flag(book.get("funding_on_touch", False)),
+        funding_rounding=known(book.get("funding_rounding", ROUNDINGS[0]), ROUNDINGS),
+        receivers_capped=flag(book.get("funding_receivers_capped", False)),
+        fee_rounding=known(book.get("fee_rounding", ROUNDINGS[0]), ROUNDINGS),
         volunteer_edge=between(book.get("volunteer_edge", "0"), 0, MILLION, "an edge"),
         liquidators=flag(book.get("liquidators", False)),
         liquidator_fee=between(book.get("liquidator_fee", "0"), 0, MILLION, "a fee"),

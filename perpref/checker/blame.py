@@ -52,6 +52,7 @@ from perpref.rules import (
     vault,
 )
 from perpref.rules.fee import liquidation_fee, trading_fee
+from perpref.rules.funding import funding_due
 from perpref.rules.margin import equity, health, position_of
 from perpref.rules.position import traded
 from perpref.scheduler import next_order
@@ -68,7 +69,7 @@ from perpref.state import (
     Side,
 )
 from perpref.state import Kind as OrderKind
-from perpref.units import PARTS, AccountId, MarketId, sign
+from perpref.units import PARTS, AccountId, MarketId, Rounding, sign
 
 SIZES = {
     LiquidationSize.WHOLE: "LIQ-6",
@@ -92,6 +93,7 @@ SAME_RULE = {
     ("FEE-5", "amount"): "FEE-4",
     ("FUND-3", "amount"): "FUND-2",
     ("FUND-3", "direction"): "FUND-2",
+    ("FUND-14", "amount"): "FUND-14",
     ("FUND-12", "amount"): "FUND-9",
     ("FUND-12", "direction"): "FUND-9",
     ("LOSS-3", "amount"): "LOSS-3",
@@ -336,6 +338,7 @@ def first_event(clues: Clues) -> str | None:
         book_beyond_need,
         a_maker_that_bears_fewer_lots,
         the_guards_say_no,
+        another_rounding,
         same_rule_other_value,
         one_event_missing,
         other_events,
@@ -779,10 +782,56 @@ def _other_payment(parting: Parting, ours: Paid, theirs: Paid) -> str | None:
     if (ours.payer, ours.payee) == (theirs.payee, theirs.payer) != (ours.payee, ours.payer):
         return SAME_RULE.get((ours.rule, "direction"), ours.rule)
     if (ours.payer, ours.payee) != (theirs.payer, theirs.payee):
+        if ours.rule == "FUND-3" and parting.before.rulebook.funding_receivers_capped:
+            return "FUND-14"  # who pays comes before who receives
         return SAME_RULE.get((ours.rule, "payer")) if ours.rule == "LOSS-3" else None
     if ours.rule in ("FEE-2", "FEE-3") and _is_the_other_fee(parting, ours, theirs):
         return ours.rule
-    return SAME_RULE[ours.rule, "amount"]
+    by_rounding = _rounded_otherwise(parting, ours.rule, ours.amount, theirs.amount)
+    return by_rounding or SAME_RULE[ours.rule, "amount"]
+
+
+def another_rounding(parting: Parting) -> str | None:
+    """The engine pays the funding that another direction of rounding makes."""
+    theirs, command, now = parting.theirs, parting.clues.command, parting.before
+    if not isinstance(theirs, Paid) or not isinstance(command, machine.SettleFunding):
+        return None
+    who, rounding = max(theirs.payer, theirs.payee), now.rulebook.funding_rounding
+    if (
+        theirs.rule not in ("FUND-3", "FUND-14")
+        or rounding is Rounding.UP
+        or who not in now.accounts
+    ):
+        return None
+    worth = position_of(now, who, command.market).size, now.markets[command.market].mark
+    paid = theirs.amount if theirs.payer == who else -theirs.amount
+    if paid == funding_due(*worth, command.rate, rounding):
+        return None
+    return "FUND-13" if paid in (funding_due(*worth, command.rate, r) for r in Rounding) else None
+
+
+def _rounded_otherwise(parting: Parting, rule: str, ours: int, theirs: int) -> str | None:
+    """The engine is a quantum off where the rulebook does not round up: the rule that says so."""
+    rulebook = parting.before.rulebook
+    if abs(ours - theirs) != 1:
+        return None
+    if rule in ("FUND-3", "FUND-12") and rulebook.funding_rounding is not Rounding.UP:
+        return "FUND-13"
+    if rulebook.fee_rounding is Rounding.UP:
+        return None
+    liquidated = rule == "FEE-5" and _is_rounded_up(parting, theirs)
+    return "FEE-8" if rule in ("FEE-2", "FEE-3") or liquidated else None
+
+
+def _is_rounded_up(parting: Parting, charged: int) -> bool:
+    """Whether a liquidation fee is its whole rate of notional, rounded up all the same."""
+    rules = parting.before.rulebook
+    fills = [t.event for t in parting.agreed if isinstance(t.event, Filled)]
+    return any(
+        trading_fee(fill.lots, fill.price, rules.liquidation_fee) == charged
+        and trading_fee(fill.lots, fill.price, rules.liquidation_fee, rules.fee_rounding) < charged
+        for fill in fills[-1:]
+    )
 
 
 def _is_the_other_fee(parting: Parting, ours: Paid, theirs: Paid) -> bool:
@@ -806,12 +855,16 @@ def one_event_missing(parting: Parting) -> str | None:
             case Cancelled() as cancelled, (Filled() as fill,):
                 if _passed_over(parting, cancelled, fill):
                     return "BOOK-2"
-        return _of_missing(ours[0])
+        return _of_missing(parting, ours[0])
     if theirs and _continues(theirs[1:], ours, within):
         extra = theirs[0]
         if isinstance(extra, Cancelled) and _jumped_the_queue(parting, extra):
             return "BOOK-2"
-        return _extra_payment(parting, extra) if isinstance(extra, Paid) else _of_missing(extra)
+        return (
+            _extra_payment(parting, extra)
+            if isinstance(extra, Paid)
+            else _of_missing(parting, extra)
+        )
     return None
 
 
@@ -833,9 +886,11 @@ def _continues(rest: tuple[Event, ...], other: tuple[Event, ...], within: int) -
     return same_event(rest[0], other[0], within)
 
 
-def _of_missing(event: Event) -> str:
+def _of_missing(parting: Parting, event: Event) -> str:
     if isinstance(event, Paid) and event.amount == 1:
-        return COMPUTES.get(event.rule, event.rule)
+        theirs = event.amount if event in parting.theirs_after else 0
+        by_rounding = _rounded_otherwise(parting, event.rule, event.amount - theirs, theirs)
+        return by_rounding or COMPUTES.get(event.rule, event.rule)
     return MISSING.get(event.rule, event.rule)
 
 
@@ -847,10 +902,10 @@ def other_events(parting: Parting) -> str | None:
             return None
         case None, event:
             assert event is not None
-            return _of_missing(event)
+            return _of_missing(parting, event)
         case event, None:
             assert event is not None
-            return _of_missing(event)
+            return _of_missing(parting, event)
         case _, Paid() if not isinstance(ours, Paid):
             return _extra_payment(parting, theirs)
         case Cancelled(), Filled():
@@ -872,7 +927,7 @@ def other_events(parting: Parting) -> str | None:
             return theirs.rule
         case _:
             assert ours is not None
-            return _of_missing(ours)
+            return _of_missing(parting, ours)
 
 
 def _only_reduces(parting: Parting, cancelled: Cancelled) -> bool:
@@ -908,8 +963,9 @@ def _extra_payment(parting: Parting, theirs: Paid) -> str:
         if isinstance(ours, Paid) and ours.rule == theirs.rule and ours.amount == 0:
             if ours.rule in ("FEE-2", "FEE-3") and _is_the_other_fee(parting, ours, theirs):
                 return ours.rule
-            return SAME_RULE.get((theirs.rule, "amount"), theirs.rule)
-    return _of_missing(theirs)
+            by_rounding = _rounded_otherwise(parting, ours.rule, 0, theirs.amount)
+            return by_rounding or SAME_RULE.get((theirs.rule, "amount"), theirs.rule)
+    return _of_missing(parting, theirs)
 
 
 def _engine_cancels(parting: Parting, ours: Filled, theirs: Cancelled) -> str:
@@ -1070,6 +1126,7 @@ CASH = (
     ("LIQ-6", "FEE-4"),
     ("VLT-1", "LIQ-5"),
     ("ADL-3", "LIQ-5"),
+    ("FUND-14", "FUND-14"),
     ("FUND-3", "FUND-2"),
     ("FEE-3", "FEE-1"),
     ("LED-8", "LED-8"),

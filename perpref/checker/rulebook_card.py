@@ -33,7 +33,7 @@ from perpref.state import (
     Stage,
     Tier,
 )
-from perpref.units import PARTS
+from perpref.units import PARTS, Rounding
 
 IN_WORDS: Mapping[Enum, str] = {
     Ranking.LEVERAGED_RETURN: "profit ratio times leverage",
@@ -81,6 +81,9 @@ IN_WORDS: Mapping[Enum, str] = {
     LossSharing.EQUITY: "by equity",
     LossSharing.NOTIONAL: "by the notional of all positions, then by equity for the rest",
     LossSharing.GAINS: "by open profit, then by equity for the rest",
+    Rounding.UP: "up, for whoever is paid",
+    Rounding.DOWN: "down, for whoever pays",
+    Rounding.TOWARDS_ZERO: "towards zero, for whoever gives cash away",
     Chooser.RULEBOOK: "the rules",
     Chooser.ENGINE: "the engine, which reports it",
 }
@@ -106,6 +109,7 @@ TERMS = (
     Term("maker_fee", "fee of the maker", "FEE-2", "fee"),
     Term("taker_fee", "fee of the taker", "FEE-3", "fee"),
     Term("liquidation_fee", "liquidation fee, out of what the book gave", "FEE-4", "fee"),
+    Term("fee_rounding", "fee: a part of a quantum is rounded", "FEE-8", "fee"),
     Term("price", "price of a fill within both limits chosen by", "BOOK-3", "book"),
     Term("self_trade", "who would meet itself loses", "BOOK-11", "book"),
     Term("smaller_keeps_place", "a smaller order keeps its place", "BOOK-17", "book"),
@@ -117,6 +121,13 @@ TERMS = (
     Term("funding_offset", "funding: what is added", "FUND-6", "funding"),
     Term("funding_samples", "funding: premiums expected in a period", "FUND-5", "funding"),
     Term("funding_on_touch", "funding: an account is settled when touched", "FUND-11", "funding"),
+    Term("funding_rounding", "funding: a part of a quantum is rounded", "FUND-13", "funding"),
+    Term(
+        "funding_receivers_capped",
+        "funding: receivers get no more than there is",
+        "FUND-14",
+        "funding",
+    ),
     Term("waterfall", "stages of a liquidation", "LIQ-7", "liquidation"),
     Term("liquidation_share", "first order: of a large position", "LIQ-10", "liquidation"),
     Term("liquidation_whole", "closed at once up to, in quanta", "LIQ-10", "liquidation"),

@@ -43,7 +43,16 @@ from perpref.state import (
     Stage,
     Tier,
 )
-from perpref.units import MAX_CASH, MAX_ID, MAX_LOTS, MAX_PRICE, AccountId, MarketId, OrderId
+from perpref.units import (
+    MAX_CASH,
+    MAX_ID,
+    MAX_LOTS,
+    MAX_PRICE,
+    AccountId,
+    MarketId,
+    OrderId,
+    Rounding,
+)
 
 ANN, BOB, CY, DAN, EVE = (AccountId(number) for number in range(2, 7))
 APART, OTHER = AccountId(20), AccountId(21)
@@ -2093,6 +2102,95 @@ def an_account_is_settled_when_it_is_touched(story: Story) -> None:
     story.buys(ANN, 1, 100)
     story.fund(-500)
     story.transfer(BOB, ANN, 1)
+
+
+FEES_OF_PARTS: dict[str, Any] = {"maker_fee": 1_000, "taker_fee": 5_000, "liquidation_fee": 10_000}
+
+
+@about("fee", "FEE-8", "FEE-1", under=choosing(fee_rounding=Rounding.DOWN, **FEES_OF_PARTS))
+def fees_may_be_rounded_down(story: Story) -> None:
+    """10 at 101: a thousandth is 1.01, that is 1; five thousandths are 5.05, that is 5."""
+    fees_are_rounded_up_and_go_to_the_treasury(story)
+
+
+@about("fee", "FEE-8", "FEE-4", under=choosing(fee_rounding=Rounding.TOWARDS_ZERO, **FEES_OF_PARTS))
+def a_liquidation_fee_may_be_rounded_down(story: Story) -> None:
+    """Ann is due at 93, and Bob bids 92: of 920 the liquidation fee is 9.2, that is 9."""
+    story.deposit(ANN, 110)
+    story.deposit(BOB, 1_000)
+    story.trade(ANN, BOB, 10)
+    story.buys(BOB, 10, 92)
+    story.mark(93)
+
+
+@about("funding", "FUND-13", "FUND-2", under=choosing(funding_rounding=Rounding.DOWN))
+def a_receiver_may_get_a_quantum_for_a_part(story: Story) -> None:
+    """1.01 is 1, -0.707 and -0.303 are -1 each: the vault pays a quantum of dust."""
+    three_holders(story)
+    story.fund(1_000)
+    story.fund(-1_000)
+
+
+@about("funding", "FUND-13", "FUND-2", under=choosing(funding_rounding=Rounding.TOWARDS_ZERO))
+def nobody_pays_or_gets_anything_for_a_part(story: Story) -> None:
+    """1.01 is 1, -0.707 and -0.303 are nothing; 10.1 is 10, -7.07 is -7, -3.03 is -3."""
+    three_holders(story)
+    story.fund(1_000)
+    story.fund(10_000)
+
+
+@about(
+    "funding",
+    "FUND-13",
+    "FUND-9",
+    under=choosing(funding_rounding=Rounding.DOWN, funding_on_touch=True),
+)
+def who_is_touched_may_be_rounded_down_to(story: Story) -> None:
+    """Three fundings of 0.7 and 0.3 quanta: Ann pays 2 of 2.1, and Bob then none of 0.55."""
+    an_account_is_settled_when_it_is_touched(story)
+
+
+@about(
+    "funding",
+    "FUND-14",
+    "FUND-3",
+    under=choosing(funding_receivers_capped=True, vault_boundary=60),
+)
+def receivers_get_what_payers_paid_and_the_vault_has(story: Story) -> None:
+    """The vault took Ann's 4 lots over and has 76: Dan pays 12, and Bob and Cy are due 13 and 5.
+
+    16 are beyond the boundary, then 10, then 4: of 16 there are 11 and 4 for them. The quantum that
+    is left is there the next time: of 13 it is 9 and 3.
+    """
+    story.deposit(VAULT, 60)
+    story.deposit(ANN, 40)
+    for holder in (BOB, CY, DAN):
+        story.deposit(holder, 1_000)
+    story.trade(ANN, BOB, 4)
+    story.trade(DAN, BOB, 3)
+    story.trade(DAN, CY, 3)
+    story.mark(94)
+    story.fund(20_000)
+    story.fund(20_000)
+    story.fund(20_000)
+    story.fund(20_000)
+    story.fund(-20_000)
+
+
+@about(
+    "funding",
+    "FUND-14",
+    "FUND-13",
+    under=choosing(funding_receivers_capped=True, funding_rounding=Rounding.DOWN),
+)
+def an_empty_vault_pays_no_dust(story: Story) -> None:
+    """-0.7 and -0.3 are a quantum each, and Ann pays 1: Bob and Cy are due 2 and get nothing."""
+    for holder in (ANN, BOB, CY):
+        story.deposit(holder, 1_000)
+    story.trade(ANN, BOB, 7)
+    story.trade(ANN, CY, 3)
+    story.fund(1_000)
+    story.fund(10_000)
 
 
 @about("funding", "FUND-12", "LIQ-8", under=choosing(funding_on_touch=True))

@@ -44,7 +44,18 @@ from perpref.state import (
     Side,
     Tier,
 )
-from perpref.units import MAX_TIME, PARTS, AccountId, MarketId, OrderId, ceil_div, floor_div, sign
+from perpref.units import (
+    MAX_TIME,
+    PARTS,
+    AccountId,
+    MarketId,
+    OrderId,
+    Rounding,
+    ceil_div,
+    divided,
+    floor_div,
+    sign,
+)
 
 
 @frozen
@@ -64,7 +75,7 @@ def _released_down(held: Position, lots: int, price: int) -> tuple[Position, int
     return left, direction * lots * price - released
 
 
-def _fee_down(lots: int, price: int, rate: int) -> int:
+def _fee_down(lots: int, price: int, rate: int, rounding: Rounding) -> int:
     return floor_div(lots * price * rate, PARTS)
 
 
@@ -105,12 +116,25 @@ def _last_come_first_served(first: Order, second: Order) -> bool:
     return first.id > second.id
 
 
-def _shorts_pay(size: int, mark: int, rate: int) -> int:
+def _fee_always_up(lots: int, price: int, rate: int, rounding: Rounding) -> int:
+    return ceil_div(lots * price * rate, PARTS)
+
+
+def _funding_always_up(size: int, mark: int, rate: int, rounding: Rounding) -> int:
+    return ceil_div(size * mark * rate, PARTS)
+
+
+def _to_whoever_is_first(due: int, pot: int, owed: int) -> int:
+    return min(due, pot)
+
+
+def _shorts_pay(size: int, mark: int, rate: int, rounding: Rounding) -> int:
     return ceil_div(-size * mark * rate, PARTS)
 
 
-def _receivers_round_up(size: int, mark: int, rate: int) -> int:
-    return floor_div(size * mark * rate, PARTS)
+def _receivers_round_up(size: int, mark: int, rate: int, rounding: Rounding) -> int:
+    other = Rounding.DOWN if rounding is Rounding.UP else rounding
+    return divided(size * mark * rate, PARTS, other)
 
 
 _take_over = vault.take_over
@@ -171,13 +195,14 @@ def _reduces_to_the_other_side(order: Order, held: Position) -> int:
 
 
 def _fee_beyond_what_the_book_gave(
-    lots: int, price: int, rate: int, _better: int, left: int
+    lots: int, price: int, rate: int, _better: int, left: int, rounding: Rounding
 ) -> int:
-    return min(fee.trading_fee(lots, price, rate), max(left, 0))
+    return min(fee.trading_fee(lots, price, rate, rounding), max(left, 0))
 
 
-def _touched_down(size: int, since: int, index: int) -> int:
-    return floor_div(size * (index - since), PARTS)
+def _touched_down(size: int, since: int, index: int, rounding: Rounding) -> int:
+    other = Rounding.DOWN if rounding is Rounding.UP else rounding
+    return divided(size * (index - since), PARTS, other)
 
 
 def _always_open(_: Exchange) -> None:
@@ -379,6 +404,9 @@ FAULTS = (
     Planted("ISO-6", "every account a trader", isolated.same_trader, _everybody_is_a_trader),
     Planted("FUND-2", "shorts pay", funding.funding_due, _shorts_pay),
     Planted("FUND-2", "receivers round up", funding.funding_due, _receivers_round_up),
+    Planted("FUND-13", "funding is always rounded up", funding.funding_due, _funding_always_up),
+    Planted("FUND-14", "first come, first served", funding.receiver_part, _to_whoever_is_first),
+    Planted("FEE-8", "fees are always rounded up", fee.trading_fee, _fee_always_up),
     Planted("MARK-6", "the higher of three prices", mark.median, _highest),
     Planted("MARK-6", "the average jumps", mark.averaged, _jumps),
     Planted("MARK-7", "no mark is too old", mark.require_fresh, _never_stale),
