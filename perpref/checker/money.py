@@ -47,6 +47,7 @@ PURPOSE = {
     "FEE-3": Column.FEES,
     "FEE-5": Column.LIQUIDATION,
     "FUND-3": Column.FUNDING,
+    "FUND-14": Column.FUNDING,
     "FUND-12": Column.FUNDING,
     "BOOK-3": Column.TRADING,
     "SET-2": Column.TRADING,
