@@ -85,6 +85,8 @@ def _report(tried: Sequence[Tried], every: bool) -> Iterator[str]:
             yield f"{outcome.value}:"
         yield from _lines(found, every or outcome is Outcome.CONTRADICTED)
     yield ""
+    yield from _by_rule(tried)
+    yield ""
     yield from _table(tried)
 
 
@@ -97,6 +99,21 @@ def _lines(found: Sequence[Tried], each: bool) -> Iterator[str]:
     alike = Counter((one.example.venue, one.example.rule, one.why) for one in found)
     for (venue, rule, why), count in alike.items():
         yield from _wrapped(f"{venue}, {count}: {rule}: {why}")
+
+
+def _by_rule(tried: Sequence[Tried]) -> Iterator[str]:
+    """How many of each rule came out, and how many did not, under each venue."""
+    counts = Counter((one.example.venue, one.example.rule, one.outcome) for one in tried)
+    rules = dict.fromkeys((one.example.venue, one.example.rule) for one in tried)
+    for venue in sorted({venue for venue, _ in rules}):
+        yield f"{venue}:"
+        for rule in (rule for of, rule in rules if of == venue):
+            said = [
+                f"{counts[venue, rule, outcome]} {outcome.value}"
+                for outcome in Outcome
+                if counts[venue, rule, outcome]
+            ]
+            yield from _wrapped(f"{' '.join(rule.split())}: {', '.join(said)}")
 
 
 def _wrapped(text: str) -> list[str]:

@@ -16,14 +16,15 @@ from perpref.checker.own_model import OwnModel
 from perpref.checker.rulebook_card import (
     UNPUBLISHED,
     Comparison,
+    Difference,
     Line,
+    by_chapter,
     card,
     compare,
     in_words,
-    vault_line,
-    waterfall_picture,
 )
 from perpref.checker.rulebook_file import STATUSES, Beyond, Venue, load_venue
+from perpref.checker.waterfall_words import side_by_side, vault_line, waterfall_picture
 
 WIDTH = 100
 """Lines are no longer than this, however wide the terminal."""
@@ -99,6 +100,7 @@ def diff(one: str, other: str) -> None:
     """Say in words how two rulebooks differ."""
     first, second = _loaded(one), _loaded(other)
     _say([f"{first.rulebook.name}: {first.title}", f"{second.rulebook.name}: {second.title}", ""])
+    _say(_told_together(first, second))
     _say(_differences(compare(first, second), first.rulebook.name, second.rulebook.name))
 
 
@@ -190,25 +192,49 @@ def _table(lines: Iterable[Line]) -> Table:
     return table
 
 
+def _told_together(first: Venue, second: Venue) -> Iterator[str]:
+    """What happens to an account that is due, stage by stage at both venues."""
+    yield "When an account is due"
+    for what, ours, theirs in side_by_side(first, second):
+        yield f"   {what}"
+        if ours == theirs:
+            yield from _wrapped(f"both: {ours}", "      ")
+            continue
+        for name, said in ((first.rulebook.name, ours), (second.rulebook.name, theirs)):
+            yield from _wrapped(f"{name}: {said}", "      ")
+    yield ""
+
+
+def _both_said(difference: Difference, one: str, other: str) -> Iterator[str]:
+    """A choice with both values and both sources."""
+    yield f"   {difference.term.label} ({difference.term.rule})"
+    for name, line in ((one, difference.one), (other, difference.other)):
+        yield from _wrapped(f"{name}: {line.value}", "      ")
+        yield from _wrapped(f"{line.source.status}: {line.source.source}", "         ")
+
+
+def _one_said(difference: Difference, one: str, other: str) -> Iterator[str]:
+    """A choice with the value and the source of the venue that says it."""
+    for name, line in ((one, difference.one), (other, difference.other)):
+        if line.source.status != UNPUBLISHED:
+            said = f"{difference.term.label} ({difference.term.rule}), {name}: {line.value}"
+            yield from _wrapped(said, "   ")
+            yield from _wrapped(f"{line.source.status}: {line.source.source}", "      ")
+
+
 def _differences(found: Comparison, one: str, other: str) -> Iterator[str]:
     if not found.differences:
         yield "They make the same choices wherever the rules leave one."
-    for difference in found.differences:
-        yield f"{difference.term.label} ({difference.term.rule})"
-        for name, line in ((one, difference.one), (other, difference.other)):
-            source = f"{line.source.status}: {line.source.source}"
-            yield from _wrapped(f"{name}: {line.value}", "   ")
-            yield from _wrapped(source, "      ")
-    if found.one_sided:
+    for chapter, differences in by_chapter(found.differences):
+        yield f"They differ: {chapter}"
+        for difference in differences:
+            yield from _both_said(difference, one, other)
         yield ""
-        yield "Said by one of them alone"
-    for difference in found.one_sided:
-        for name, line in ((one, difference.one), (other, difference.other)):
-            if line.source.status != UNPUBLISHED:
-                said = f"{difference.term.label} ({difference.term.rule}), {name}: {line.value}"
-                yield from _wrapped(said, "   ")
-                yield from _wrapped(f"{line.source.status}: {line.source.source}", "      ")
-    yield ""
+    for chapter, differences in by_chapter(found.one_sided):
+        yield f"Said by one of them alone: {chapter}"
+        for difference in differences:
+            yield from _one_said(difference, one, other)
+        yield ""
     alike = "; ".join(f"{line.term.label}: {line.value}" for line in found.alike)
     yield from _wrapped(f"Alike: {alike or 'nothing'}.", "")
     if found.unpublished:

@@ -68,6 +68,16 @@ class Transfer:
 
 
 @frozen
+class Isolate:
+    """Open an isolated account of a market, with margin of its owner's (ISO-1)."""
+
+    owner: AccountId
+    account: AccountId
+    market: MarketId
+    amount: int
+
+
+@frozen
 class Place:
     """Place an order (BOOK-6). A market order names no price: its `price` is 1."""
 
@@ -267,6 +277,7 @@ Command = (
     | RecallCapital
     | Liquidate
     | Volunteer
+    | Isolate
 )
 
 
@@ -304,6 +315,11 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
         _require_between(name, rate, -PARTS, PARTS, "FUND-6")
     _require_between("funding_damper", rulebook.funding_damper, 0, PARTS, "FUND-6")
     _require_between("funding_samples", rulebook.funding_samples, 0, MAX_LOTS, "FUND-5")
+    if rulebook.funding_receivers_capped and rulebook.funding_on_touch:
+        raise InvalidTerms(
+            "funding_receivers_capped: an index pays whoever is touched, before it is known what "
+            "all receivers are due, so funding_on_touch must be false (FUND-14)"
+        )
     _require_between("fund_begins", rulebook.fund_begins, 0, PARTS, "LOSS-6")
     _require_between("fund_ends", rulebook.fund_ends, 0, rulebook.fund_begins, "LOSS-6")
     _require_between("fund_window", rulebook.fund_window, 0, MAX_TIME, "LOSS-11")
@@ -427,7 +443,12 @@ def apply(
 
 
 def take(run: Run, command: Command) -> None:
-    """Carry out a command. Raises Refusal when a rule says no."""
+    """Carry out a command and what follows from it. Raises Refusal when a rule says no."""
+    _carry_out(run, command)
+    scheduler.release_closed(run)
+
+
+def _carry_out(run: Run, command: Command) -> None:
     match command:
         case Deposit(account, amount):
             run.do(ledger.deposit, account, amount)
@@ -439,6 +460,8 @@ def take(run: Run, command: Command) -> None:
             scheduler.touch(run, payer)
             run.do(ledger.transfer, payer, payee, amount)
             scheduler.keep_reserve(run, payer)
+        case Isolate(owner, account, market, amount):
+            scheduler.isolate(run, owner, account, market, amount)
         case Place(order, account, market, side, kind, lots, price, only, expires):
             placed = Order(order, account, side, price, lots, only, expires)
             scheduler.place(run, market, placed, kind)

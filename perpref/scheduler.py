@@ -6,7 +6,7 @@ action of `perpref.rules`, and the only state that it keeps is the exchange and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cmp_to_key
 from typing import Concatenate, ParamSpec, Protocol
 
@@ -14,7 +14,7 @@ from attrs import evolve, frozen
 
 from perpref import allotment
 from perpref.forced_closing import closing, most_bearable
-from perpref.outcome import Cancelled, Event, Outcome
+from perpref.outcome import Cancelled, Event, Filled, Outcome
 from perpref.rule_registry import Refusal, require, rule
 from perpref.rules import (
     adl,
@@ -23,6 +23,8 @@ from perpref.rules import (
     book,
     clock,
     funding,
+    isolated,
+    isolated_margin,
     ledger,
     liquidation,
     liquidation_size,
@@ -39,6 +41,7 @@ from perpref.rules import (
 )
 from perpref.state import (
     NEVER,
+    NOBODY,
     VAULT,
     Exchange,
     FundTrigger,
@@ -266,7 +269,7 @@ def match_against_book(run: Run, market: MarketId, order: Order) -> tuple[Order,
         maker = book.best(run.exchange.markets[market], order.side.opposite)
         if maker is None or not book.crosses(order.side, order.price, maker.price):
             return order, False
-        if maker.account == order.account:
+        if isolated.same_trader(run.exchange, maker.account, order.account):
             if meets_itself(run, market, order, maker):
                 return order, True
             continue
@@ -340,6 +343,7 @@ def fund(run: Run, market: MarketId, rate: int) -> None:
     """Settle the funding of every account in account order, then liquidate whoever is due.
 
     The vault settles with itself: what it would pay, it would receive.
+    Where receivers are capped they come after whoever pays.
     """
     mark.require_market(run.exchange, market)
     mark.require_open(run.exchange, market)
@@ -347,10 +351,41 @@ def fund(run: Run, market: MarketId, rate: int) -> None:
     if run.exchange.rulebook.funding_on_touch:
         run.do(funding.accrue, market, rate)
         return
-    for account in run.exchange.accounts:
-        if account != VAULT and margin.position_of(run.exchange, account, market).size != 0:
+    holders = [
+        account
+        for account in run.exchange.accounts
+        if account != VAULT and margin.position_of(run.exchange, account, market).size != 0
+    ]
+    if run.exchange.rulebook.funding_receivers_capped:
+        fund_capped(run, holders, market, rate)
+    else:
+        for account in holders:
             run.do(funding.settle_funding, account, market, rate)
     liquidate_all_due(run)
+
+
+@rule("FUND-14")
+def fund_capped(run: Run, holders: Sequence[AccountId], market: MarketId, rate: int) -> None:
+    """Let everybody pay who is to pay, then pay the receivers out of what there is for them."""
+    rules, mark_price = run.exchange.rulebook, run.exchange.markets[market].mark
+    dues = {
+        account: funding.funding_due(
+            margin.position_of(run.exchange, account, market).size,
+            mark_price,
+            rate,
+            rules.funding_rounding,
+        )
+        for account in holders
+    }
+    paid = sum(due for due in dues.values() if due > 0)
+    owed = -sum(due for due in dues.values() if due < 0)
+    pot = funding.funding_pot(margin.equity(run.exchange, VAULT), rules.vault_boundary, paid)
+    for account, due in dues.items():
+        if due >= 0:
+            run.do(funding.settle_funding, account, market, rate)
+    for account, due in dues.items():
+        if due < 0:
+            run.do(funding.pay_receiver, account, market, rate, pot, owed)
 
 
 @rule("FUND-12")
@@ -1014,6 +1049,42 @@ def children_beside(exchange: Exchange, account: AccountId) -> vault_shares.Chil
     children = vault_children(exchange)
     worth = sum(margin.equity(exchange, child) for child in children)
     return vault_shares.Children(worth, account in children)
+
+
+def isolate(run: Run, owner: AccountId, account: AccountId, market: MarketId, amount: int) -> None:
+    """Settle what the owner has accrued, then open an isolated account with its margin (ISO-1)."""
+    touch(run, owner)
+    is_child = owner in vault_children(run.exchange)
+    run.do(isolated_margin.isolate, owner, account, market, amount, is_child)
+    keep_reserve(run, owner)
+
+
+@rule("ISO-5")
+def release_closed(run: Run) -> None:
+    """Give back, in account order, what is left of isolated positions that this command closed.
+
+    Such are those who traded, or had an order taken off, and now hold no lots and no order.
+    """
+    for account in sorted(who_acted(run.events)):
+        owner, market = isolated.isolation_of(run.exchange, account)
+        if owner == NOBODY:
+            continue
+        resting = count_of_orders(run.exchange, market, account)
+        flat = margin.position_of(run.exchange, account, market).size == 0
+        if flat and resting == 0 and ledger.withdrawable(run.exchange, account) > 0:
+            run.do(isolated_margin.release, account, resting)
+
+
+def who_acted(events: list[Event]) -> set[AccountId]:
+    """The accounts that traded or had an order taken off, willingly or not."""
+    acted: set[AccountId] = set()
+    for event in events:
+        match event:
+            case Filled(buyer, seller):
+                acted |= {buyer, seller}
+            case Cancelled():
+                acted.add(event.account)
+    return acted
 
 
 @rule("VLT-6")

@@ -12,10 +12,16 @@ from enum import Enum
 from attrs import Factory, field, frozen
 
 from perpref.table import Table
-from perpref.units import PARTS, AccountId, MarketId, OrderId
+from perpref.units import PARTS, AccountId, MarketId, OrderId, Rounding
 
 VAULT = AccountId(0)
 """The insurance vault: an account like any other, with limited cash (VLT-1)."""
+
+NOBODY = AccountId(-1)
+"""No account: who owns an account under cross margin (ISO-1)."""
+
+NOWHERE = MarketId(-1)
+"""No market: to which an account under cross margin is bound (ISO-1)."""
 
 NEVER = -1
 """A time that no clock shows: of what has not happened."""
@@ -214,8 +220,19 @@ NO_STAKE = Stake()
 
 
 @frozen
+class Isolation:
+    """What makes an account an isolated one: whose margin it has, for which market (ISO-1)."""
+
+    owner: AccountId = NOBODY
+    market: MarketId = NOWHERE
+
+
+CROSS = Isolation()
+
+
+@frozen
 class Account:
-    """One holder of cash and positions under cross margin.
+    """One holder of cash and positions: under cross margin, or of one isolated position.
 
     `collateral` is what was put in, plus what was realised, in quanta. It may be negative
     while open profits cover it; equity is what counts (MRG-1).
@@ -224,6 +241,7 @@ class Account:
     Its positions are offered in an auction since `offered_since` by the clock (LIQ-14), and a part
     of them was last closed at `parted_at` (LIQ-17); both are NEVER where that has not been.
     `paid_in` is the cash that came in less what left, in quanta, where that is noted (LED-10).
+    `isolation` says whose isolated account it is, and of which market, CROSS when it is none.
     """
 
     collateral: int
@@ -233,6 +251,7 @@ class Account:
     offered_since: int = NEVER
     parted_at: int = NEVER
     paid_in: int = 0
+    isolation: Isolation = CROSS
 
 
 @frozen
@@ -398,6 +417,9 @@ class Rulebook:
     liquidation_spread: int = 0
     """How far it walks, of the position's margin (LIQ-11)."""
 
+    fee_rounding: Rounding = Rounding.UP
+    """What becomes of a part of a quantum in a fee (FEE-8)."""
+
     withdraw_profit: bool = False
     """Whether unrealised profit may leave (LED-6)."""
 
@@ -436,6 +458,12 @@ class Rulebook:
 
     funding_on_touch: bool = False
     """Whether an account is settled only when it is touched (FUND-11)."""
+
+    funding_rounding: Rounding = Rounding.UP
+    """What becomes of a part of a quantum in what a position pays (FUND-13)."""
+
+    funding_receivers_capped: bool = False
+    """Whether receivers get no more than there is for them (FUND-14)."""
 
     smaller_keeps_place: bool = False
     """Whether an order that only gets smaller is not placed anew (BOOK-17)."""

@@ -40,6 +40,15 @@ def a_part_in_proportion_is_less_than_a_lot_from_the_exact_one() -> None:
 
 
 @theorem("T-PRO", "ADL-8", subject="part_in_proportion")
+def the_first_in_proportion_closes_no_less_than_its_part() -> None:
+    """What falls to those who come first is rounded up: nothing is put off to later ones."""
+    lots, size, total = (fresh_int(name) for name in ("lots", "size", "total"))
+    assume(all_of(0 <= lots, lots <= total, 1 <= size, size <= total))
+    part = adl_sharing.part_in_proportion(lots, 0, size, total)
+    claim("no less", part * total >= lots * size)
+
+
+@theorem("T-PRO", "ADL-8", subject="part_in_proportion")
 def two_parts_in_proportion_are_one_part_of_both() -> None:
     """So all parts together are the lots, whoever stands in between: rounding loses nothing."""
     lots, before, first, second, total = (

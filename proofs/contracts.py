@@ -26,6 +26,7 @@ from perpref.rules import (
     adl_sharing,
     book,
     fee,
+    funding,
     ledger,
     liquidation,
     liquidation_size,
@@ -48,7 +49,7 @@ from perpref.state import (
     Rulebook,
     TakeoverPrice,
 )
-from perpref.units import PARTS, AccountId
+from perpref.units import PARTS, AccountId, Rounding
 from proofs.executor import (
     all_of,
     any_of,
@@ -146,18 +147,25 @@ def _rates(held: Position, market: Market) -> bool:
     return all_of(least >= 1, market.initial_rate >= least, room)
 
 
-def _trading_fee(lots: int, price: int, rate: int) -> int:
-    """By a_fee_is_its_rate_of_notional_rounded_up: in particular it is not negative."""
+def _trading_fee(lots: int, price: int, rate: int, rounding: Rounding) -> int:
+    """By a_fee_errs_by_less_than_a_quantum_in_its_own_direction: it is never negative."""
     charged = fresh_int("fee")
     assume(charged >= 0)
     return charged
 
 
-def _liquidation_fee(lots: int, price: int, rate: int, better: int, left: int) -> int:
+def _liquidation_fee(
+    lots: int, price: int, rate: int, better: int, left: int, rounding: Rounding
+) -> int:
     """By the_liquidation_fee_is_within_its_rate_the_improvement_and_what_is_left."""
     charged = fresh_int("liquidation fee")
     assume(all_of(charged >= 0, charged <= better, charged <= ite(left > 0, left, 0)))
     return charged
+
+
+def _funding(*given: Any) -> int:
+    """Any amount at all: no law of an action depends on how much funding is."""
+    return fresh_int("due")
 
 
 def _part_of_equity(equity: int, weight: int, weights: int) -> int:
@@ -397,17 +405,19 @@ CONTRACTS = (
     Contract(
         fee.trading_fee,
         (fee,),
-        lambda lots, price, rate: all_of(lots >= 0, price >= 0, rate >= 0),
+        lambda lots, price, rate, rounding: all_of(lots >= 0, price >= 0, rate >= 0),
         _trading_fee,
     ),
     Contract(
         fee.liquidation_fee,
         (fee,),
-        lambda lots, price, rate, better, left: all_of(
+        lambda lots, price, rate, better, left, rounding: all_of(
             lots >= 0, price >= 0, rate >= 0, better >= 0
         ),
         _liquidation_fee,
     ),
+    Contract(funding.funding_due, (funding,), lambda *rest: all_of(), _funding),
+    Contract(funding.funding_by_index, (funding,), lambda *rest: all_of(), _funding),
     Contract(
         liquidation.part_of_equity,
         (liquidation,),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from perpref.rules import fee
 from perpref.rules.margin import equity
-from perpref.state import TREASURY
-from perpref.units import MAX_CASH, MAX_LOTS, MAX_PRICE, PARTS, MarketId
-from proofs.executor import all_of, assume, claim, fresh_int, implies
+from perpref.state import TREASURY, Exchange
+from perpref.units import MAX_CASH, MAX_LOTS, MAX_PRICE, PARTS, MarketId, Rounding
+from proofs.executor import all_of, assume, choose, claim, fresh_int, implies
 from proofs.laws import CONSERVATION, SOLVENCY, Step, action, take
 from proofs.ledger import any_account
 from proofs.registry import theorem
@@ -23,7 +25,24 @@ def a_fee_is_its_rate_of_notional_rounded_up() -> None:
     claim("the smallest", charged * PARTS < lots * price * rate + PARTS)
 
 
-@action("FEE-2", keeps=CONSERVATION)
+@theorem("T-FEE", "FEE-1", "FEE-8", subject="trading_fee")
+def a_fee_errs_by_less_than_a_quantum_in_its_own_direction() -> None:
+    """Up the treasury gains less than a quantum a fill, otherwise the trader does; none is below 0.
+
+    A fee is not negative, so towards zero is down.
+    """
+    lots, price = between("lots", 1, MAX_LOTS), between("price", 1, MAX_PRICE)
+    rate, rounding = between("rate", 0, PARTS), choose("rounding", tuple(Rounding))
+    charged = fee.trading_fee(lots, price, rate, rounding)
+    gained = charged * PARTS - lots * price * rate
+    claim("not negative", charged >= 0)
+    if rounding is Rounding.UP:
+        claim("the treasury's", all_of(gained >= 0, gained < PARTS))
+    else:
+        claim("the trader's", all_of(gained <= 0, gained > -PARTS))
+
+
+@action("FEE-2", keeps=CONSERVATION, assumes=("trading_fee",))
 def charge_maker() -> Step:
     exchange, maker = any_exchange(), any_account("maker")
     after = take(
@@ -36,7 +55,7 @@ def charge_maker() -> Step:
     return Step(exchange, after, (maker, TREASURY))
 
 
-@action("FEE-3", keeps=CONSERVATION)
+@action("FEE-3", keeps=CONSERVATION, assumes=("trading_fee",))
 def charge_taker() -> Step:
     exchange, taker = any_exchange(), any_account("taker")
     after = take(
@@ -49,7 +68,7 @@ def charge_taker() -> Step:
     return Step(exchange, after, (taker, TREASURY))
 
 
-@action("FEE-4", "FEE-5", keeps=SOLVENCY)
+@action("FEE-4", "FEE-5", keeps=SOLVENCY, assumes=("liquidation_fee",))
 def charge_liquidated() -> Step:
     exchange, account = any_exchange(), any_account("account")
     better, market = between("better", 0, MAX_CASH), MarketId(fresh_int("market"))
@@ -66,25 +85,34 @@ def charge_liquidated() -> Step:
     return Step(exchange, after, (account, exchange.markets[market].vault))
 
 
-@theorem("T-FEE", "FEE-2", "FEE-3", subject="charge_maker")
+def fees_rounded(rounding: Rounding) -> Exchange:
+    """Any exchange whose rulebook rounds fees so."""
+    exchange = any_exchange()
+    return evolve(exchange, rulebook=evolve(exchange.rulebook, fee_rounding=rounding))
+
+
+@theorem("T-FEE", "FEE-2", "FEE-3", "FEE-8", subject="charge_maker")
 def maker_and_taker_pay_their_own_rate_to_the_treasury() -> None:
-    """The maker's fee is at the maker's rate and the taker's at the taker's, to the treasury."""
-    exchange, account = any_exchange(), any_account("account")
+    """The maker's fee is at the maker's rate and the taker's at the taker's, to the treasury.
+
+    Both are rounded as the rulebook says.
+    """
+    exchange, account = fees_rounded(choose("rounding", tuple(Rounding))), any_account("account")
     assume(account != TREASURY)
     lots, price = between("lots", 1, MAX_LOTS), between("price", 1, MAX_PRICE)
     rules = exchange.rulebook
     for charge, rate in ((fee.charge_maker, rules.maker_fee), (fee.charge_taker, rules.taker_fee)):
         after = charge(exchange, account, lots, price).exchange
-        due = fee.trading_fee(lots, price, rate)
+        due = fee.trading_fee(lots, price, rate, rules.fee_rounding)
         was, now = exchange.accounts, after.accounts
         claim("pays", now[account].collateral == was[account].collateral - due)
         claim("receives", now[TREASURY].collateral == was[TREASURY].collateral + due)
 
 
-@theorem("T-FEE", "FEE-4", "FEE-5", subject="charge_liquidated")
+@theorem("T-FEE", "FEE-4", "FEE-5", "FEE-8", subject="charge_liquidated")
 def the_liquidation_fee_is_within_its_rate_the_improvement_and_what_is_left() -> None:
     """The fee is the least of its rate of notional, the improvement, and the equity left."""
-    exchange, account = any_exchange(), any_account("account")
+    exchange, account = fees_rounded(choose("rounding", tuple(Rounding))), any_account("account")
     market = MarketId(fresh_int("market"))
     insurer = exchange.markets[market].vault
     assume(account != insurer)
@@ -92,7 +120,8 @@ def the_liquidation_fee_is_within_its_rate_the_improvement_and_what_is_left() ->
     better, left = between("better", 0, MAX_CASH), fresh_int("left")
     after = fee.charge_liquidated(exchange, account, market, lots, price, better, left).exchange
     paid = exchange.accounts[account].collateral - after.accounts[account].collateral
-    full = fee.trading_fee(lots, price, exchange.rulebook.liquidation_fee)
+    rules = exchange.rulebook
+    full = fee.trading_fee(lots, price, rules.liquidation_fee, rules.fee_rounding)
     claim(
         "to the vault",
         after.accounts[insurer].collateral == exchange.accounts[insurer].collateral + paid,
@@ -122,4 +151,4 @@ def a_liquidators_fee_only_grows_and_ends_at_its_highest() -> None:
     assume(elapsed <= later)
     now, then = (fee.liquidator_fee(base, most, at, grace, growth) for at in (elapsed, later))
     claim("grows", all_of(now <= then, then <= most))
-    claim("grace", implies(all_of(elapsed <= grace, base <= most), now == base))
+    claim("grace", implies(all_of(elapsed < grace, base <= most), now == base))

@@ -14,7 +14,7 @@ from attrs import frozen
 
 from perpref.outcome import Outcome
 from perpref.rules.margin import equity, health
-from perpref.state import NO_STAKE, Account, Exchange, Position, Stake
+from perpref.state import CROSS, NO_STAKE, Account, Exchange, Isolation, Position, Stake
 from perpref.table import Table
 from perpref.units import AccountId, MarketId
 from proofs.executor import (
@@ -39,8 +39,8 @@ class Step:
     """One action: what it made of an exchange, and what it was allowed to touch.
 
     `custody` is by how much the action says that the pot changes; `remarks` whether it may move
-    the mark of its market, `ticks` whether it may move the clock, and `stakes` whether it may
-    change what accounts have in the vault.
+    the mark of its market, `ticks` whether it may move the clock, `stakes` whether it may
+    change what accounts have in the vault, and `isolates` whether it may open an isolated account.
     """
 
     before: Exchange
@@ -51,6 +51,7 @@ class Step:
     remarks: bool = False
     ticks: bool = False
     stakes: bool = False
+    isolates: bool = False
 
 
 @frozen(eq=False)
@@ -129,9 +130,13 @@ def an_action_leaves_bystanders_alone(step: Step) -> None:
     for change in changed(step.before.accounts, step.after.accounts):
         named = any_of(*(change.key == account for account in step.accounts))
         claim("only the accounts named", implies(change.differs, named))
-        had = _stake(change.before) if change.key in step.before.accounts else NO_STAKE
+        known = change.key in step.before.accounts
+        had = _stake(change.before) if known else NO_STAKE
         kept = had is _stake(change.after)
         claim("the stakes stay", step.stakes or kept)
+        bound = _isolation(change.before) if known else CROSS
+        stays = bound is _isolation(change.after)
+        claim("isolated accounts stay what they are", stays or (step.isolates and not known))
     for listed in changed(step.before.markets, step.after.markets):
         named = False if step.market is None else listed.key == step.market
         claim("only the market named", implies(listed.differs, named))
@@ -142,6 +147,10 @@ def an_action_leaves_bystanders_alone(step: Step) -> None:
             claim("the mark stays", listed.before.mark == listed.after.mark)
     claim("the clock stays", step.ticks or step.before.now is step.after.now)
     claim("the rulebook stays", step.before.rulebook is step.after.rulebook)
+
+
+def _isolation(account: Any) -> Isolation:
+    return CROSS if account is ABSENT else account.isolation
 
 
 def _stake(account: Any) -> Stake:

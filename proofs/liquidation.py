@@ -333,6 +333,19 @@ def a_liquidation_price_parts_the_marks_at_which_an_account_is_due() -> None:
         claim("a short", all_of(implies(due, above), implies(above, due)))
 
 
+@theorem("T-LIQ", "LIQ-33", subject="value_without")
+def lots_closed_at_their_bankruptcy_value_leave_an_account_covered_as_before() -> None:
+    """Less than a quantum better; and a last position leaves nothing at all."""
+    mark, closed = between("mark", 1, MAX_PRICE), fresh_int("closed")
+    worth, freed, weights = fresh_int("equity"), fresh_int("freed"), fresh_int("weights")
+    assume(all_of(weights >= 1, freed >= 0, freed <= weights))
+    share = liquidation.part_of_equity(worth, freed, weights)
+    left = worth + liquidation.value_without(mark, closed, share) - closed * mark
+    claim("no worse", left * weights >= worth * (weights - freed))
+    claim("a quantum", left * weights < worth * (weights - freed) + weights)
+    claim("nothing left", implies(freed == weights, left == 0))
+
+
 @theorem("T-LIQ", "LIQ-11", subject="fillable_price")
 def a_fillable_price_gives_away_no_more_than_its_part_of_the_margin() -> None:
     """It is the mark or worse for the account, by at most a part of the position's margin."""

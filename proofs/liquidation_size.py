@@ -150,7 +150,7 @@ def a_step_closes_something_and_leaves_the_tier() -> None:
 @theorem("T-LIQ", "LIQ-12", subject="lots_to_cover")
 def what_is_passed_on_covers_a_shortage_but_for_a_lot() -> None:
     """One lot more would free more margin than was lacking, and these lots free no more than it."""
-    shortage, price = between("shortage", 0, MAX_CASH), between("price", 1, MAX_PRICE)
+    shortage, price = between("shortage", 0, MAX_CASH), between("price", 0, MAX_PRICE)
     collateral = between("collateral", 0, PARTS)
     rate, first, second = (between(name, 0, PARTS) for name in ("margin", "fee", "insurance"))
     lots = liquidation_size.lots_to_cover(shortage, price, collateral, rate, first, second)

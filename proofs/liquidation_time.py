@@ -37,6 +37,16 @@ def an_auction_walks_from_the_mark_to_the_bankruptcy_price() -> None:
         claim("down", all_of(mark >= now, now >= then, then >= end))
 
 
+@theorem("T-LIQ", "LIQ-14", subject="offered_limit")
+def an_auction_gives_as_much_away_for_a_long_as_for_a_short() -> None:
+    """With its bankruptcy price as far above the mark it offers as far above as else below."""
+    mark, end = between("mark", 1, MAX_PRICE), between("bankruptcy", 1, MAX_PRICE)
+    step, steps = between("step", 0, MAX_LOTS), between("steps", 1, MAX_LOTS)
+    below = mark - liquidation_time.offered_limit(mark, end, step, steps)
+    above = liquidation_time.offered_limit(mark, 2 * mark - end, step, steps) - mark
+    claim("as far", below == above)
+
+
 @theorem("T-LIQ", "LIQ-14", subject="auction_step")
 def an_auction_goes_forward_with_the_clock_and_ends() -> None:
     """It stands at its first step when it begins, never goes back, and ends after its time."""
@@ -146,3 +156,14 @@ tested(
     chapter="liquidation",
     where="tests/test_scheduler_waiting.py::test_who_waits_is_solvent_and_does_not_wait_for_ever",
 )
+
+
+@theorem("T-LIQ", "LIQ-34", subject="freed_by_now")
+def a_shortage_is_covered_in_time_and_no_more_than_all_of_it() -> None:
+    """What may be covered only grows, begins with the initial share, and ends with all."""
+    duration, initial = between("duration", 0, MAX_TIME), between("initial", 0, PARTS)
+    elapsed, later = between("elapsed", 0, MAX_TIME), between("later", 0, MAX_TIME)
+    assume(elapsed <= later)
+    now, then = (liquidation_time.freed_by_now(at, duration, initial) for at in (elapsed, later))
+    claim("grows", all_of(initial <= now, now <= then, then <= PARTS))
+    claim("ends", implies(later >= duration, then == PARTS))

@@ -177,6 +177,16 @@ def a_fund_may_fall_by_its_part_or_by_the_least_fall() -> None:
     claim("one of them", any_of(fall == least, fall * PARTS <= reference * part))
 
 
+@theorem("T-LOSS", "LOSS-6", subject="overcorrects")
+def a_pool_that_is_relieved_to_the_limit_is_not_overcorrected() -> None:
+    """Strictly below the part is too far; with one limit nothing is too much and too far."""
+    profit, pool = fresh_int("profit"), between("pool", 0, MAX_CASH)
+    factor = between("factor", 0, PARTS)
+    too_far = loss_trigger.overcorrects(profit, pool, factor)
+    claim("strictly", implies(profit * PARTS == factor * pool, negation(too_far)))
+    claim("not both", negation(all_of(too_far, loss_trigger.exceeds_pool(profit, pool, factor))))
+
+
 @theorem("T-LOSS", "LOSS-6", subject="exceeds_pool")
 def a_pool_is_exceeded_by_more_than_its_part_and_a_fund_exhausted_at_nothing() -> None:
     """At exactly the part nothing happens; a fund of exactly 0 is exhausted."""

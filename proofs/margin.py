@@ -114,6 +114,17 @@ def an_initial_rate_grows_with_open_interest_up_to_the_whole_notional() -> None:
     claim("never less", scaled <= scaled_rate(rate, more, lower, upper))
 
 
+@theorem("T-MRG", "MRG-7", subject="scaled_rate")
+def a_scaled_rate_is_never_above_its_line() -> None:
+    """Between the bounds it is what the line from the own rate to the whole says, or below it."""
+    rate, lower, upper = between("rate", 1, PARTS), fresh_int("lower"), fresh_int("upper")
+    interest = fresh_int("interest")
+    assume(all_of(0 <= lower, lower < upper, lower <= interest, interest <= upper))
+    risen = (scaled_rate(rate, interest, lower, upper) - rate) * (upper - lower)
+    claim("not above", risen <= (PARTS - rate) * (interest - lower))
+    claim("less than a millionth", risen > (PARTS - rate) * (interest - lower) - (upper - lower))
+
+
 @theorem("T-MRG", "MRG-8", subject="exposed")
 def orders_expose_an_account_to_whatever_part_of_them_fills() -> None:
     """Whatever fills of its buys or of its sells, no more lots are held than it is exposed to."""

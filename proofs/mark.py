@@ -145,6 +145,15 @@ def a_moving_average_goes_towards_a_sample_and_never_past_it() -> None:
     claim("whole", implies(weight == PARTS, found == sample))
 
 
+@theorem("T-MARK", "MARK-4", subject="averaged")
+def a_moving_average_favours_no_side() -> None:
+    """What is as far on the other side moves it as far to the other side."""
+    average, sample = fresh_int("average"), fresh_int("sample")
+    weight = between("weight", 0, PARTS)
+    opposite = mark.averaged(-average, -sample, weight)
+    claim("opposite", opposite == -mark.averaged(average, sample, weight))
+
+
 @theorem("T-MARK", "SET-1", subject="set_mark")
 def the_mark_of_a_market_that_is_settled_is_final() -> None:
     """A mark moves only while its market trades."""

@@ -18,6 +18,7 @@ CHAPTERS = (
     "position",
     "ledger",
     "margin",
+    "isolated",
     "mark",
     "fee",
     "book",
@@ -30,7 +31,7 @@ CHAPTERS = (
     "clock",
 )
 
-PARTS = ("liquidation_size", "liquidation_time", "adl_sharing", "adl_margin")
+PARTS = ("liquidation_size", "liquidation_time", "liquidation_inverse", "adl_sharing", "adl_margin")
 """Chapters in more than one module: the others, each named after its chapter."""
 
 

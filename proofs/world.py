@@ -18,11 +18,13 @@ from perpref.rules.vault_shares import shares_of
 from perpref.state import (
     FLAT,
     NO_PLEDGE,
+    NOBODY,
     TREASURY,
     Account,
     Exchange,
     ForcedPrice,
     FundTrigger,
+    Isolation,
     LiquidationLimit,
     LiquidationOrder,
     LiquidationSize,
@@ -50,6 +52,7 @@ from perpref.units import (
     AccountId,
     MarketId,
     OrderId,
+    Rounding,
 )
 from proofs.executor import (
     Additive,
@@ -128,6 +131,9 @@ def any_rulebook() -> Rulebook:
         mark_weight=between("mark_weight", 0, PARTS),
         mark_age=between("mark_age", 0, MAX_TIME),
         funding_on_touch=fresh_bool("funding_on_touch"),
+        funding_rounding=any_choice("funding_rounding", Rounding.UP),
+        funding_receivers_capped=fresh_bool("funding_receivers_capped"),
+        fee_rounding=any_choice("fee_rounding", Rounding.UP),
         smaller_keeps_place=fresh_bool("smaller_keeps_place"),
         band_both_sides=fresh_bool("band_both_sides"),
         most_orders=between("most_orders", 0, MAX_LOTS),
@@ -181,6 +187,13 @@ def any_stake(name: str) -> Stake:
     requested, worth = fresh_int(f"{name}.requested"), fresh_int(f"{name}.requested_worth")
     assume(all_of(requested >= 0, worth >= 0))
     return Stake(shares, locked, requested, worth, fresh_int(f"{name}.notice_ends"))
+
+
+def any_isolation(name: str, account: AccountId) -> Isolation:
+    """Whose isolated account it is, of which market: nobody's, or any other account's."""
+    owner = AccountId(between(f"{name}.owner", NOBODY, MAX_CASH))
+    assume(owner != account)
+    return Isolation(owner, MarketId(fresh_int(f"{name}.only_market")))
 
 
 def any_pledge(name: str) -> Pledge:
@@ -307,6 +320,7 @@ def _any_exchange(missing: bool) -> Exchange:
             fresh_int(f"{name}.offered_since"),
             fresh_int(f"{name}.parted_at"),
             fresh_int(f"{name}.paid_in"),
+            any_isolation(name, account),
         )
 
     accounts: SymTable[AccountId, Account] = SymTable(

@@ -32,6 +32,7 @@ CHAPTERS = (
     "ledger",
     "position",
     "margin",
+    "isolated",
     "mark",
     "fee",
     "book",

@@ -153,6 +153,10 @@ def test_a_refusal_half_way_changes_nothing() -> None:
         ({"liquidation_step": 9_999}, "liquidation_step: 9999 is not between 10000 and 1000000"),
         ({"liquidation_target": 0}, "liquidation_target: 0 is not between 1 and 1000000 (LIQ-13)"),
         ({"loss_sharing": LossSharing.PROFIT}, "loss_sharing: profit is what is beside"),
+        (
+            {"funding_receivers_capped": True, "funding_on_touch": True},
+            "so funding_on_touch must be false (FUND-14)",
+        ),
         ({"waterfall": ()}, "waterfall: stages are"),
         ({"waterfall": (Stage.BOOK,)}, "waterfall: stages are"),
         ({"waterfall": (Stage.VAULT, Stage.BOOK, Stage.RESIDUAL)}, "waterfall: stages are"),

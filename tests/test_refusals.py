@@ -15,6 +15,7 @@ from perpref.machine import (
     Command,
     ContributeToVault,
     Deposit,
+    Isolate,
     Liquidate,
     PauseMarket,
     Place,
@@ -32,11 +33,22 @@ from perpref.machine import (
 )
 from perpref.outcome import Outcome, Refused
 from perpref.rule_registry import Refusal, functions, refusals
-from perpref.rules import adl, book, ledger, liquidation, loss, settlement, vault, volunteers
+from perpref.rules import (
+    adl,
+    book,
+    isolated_margin,
+    ledger,
+    liquidation,
+    loss,
+    settlement,
+    vault,
+    volunteers,
+)
 from perpref.state import (
     VAULT,
     Exchange,
     FundTrigger,
+    Isolation,
     Kind,
     LiquidationLimit,
     LiquidationSize,
@@ -73,6 +85,12 @@ PLAIN = exchange(
 def bid(order: int, lots: int, price: int, kind: Kind = Kind.LIMIT, only: bool = False) -> Place:
     return Place(OrderId(order), ANN, GOLD, Side.BUY, kind, lots, price, only)
 
+
+SET_APART = evolve(
+    PLAIN,
+    accounts=PLAIN.accounts.put(CY, evolve(holds(0, (1, 100)), isolation=Isolation(ANN, GOLD))),
+)
+"""Cy is Ann's isolated account in gold."""
 
 ENDED = evolve(PLAIN, markets=PLAIN.markets.put(GOLD, evolve(PLAIN.markets[GOLD], settling=True)))
 LENIENT = evolve(
@@ -132,6 +150,11 @@ BY_COMMAND: dict[str, tuple[Exchange, Command]] = {
         exchange({ANN: holds(9), BOB: holds(99)}, market(100, sells(1, BOB, 1, 100)), last_order=1),
         bid(3, 1, 100),
     ),
+    "cannot_own": (PLAIN, Isolate(VAULT, CY, GOLD, 1)),
+    "account_exists": (PLAIN, Isolate(ANN, BOB, GOLD, 1)),
+    "only_with_owner": (SET_APART, Deposit(CY, 1)),
+    "other_market": (SET_APART, Place(OrderId(3), CY, OIL, Side.BUY, Kind.LIMIT, 1, 100)),
+    "is_isolated": (SET_APART, Volunteer(CY, GOLD, 1, 0)),
     "unknown_order": (PLAIN, Cancel(ANN, GOLD, OrderId(3))),
     "not_your_order": (PLAIN, Cancel(ANN, GOLD, OrderId(1))),
     "funding_rate_out_of_bounds": (PLAIN, SettleFunding(GOLD, -11)),
@@ -322,6 +345,15 @@ BY_ACTION: dict[str, Provocation] = {
         lambda x: adl.deleverage(x, ANN, BOB, GOLD, 1),
     ),
     "counterparty_cannot_bear": Provocation(LOSER, lambda x: adl.deleverage(x, ANN, BOB, GOLD, 1)),
+    "not_isolated": Provocation(SET_APART, lambda x: isolated_margin.release(x, ANN, 0)),
+    "still_open": Provocation(SET_APART, lambda x: isolated_margin.release(x, CY, 0)),
+    "nothing_left": Provocation(
+        evolve(
+            PLAIN,
+            accounts=PLAIN.accounts.put(CY, evolve(holds(0), isolation=Isolation(ANN, GOLD))),
+        ),
+        lambda x: isolated_margin.release(x, CY, 0),
+    ),
     "no_deficit": Provocation(LOSER, lambda x: loss.socialise(x, VAULT, BOB, 2)),
     "not_flat": Provocation(LOSER, lambda x: loss.socialise(x, ANN, VAULT, 1_000)),
     "more_than_the_pot": Provocation(LOSER, lambda x: loss.socialise(x, CY, BOB, 49)),

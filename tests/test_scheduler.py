@@ -58,7 +58,7 @@ from perpref.state import (
     Stage,
     Tier,
 )
-from perpref.units import MAX_PRICE, AccountId, MarketId, OrderId
+from perpref.units import MAX_PRICE, AccountId, MarketId, OrderId, Rounding
 from tests.exchanges import (
     ANN,
     BOB,
@@ -862,6 +862,7 @@ LIQUIDATING: st.SearchStrategy[dict[str, Any]] = st.builds(
     withdrawal_gate=st.sampled_from([0, 7]),
     loss_sharing=st.sampled_from(LossSharing),
     note_paid_in=st.just(True),
+    fee_rounding=st.sampled_from(Rounding),
 )
 """Any way to liquidate, and to share what is left."""
 

@@ -7,11 +7,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perpref import machine
-from perpref.machine import Place, SetMark, SettleFunding, SettleMarket, Transfer, Withdraw
+from perpref.machine import (
+    Deposit,
+    Place,
+    SamplePremium,
+    SetMark,
+    SettleFunding,
+    SettleMarket,
+    SettlePremium,
+    Transfer,
+    Withdraw,
+)
 from perpref.outcome import Filled, Outcome, Paid, Refused
 from perpref.rules.margin import equity, health
 from perpref.state import VAULT, Exchange, Kind, SelfTrade, Side
-from perpref.units import PARTS, AccountId, OrderId
+from perpref.units import PARTS, AccountId, OrderId, Rounding
 from tests.exchanges import (
     ANN,
     BOB,
@@ -155,3 +165,52 @@ def test_settling_on_touch_is_settling_at_once_but_for_a_quantum_each(
         saved = collateral(lazy, account) - collateral(eager, account)
         assert 0 <= saved <= len(rates) - 1
     assert lazy.custody == eager.custody
+
+
+def backed(**terms: object) -> Exchange:
+    """The same, with a vault that can pay the dust."""
+    return done(three(**terms), Deposit(VAULT, 100)).exchange
+
+
+@given(RATES, st.sampled_from(Rounding))
+def test_in_any_direction_touching_and_settling_at_once_part_by_a_quantum_each(
+    rates: list[int], rounding: Rounding
+) -> None:
+    lazy, eager = (
+        backed(funding_rounding=rounding, funding_on_touch=late) for late in (True, False)
+    )
+    for rate in rates:
+        lazy = done(lazy, SettleFunding(GOLD, rate)).exchange
+        eager = done(eager, SettleFunding(GOLD, rate)).exchange
+    lazy, eager = (done(state, SetMark(GOLD, 100)).exchange for state in (lazy, eager))
+    for account in (ANN, BOB, CY):
+        saved = collateral(lazy, account) - collateral(eager, account)
+        assert abs(saved) <= len(rates) - 1
+        assert saved >= 0 or rounding is not Rounding.UP
+        assert saved <= 0 or rounding is not Rounding.DOWN
+
+
+def test_towards_zero_touching_may_cost_either_side_of_settling_at_once() -> None:
+    # 0.7 and 0.7 are 1.4, a quantum more than nothing twice, to be paid or to be received
+    for rates, more in (([1_000, 1_000], 1), ([-1_000, -1_000], -1)):
+        lazy, eager = (
+            backed(funding_rounding=Rounding.TOWARDS_ZERO, funding_on_touch=late)
+            for late in (True, False)
+        )
+        for rate in rates:
+            lazy = done(lazy, SettleFunding(GOLD, rate)).exchange
+            eager = done(eager, SettleFunding(GOLD, rate)).exchange
+        lazy = done(lazy, SetMark(GOLD, 100)).exchange
+        assert collateral(eager, ANN) - collateral(lazy, ANN) == more
+
+
+def test_capped_funding_by_premium_pays_receivers_last() -> None:
+    before = three(funding_on_touch=False, funding_receivers_capped=True, funding_cap=10_000)
+    before = done(before, SamplePremium(GOLD, -10_000)).exchange
+    events = done(before, SettlePremium(GOLD)).events
+    paid = [event for event in events if isinstance(event, Paid)]
+    assert paid == [
+        Paid(BOB, VAULT, 4, "FUND-3"),
+        Paid(CY, VAULT, 3, "FUND-3"),
+        Paid(VAULT, ANN, 7, "FUND-14"),
+    ]

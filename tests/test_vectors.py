@@ -30,7 +30,7 @@ FOLDER = Path(__file__).parent.parent / "spec" / "vectors"
 PUBLISHED = read_all(FOLDER)
 USED = {vector.file: exercised(vector).rules for vector in PUBLISHED}
 CHAPTERS = {
-    "ledger", "position", "margin", "mark", "fee", "book",
+    "ledger", "position", "margin", "isolated", "mark", "fee", "book",
     "funding", "liquidation", "vault", "adl", "loss",
     "settlement", "clock",
 }  # fmt: skip

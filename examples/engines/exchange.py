@@ -34,6 +34,7 @@ MAX_ID = 10**18
 MAX_TIME = 10**18
 MAX_SHARES = 10**36
 
+NOBODY = -1  # an account, or a market, that there is not
 NEVER = -1  # a time that no clock shows
 
 VAULT = 0
@@ -54,6 +55,7 @@ SIZES = ["whole", "to_buffer", "tier_step", "equal_share"]
 ORDERS = ["account", "worst_first"]
 LIMITS = ["bankruptcy", "fillable", "auction"]
 SELF_TRADES = ["resting", "incoming", "both"]
+ROUNDINGS = ["up", "down", "towards_zero"]
 SHARINGS = ["queue", "pro_rata", "largest_remainder", "capped"]
 SHARE_WEIGHTS = ["lots", "equity", "levered_profit"]
 LOSSES = ["equity", "notional", "gains", "lots", "per_lot", "profit"]
@@ -66,6 +68,11 @@ REFUSALS = {  # code: phase, rule
     "price_out_of_bounds": ("validate", "UNIT-2"),
     "lots_out_of_bounds": ("validate", "UNIT-2"),
     "unknown_account": ("validate", "LED-4"),
+    "cannot_own": ("validate", "ISO-1"),
+    "account_exists": ("validate", "ISO-1"),
+    "only_with_owner": ("validate", "ISO-2"),
+    "other_market": ("validate", "ISO-3"),
+    "is_isolated": ("validate", "ISO-3"),
     "unknown_market": ("validate", "MARK-1"),
     "settling": ("validate", "SET-1"),
     "premium_out_of_bounds": ("validate", "FUND-10"),
@@ -120,7 +127,15 @@ FAULTS = {  # name: the rule that it breaks, and how
     "release-rounded-down": ("POS-2", "The cost that a close releases is rounded down."),
     "maintenance-rounded-down": ("MRG-3", "The maintenance margin is rounded down."),
     "reducing-always-allowed": ("MRG-5", "A fill that reduces is allowed whatever it costs."),
+    "margin-from-anybody": ("ISO-2", "Anybody may bring cash into an isolated account."),
+    "isolated-trades-anywhere": ("ISO-3", "An isolated account trades in every market."),
+    "isolated-keeps-what-is-left": (
+        "ISO-5",
+        "What is left of an isolated position that is closed stays where it is.",
+    ),
+    "owner-meets-its-own": ("ISO-6", "An owner trades with its own isolated accounts."),
     "maker-fee-at-taker-rate": ("FEE-2", "The maker pays the taker's rate."),
+    "fee-rounded-up-always": ("FEE-8", "Fees are rounded up under any rulebook."),
     "liquidation-fee-uncapped": ("FEE-4", "The liquidation fee takes more than the fill gained."),
     "fill-at-takers-price": ("BOOK-3", "Orders are filled at the newer order's price."),
     "maker-not-judged": ("BOOK-5", "Nobody looks at the maker's margin when its order fills."),
@@ -157,6 +172,8 @@ FAULTS = {  # name: the rule that it breaks, and how
     ),
     "good-at-its-time": ("BOOK-21", "An order is still good when the clock shows its time."),
     "receiver-rounded-up": ("FUND-2", "Who receives funding gets a quantum for a part of one."),
+    "funding-rounded-up-always": ("FUND-13", "Funding is rounded up under any rulebook."),
+    "receivers-uncapped": ("FUND-14", "Receivers are paid in full, whatever there is."),
     "funding-ignores-side": ("FUND-2", "Shorts pay funding when longs do."),
     "due-at-maintenance": ("LIQ-1", "An account is liquidated at its maintenance margin already."),
     "orders-stay": ("LIQ-2", "The orders of a liquidated account stay on the book."),
@@ -202,8 +219,10 @@ def ceil_div(a: int, b: int) -> int:
     return -(-a // b)
 
 
-def per_million(amount: int, rate: int) -> int:
-    """The part of an amount that a rate in parts per million is, rounded up."""
+def per_million(amount: int, rate: int, rounding: str = "up") -> int:
+    """The part of an amount that a rate in parts per million is; UNIT-5."""
+    if rounding == "down" or (rounding == "towards_zero" and amount * rate > 0):
+        return amount * rate // MILLION
     return ceil_div(amount * rate, MILLION)
 
 
@@ -269,6 +288,8 @@ class Account:
     offered_since: int = NEVER  # when its auction began
     parted_at: int = NEVER  # when a part of it was last closed
     paid_in: int = 0  # where that is noted
+    owner: int = NOBODY  # of an isolated account, and then
+    only_market: int = NOBODY  # the market that it is for
 
     def position(self, market: int) -> Position:
         return self.positions.get(market, FLAT)
@@ -435,6 +456,9 @@ class Terms:
     mark_weight: int = 0
     mark_age: int = 0
     on_touch: bool = False
+    funding_rounding: str = ROUNDINGS[0]
+    receivers_capped: bool = False
+    fee_rounding: str = ROUNDINGS[0]
     volunteer_edge: int = 0
     liquidators: bool = False
     liquidator_fee: int = 0
@@ -677,6 +701,8 @@ class Exchange:
         """LED-5."""
         check(0 <= account <= MAX_ID, "id_out_of_bounds")
         check(1 <= amount <= MAX_CASH, "amount_out_of_bounds")
+        isolated = account in self.accounts and self.accounts[account].owner != NOBODY
+        check(not isolated or self.fault == "margin-from-anybody", "only_with_owner")  # ISO-2
         owner = self.opened(account)
         self.enter(owner, amount, "LED-5")
         self.note(owner, amount)
@@ -696,6 +722,7 @@ class Exchange:
         """LED-7."""
         check(1 <= amount <= MAX_CASH, "amount_out_of_bounds")
         owner = self.account(account)
+        check(owner.owner == NOBODY, "only_with_owner")  # ISO-2
         self.touch(owner)
         check(self.now >= self.gate_opens, "gate_closed")
         check(amount <= self.withdrawable(owner), "not_withdrawable")
@@ -714,11 +741,66 @@ class Exchange:
         check(0 <= payee <= MAX_ID, "id_out_of_bounds")
         check(1 <= amount <= MAX_CASH, "amount_out_of_bounds")
         owner = self.account(payer)
+        check(owner.owner in (NOBODY, payee), "only_with_owner")  # ISO-2
+        if payee in self.accounts:
+            check(self.accounts[payee].owner in (NOBODY, payer), "only_with_owner")
         self.touch(owner)
         check(self.now >= self.gate_opens, "gate_closed")
         check(amount <= self.withdrawable(owner), "not_withdrawable")
         self.check_reserve(owner, amount if payee != payer else 0)
         self.hand_over(owner, self.opened(payee), amount, "LED-8")
+
+    # Isolated margin.
+
+    def isolate(self, owner: int, account: int, market: int, amount: int) -> None:
+        """ISO-1."""
+        check(0 <= account <= MAX_ID, "id_out_of_bounds")
+        check(1 <= amount <= MAX_CASH, "amount_out_of_bounds")
+        self.trading(market)
+        giver = self.account(owner)
+        house = owner in (VAULT, TREASURY, *self.children)
+        check(not house and giver.owner == NOBODY, "cannot_own")
+        check(account not in self.accounts, "account_exists")
+        self.touch(giver)
+        check(self.now >= self.gate_opens, "gate_closed")
+        check(amount <= self.withdrawable(giver), "not_withdrawable")
+        self.check_reserve(giver, amount)
+        beside = self.opened(account)
+        beside.owner, beside.only_market = owner, market
+        self.hand_over(giver, beside, amount, "ISO-1")
+
+    def cross(self, account: Account) -> None:
+        """ISO-3: what isolated accounts may not do."""
+        check(account.owner == NOBODY, "is_isolated")
+
+    def one_trader(self, number: int, other: int) -> bool:
+        """ISO-6."""
+        if self.fault == "owner-meets-its-own":
+            return number == other
+        heads = {
+            n if self.accounts[n].owner == NOBODY else self.accounts[n].owner
+            for n in (number, other)
+        }
+        return len(heads) == 1
+
+    def give_back(self) -> None:
+        """ISO-5: what is left of isolated positions that the command closed."""
+        acted: set[int] = set()
+        for event in self.events:
+            ((kind, fields),) = event.items()
+            for part in {"filled": ("buyer", "seller"), "cancelled": ("account",)}.get(kind, ()):
+                acted.add(int(fields[part]))
+        for number_of in sorted(acted):
+            account = self.accounts[number_of]
+            if account.owner == NOBODY or account.positions:
+                continue
+            resting = self.markets[account.only_market].orders.values()
+            if account.cash <= 0 or any(order.account == number_of for order in resting):
+                continue
+            owner, paid_in = self.accounts[account.owner], account.paid_in
+            self.pay(account, owner, account.cash, "ISO-5")
+            self.note(account, -paid_in)
+            self.note(owner, paid_in)
 
     # Shares of the vault.
 
@@ -728,6 +810,7 @@ class Exchange:
     def holder(self, number: int) -> Account:
         """VLT-12: whoever is not the vault itself."""
         owner = self.account(number)
+        self.cross(owner)
         check(number not in (VAULT, *self.children), "vault_holds_itself")
         return owner
 
@@ -837,6 +920,8 @@ class Exchange:
     ) -> None:
         """BOOK-6."""
         there, taker, begun = self.open_market(market), self.account(account), len(self.events)
+        elsewhere = taker.only_market not in (NOBODY, market)
+        check(not elsewhere or self.fault == "isolated-trades-anywhere", "other_market")  # ISO-3
         if kind == "market":
             price = MAX_PRICE if side > 0 else 1
         new = Order(order, account, side, price, lots, reduce_only, expires)
@@ -928,7 +1013,8 @@ class Exchange:
             resting = market.halves[-new.side].best()
             if resting is None or not new.meets(resting.price):
                 return ""
-            if resting.account == new.account and self.fault != "self-trade-fills":  # BOOK-11
+            itself = self.one_trader(resting.account, new.account)
+            if itself and self.fault != "self-trade-fills":  # BOOK-11
                 mode = self.terms.self_trade
                 if self.fault == "resting-goes-always":
                     mode = SELF_TRADES[0]
@@ -955,7 +1041,7 @@ class Exchange:
             before, maker_before = self.standing(taker, market), self.standing(maker, market)
             bookmark = self.bookmark()
             self.fill(taker, maker, market, new.side * lots, price, "BOOK-3")
-            taker_fee = per_million(lots * price, self.terms.taker_fee)  # FEE-1
+            taker_fee = self.fee(lots * price, self.terms.taker_fee)
             self.pay(taker, self.accounts[TREASURY], taker_fee, "FEE-3")
             self.pay_maker_fee(maker, lots, price)
             if not self.bears(taker, market, before):  # BOOK-4
@@ -981,7 +1067,12 @@ class Exchange:
         rate = self.terms.maker_fee
         if self.fault == "maker-fee-at-taker-rate":
             rate = self.terms.taker_fee
-        self.pay(maker, self.accounts[TREASURY], per_million(lots * price, rate), "FEE-2")
+        self.pay(maker, self.accounts[TREASURY], self.fee(lots * price, rate), "FEE-2")
+
+    def fee(self, notional: int, rate: int) -> int:
+        """FEE-1, rounded by FEE-8."""
+        always_up = self.fault == "fee-rounded-up-always"
+        return per_million(notional, rate, "up" if always_up else self.terms.fee_rounding)
 
     def maker_bears(self, maker: Account, market: Market, before: Standing) -> bool:
         """BOOK-5."""
@@ -1127,20 +1218,48 @@ class Exchange:
             there.funding_index += there.mark * rate
             return
         vault = self.accounts[VAULT]
+        dues: list[tuple[Account, int]] = []
         for _, account in sorted(self.accounts.items()):
             size = account.position(market).size
             if size == 0 or account is vault:
                 continue
-            if self.fault == "funding-ignores-side":
-                size = abs(size)
-            amount = per_million(size * there.mark, rate)  # FUND-2
-            if self.fault == "receiver-rounded-up" and amount <= 0:
-                amount = size * there.mark * rate // MILLION
+            dues.append((account, self.funding_due(size * there.mark, rate)))
+        if self.terms.receivers_capped:
+            self.fund_capped(dues)
+        else:
+            for account, amount in dues:
+                if amount >= 0:
+                    self.pay(account, vault, amount, "FUND-3")
+                else:
+                    self.pay(vault, account, -amount, "FUND-3")
+        self.liquidate_all()
+
+    def funding_due(self, worth: int, rate: int) -> int:
+        """FUND-2, rounded by FUND-13."""
+        if self.fault == "funding-ignores-side":
+            worth = abs(worth)
+        rounding = self.terms.funding_rounding
+        if self.fault == "funding-rounded-up-always":
+            rounding = "up"
+        if self.fault == "receiver-rounded-up" and rounding == "up" and worth * rate < 0:
+            rounding = "down"
+        return per_million(worth, rate, rounding)
+
+    def fund_capped(self, dues: list[tuple[Account, int]]) -> None:
+        """FUND-14: payers first, then the receivers out of what there is."""
+        vault = self.accounts[VAULT]
+        spare = max(0, self.equity(vault) - self.terms.vault_boundary)
+        for account, amount in dues:
             if amount >= 0:
                 self.pay(account, vault, amount, "FUND-3")
-            else:
-                self.pay(vault, account, -amount, "FUND-3")
-        self.liquidate_all()
+                spare += amount
+        owed = sum(-amount for _, amount in dues if amount < 0)
+        for account, amount in dues:
+            if amount < 0:
+                part = min(-amount, -amount * spare // owed)
+                if self.fault == "receivers-uncapped":
+                    part = -amount
+                self.pay(vault, account, part, "FUND-14")
 
     def touch(self, account: Account) -> None:
         """FUND-12: to touch the vault is to touch everybody."""
@@ -1153,7 +1272,8 @@ class Exchange:
                 since, index = touched.funded.get(number, 0), market.funding_index
                 if since == index:
                     continue
-                due = per_million(touched.position(number).size, index - since)  # FUND-9
+                rounding = self.terms.funding_rounding  # FUND-9, FUND-13
+                due = per_million(touched.position(number).size, index - since, rounding)
                 self.remember(touched)
                 touched.funded[number] = index
                 if touched is not vault and due > 0:
@@ -1304,7 +1424,7 @@ class Exchange:
     def volunteer(self, account: int, market: int, lots: int, edge: int) -> None:
         """VLT-20."""
         there = self.trading(market)
-        self.account(account)
+        self.cross(self.account(account))
         check(0 <= lots <= MAX_LOTS and 0 <= edge <= MILLION, "pledge_out_of_bounds")
         there.pledges[account] = lots, edge
         if not lots:
@@ -1353,6 +1473,7 @@ class Exchange:
         self.touch(taker)
         self.touch(owner)
         check(self.terms.liquidators, "no_liquidators")
+        self.cross(taker)
         check(taker is not owner, "own_position")
         check(self.due(owner), "not_due")
         size = owner.position(market).size
@@ -1590,7 +1711,7 @@ class Exchange:
 
     def liquidation_fee(self, account: Account, lots: int, price: int, gained: int) -> int:
         """FEE-4, after the fill and before any fee."""
-        fee = per_million(lots * price, self.terms.liquidation_fee)
+        fee = self.fee(lots * price, self.terms.liquidation_fee)
         if self.fault == "liquidation-fee-uncapped":
             return fee
         return min(fee, gained, max(0, self.equity(account)))
@@ -1974,6 +2095,7 @@ COMMANDS: dict[str, Fields] = {
     "deposit": {"account": number, "amount": number},
     "withdraw": {"account": number, "amount": number},
     "transfer": {"payer": number, "payee": number, "amount": number},
+    "isolate": {"owner": number, "account": number, "market": number, "amount": number},
     "place": {
         "order": number,
         "account": number,
@@ -2111,6 +2233,9 @@ def read_terms(terms: Json) -> Terms:
         mark_weight=between(book.get("mark_weight", "0"), 0, MILLION, "a weight"),
         mark_age=between(book.get("mark_age", "0"), 0, MAX_TIME, "an age"),
         on_touch=flag(book.get("funding_on_touch", False)),
+        funding_rounding=known(book.get("funding_rounding", ROUNDINGS[0]), ROUNDINGS),
+        receivers_capped=flag(book.get("funding_receivers_capped", False)),
+        fee_rounding=known(book.get("fee_rounding", ROUNDINGS[0]), ROUNDINGS),
         volunteer_edge=between(book.get("volunteer_edge", "0"), 0, MILLION, "an edge"),
         liquidators=flag(book.get("liquidators", False)),
         liquidator_fee=between(book.get("liquidator_fee", "0"), 0, MILLION, "a fee"),
@@ -2211,6 +2336,8 @@ class Engine:
         self.exchange.begin()
         try:
             getattr(self.exchange, name)(**fields)
+            if self.fault != "isolated-keeps-what-is-left":
+                self.exchange.give_back()
         except Refused as refused:
             self.exchange.take_back((0, 0))
             phase, rule = REFUSALS[refused.code]
@@ -2229,6 +2356,9 @@ class Engine:
             for name in ("offered_since", "parted_at"):
                 if getattr(account, name) != NEVER:
                     accounts[str(key)][name] = str(getattr(account, name))
+            if account.owner != NOBODY:
+                bound = {"owner": str(account.owner), "market": str(account.only_market)}
+                accounts[str(key)]["isolation"] = bound
             if account.paid_in:
                 accounts[str(key)]["paid_in"] = str(account.paid_in)
             if account.funded:
@@ -2290,6 +2420,9 @@ class Engine:
             account.cash = number(shown["collateral"])
             staked = {name: number(n) for name, n in shown.get("stake", {}).items()}
             account.stake = Stake(**staked)
+            bound = {name: number(n) for name, n in shown.get("isolation", {}).items()}
+            account.owner = bound.get("owner", NOBODY)
+            account.only_market = bound.get("market", NOBODY)
             for market, held in shown.get("positions", {}).items():
                 position = Position(number(held["size"]), number(held["cost"]))
                 if position != FLAT:

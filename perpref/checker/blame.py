@@ -52,6 +52,7 @@ from perpref.rules import (
     vault,
 )
 from perpref.rules.fee import liquidation_fee, trading_fee
+from perpref.rules.funding import funding_due
 from perpref.rules.margin import equity, health, position_of
 from perpref.rules.position import traded
 from perpref.scheduler import next_order
@@ -69,7 +70,7 @@ from perpref.state import (
     TakeoverPrice,
 )
 from perpref.state import Kind as OrderKind
-from perpref.units import PARTS, AccountId, MarketId, sign
+from perpref.units import PARTS, AccountId, MarketId, Rounding, sign
 
 SIZES = {
     LiquidationSize.WHOLE: "LIQ-6",
@@ -86,11 +87,14 @@ SAME_RULE = {
     ("LED-5", "amount"): "LED-5",
     ("LED-7", "amount"): "LED-7",
     ("LED-8", "amount"): "LED-8",
+    ("ISO-1", "amount"): "ISO-1",
+    ("ISO-5", "amount"): "ISO-5",
     ("FEE-2", "amount"): "FEE-1",
     ("FEE-3", "amount"): "FEE-1",
     ("FEE-5", "amount"): "FEE-4",
     ("FUND-3", "amount"): "FUND-2",
     ("FUND-3", "direction"): "FUND-2",
+    ("FUND-14", "amount"): "FUND-14",
     ("FUND-12", "amount"): "FUND-9",
     ("FUND-12", "direction"): "FUND-9",
     ("LOSS-3", "amount"): "LOSS-3",
@@ -165,8 +169,25 @@ def blamed(clues: Clues) -> str:
     for clue in CLUES:
         rule = clue(clues)
         if rule is not None:
-            return rule
+            relative = rule in ("BOOK-4", "BOOK-11") and _meets_a_relative(clues, rule)
+            return "ISO-6" if relative else rule
     return ""
+
+
+def _meets_a_relative(clues: Clues, rule: str) -> bool:
+    """Whether the order meets one of another account of the same trader.
+
+    Where the engine could not bear the fill it was one that the reference never tried.
+    """
+    taker, command = _taker(clues.command), clues.command
+    if taker is None or not isinstance(command, ORDERS):
+        return False
+    gone = (traced.event for traced in clues.traced)
+    met = {e.account for e in gone if isinstance(e, Cancelled) and e.rule == "BOOK-11"}
+    facing = book.best(clues.before.markets[command.market], taker.side.opposite)
+    if facing is not None and not met and rule == "BOOK-11":
+        met = {facing.account}
+    return bool(met - {taker.account})
 
 
 # 1. Refusals.
@@ -319,6 +340,7 @@ def first_event(clues: Clues) -> str | None:
         book_beyond_need,
         a_maker_that_bears_fewer_lots,
         the_guards_say_no,
+        another_rounding,
         same_rule_other_value,
         one_event_missing,
         other_events,
@@ -765,10 +787,56 @@ def _other_payment(parting: Parting, ours: Paid, theirs: Paid) -> str | None:
     if (ours.payer, ours.payee) == (theirs.payee, theirs.payer) != (ours.payee, ours.payer):
         return SAME_RULE.get((ours.rule, "direction"), ours.rule)
     if (ours.payer, ours.payee) != (theirs.payer, theirs.payee):
+        if ours.rule == "FUND-3" and parting.before.rulebook.funding_receivers_capped:
+            return "FUND-14"  # who pays comes before who receives
         return SAME_RULE.get((ours.rule, "payer")) if ours.rule == "LOSS-3" else None
     if ours.rule in ("FEE-2", "FEE-3") and _is_the_other_fee(parting, ours, theirs):
         return ours.rule
-    return SAME_RULE[ours.rule, "amount"]
+    by_rounding = _rounded_otherwise(parting, ours.rule, ours.amount, theirs.amount)
+    return by_rounding or SAME_RULE[ours.rule, "amount"]
+
+
+def another_rounding(parting: Parting) -> str | None:
+    """The engine pays the funding that another direction of rounding makes."""
+    theirs, command, now = parting.theirs, parting.clues.command, parting.before
+    if not isinstance(theirs, Paid) or not isinstance(command, machine.SettleFunding):
+        return None
+    who, rounding = max(theirs.payer, theirs.payee), now.rulebook.funding_rounding
+    if (
+        theirs.rule not in ("FUND-3", "FUND-14")
+        or rounding is Rounding.UP
+        or who not in now.accounts
+    ):
+        return None
+    worth = position_of(now, who, command.market).size, now.markets[command.market].mark
+    paid = theirs.amount if theirs.payer == who else -theirs.amount
+    if paid == funding_due(*worth, command.rate, rounding):
+        return None
+    return "FUND-13" if paid in (funding_due(*worth, command.rate, r) for r in Rounding) else None
+
+
+def _rounded_otherwise(parting: Parting, rule: str, ours: int, theirs: int) -> str | None:
+    """The engine is a quantum off where the rulebook does not round up: the rule that says so."""
+    rulebook = parting.before.rulebook
+    if abs(ours - theirs) != 1:
+        return None
+    if rule in ("FUND-3", "FUND-12") and rulebook.funding_rounding is not Rounding.UP:
+        return "FUND-13"
+    if rulebook.fee_rounding is Rounding.UP:
+        return None
+    liquidated = rule == "FEE-5" and _is_rounded_up(parting, theirs)
+    return "FEE-8" if rule in ("FEE-2", "FEE-3") or liquidated else None
+
+
+def _is_rounded_up(parting: Parting, charged: int) -> bool:
+    """Whether a liquidation fee is its whole rate of notional, rounded up all the same."""
+    rules = parting.before.rulebook
+    fills = [t.event for t in parting.agreed if isinstance(t.event, Filled)]
+    return any(
+        trading_fee(fill.lots, fill.price, rules.liquidation_fee) == charged
+        and trading_fee(fill.lots, fill.price, rules.liquidation_fee, rules.fee_rounding) < charged
+        for fill in fills[-1:]
+    )
 
 
 def _is_the_other_fee(parting: Parting, ours: Paid, theirs: Paid) -> bool:
@@ -792,12 +860,16 @@ def one_event_missing(parting: Parting) -> str | None:
             case Cancelled() as cancelled, (Filled() as fill,):
                 if _passed_over(parting, cancelled, fill):
                     return "BOOK-2"
-        return _of_missing(ours[0])
+        return _of_missing(parting, ours[0])
     if theirs and _continues(theirs[1:], ours, within):
         extra = theirs[0]
         if isinstance(extra, Cancelled) and _jumped_the_queue(parting, extra):
             return "BOOK-2"
-        return _extra_payment(parting, extra) if isinstance(extra, Paid) else _of_missing(extra)
+        return (
+            _extra_payment(parting, extra)
+            if isinstance(extra, Paid)
+            else _of_missing(parting, extra)
+        )
     return None
 
 
@@ -819,9 +891,11 @@ def _continues(rest: tuple[Event, ...], other: tuple[Event, ...], within: int) -
     return same_event(rest[0], other[0], within)
 
 
-def _of_missing(event: Event) -> str:
+def _of_missing(parting: Parting, event: Event) -> str:
     if isinstance(event, Paid) and event.amount == 1:
-        return COMPUTES.get(event.rule, event.rule)
+        theirs = event.amount if event in parting.theirs_after else 0
+        by_rounding = _rounded_otherwise(parting, event.rule, event.amount - theirs, theirs)
+        return by_rounding or COMPUTES.get(event.rule, event.rule)
     return MISSING.get(event.rule, event.rule)
 
 
@@ -833,10 +907,10 @@ def other_events(parting: Parting) -> str | None:
             return None
         case None, event:
             assert event is not None
-            return _of_missing(event)
+            return _of_missing(parting, event)
         case event, None:
             assert event is not None
-            return _of_missing(event)
+            return _of_missing(parting, event)
         case _, Paid() if not isinstance(ours, Paid):
             return _extra_payment(parting, theirs)
         case Cancelled(), Filled():
@@ -858,7 +932,7 @@ def other_events(parting: Parting) -> str | None:
             return theirs.rule
         case _:
             assert ours is not None
-            return _of_missing(ours)
+            return _of_missing(parting, ours)
 
 
 def _only_reduces(parting: Parting, cancelled: Cancelled) -> bool:
@@ -894,8 +968,9 @@ def _extra_payment(parting: Parting, theirs: Paid) -> str:
         if isinstance(ours, Paid) and ours.rule == theirs.rule and ours.amount == 0:
             if ours.rule in ("FEE-2", "FEE-3") and _is_the_other_fee(parting, ours, theirs):
                 return ours.rule
-            return SAME_RULE.get((theirs.rule, "amount"), theirs.rule)
-    return _of_missing(theirs)
+            by_rounding = _rounded_otherwise(parting, ours.rule, 0, theirs.amount)
+            return by_rounding or SAME_RULE.get((theirs.rule, "amount"), theirs.rule)
+    return _of_missing(parting, theirs)
 
 
 def _engine_cancels(parting: Parting, ours: Filled, theirs: Cancelled) -> str:
@@ -1056,6 +1131,7 @@ CASH = (
     ("LIQ-6", "FEE-4"),
     ("VLT-1", "LIQ-5"),
     ("ADL-3", "LIQ-5"),
+    ("FUND-14", "FUND-14"),
     ("FUND-3", "FUND-2"),
     ("FEE-3", "FEE-1"),
     ("LED-8", "LED-8"),
@@ -1089,6 +1165,7 @@ COMMAND_RULES: dict[type[machine.Command], str] = {
     machine.Deposit: "LED-5",
     machine.Withdraw: "LED-7",
     machine.Transfer: "LED-8",
+    machine.Isolate: "ISO-1",
     machine.Place: "BOOK-6",
     machine.Cancel: "BOOK-10",
     machine.SetMark: "MARK-1",

@@ -14,6 +14,7 @@ from perpref.checker.rulebook_file import Venue, load_venue
 from perpref.checker.worked_examples import (
     Example,
     Kind,
+    Nearest,
     NotExpressible,
     exact,
     power_of_ten,
@@ -22,10 +23,11 @@ from perpref.checker.worked_examples import (
 )
 from perpref.machine import require_valid
 from perpref.outcome import Filled
-from perpref.rule_registry import Refusal
-from perpref.rules import adl, liquidation, margin, settlement, vault
+from perpref.rule_registry import require
+from perpref.rules import adl, liquidation, liquidation_inverse, margin, settlement, vault
 from perpref.scheduler import ByRulebook, Run, close_against_winners, queue
 from perpref.state import (
+    FLAT,
     TREASURY,
     VAULT,
     Account,
@@ -36,10 +38,13 @@ from perpref.state import (
     Rulebook,
 )
 from perpref.table import Table
-from perpref.units import PARTS, AccountId, MarketId, OrderId
+from perpref.units import MAX_PRICE, PARTS, AccountId, MarketId, OrderId, Rounding
 
 FIRST = AccountId(2)
 """The account that most examples are about."""
+
+CENTS = 100
+"""The quanta of a rulebook are cents."""
 
 ONE, OTHER, REST = MarketId(1), MarketId(2), MarketId(3)
 
@@ -81,8 +86,20 @@ def terms_of(venue: str, market: str) -> Market:
 def exchange(
     rulebook: Rulebook, markets: Mapping[MarketId, Market], accounts: Mapping[AccountId, Account]
 ) -> Exchange:
-    """An exchange in a given state, under valid terms. Its pot holds what the accounts claim."""
-    require_valid(rulebook, markets.items())
+    """An exchange in a given state, under valid terms. Its pot holds what the accounts claim.
+
+    An example's quanta may be finer than a machine's; its marks are then beyond UNIT-2, and only
+    that is let pass.
+    """
+    within = {
+        market: evolve(
+            terms,
+            mark=min(terms.mark, MAX_PRICE),
+            previous_mark=min(terms.previous_mark, MAX_PRICE),
+        )
+        for market, terms in markets.items()
+    }
+    require_valid(rulebook, within.items())
     holders = {VAULT: Account(0, Table()), TREASURY: Account(0, Table()), **accounts}
     claims = (
         holder.collateral - sum(position.cost for _, position in holder.positions.items())
@@ -123,26 +140,29 @@ def kind(venue: str, *inputs: str) -> tuple[str, frozenset[str]]:
 def margined_return(example: Example) -> Mapping[str, object]:
     """Binance and Aster: profit over wallet times the margin ratio, through ADL-2.
 
-    A short whose notional is its maintenance margin can have any profit.
+    A short can have any profit; its notional is so many times its margin that it can have the
+    loss too.
     """
     profit, wallet, needs = (example.number(k) for k in ("upnl", "wallet", "maintenance_margin"))
+    if needs <= 0:
+        raise NotExpressible("an account with a position needs a margin")
     unit = quanta(profit, wallet, needs)
-    if wallet < 1 and unit != 1:
-        raise NotExpressible(
-            "a wallet of less than one unit of currency counts as one; in ADL-2 one quantum does"
-        )
-    mark = whole(needs * unit, "the margin")
-    cost = -mark - whole(profit * unit, "the profit")
+    times = 1
+    while needs * times + profit <= 0 and times < PARTS:
+        times *= 10
+    mark = int(needs * unit) * times
+    cost = -mark - int(profit * unit)
     if cost >= 0:
         raise NotExpressible("the loss is more than a position of this margin can make")
     state = exchange(
         rules_of(example.venue),
-        {ONE: listed(mark, PARTS)},
-        {FIRST: holding(whole(wallet * unit, "the wallet"), one=(-1, cost))},
+        {ONE: listed(mark, PARTS // times)},
+        {FIRST: holding(int(wallet * unit), one=(-1, cost))},
     )
     stands = adl.standing(state, FIRST, ONE)
-    score = Fraction(*adl.score(stands, state.rulebook.deleverage_ranking))
-    returned = Fraction(max(stands.profit, 0), max(stands.collateral, 1))
+    least = unit * number_of(example.venue, "score_unit") // CENTS
+    score = Fraction(*adl.margined_return(stands, least))
+    returned = Fraction(max(stands.profit, 0), max(stands.collateral, least))
     ratio = Fraction(stands.maintenance, stands.equity) if stands.equity > 0 else Fraction(0)
     return {"pnl_percent": returned, "margin_ratio": ratio, "leverage_pnl": score}
 
@@ -150,8 +170,12 @@ def margined_return(example: Example) -> Mapping[str, object]:
 def signed_return(example: Example) -> Mapping[str, object]:
     """BitMEX: a position from its entry, mark and bankruptcy price, ranked by ADL-2."""
     entry, mark, bankruptcy = (example.number(key) for key in ("entry", "mark", "bankruptcy"))
+    size, side = example.number("qty"), side_of(example)
+    if mark == bankruptcy:
+        raise NotExpressible("at the bankruptcy price leverage has no bound")
+    lots = abs(size.numerator)
+    entry, mark, bankruptcy = (price / size.denominator for price in (entry, mark, bankruptcy))
     unit = quanta(entry, mark, bankruptcy)
-    lots, side = whole(example.number("qty"), "the size"), side_of(example)
     at_entry, at_mark, at_bankruptcy = (int(p * unit) for p in (entry, mark, bankruptcy))
     state = exchange(
         rules_of(example.venue),
@@ -183,8 +207,8 @@ def side_of(example: Example) -> int:
 
 def mark_to_entry(example: Example) -> Mapping[str, object]:
     """Hyperliquid: the published index, read literally and with regard to the side."""
-    key = "longs" if "longs" in example.inputs else "shorts"
-    entries = example.inputs[key]
+    side = 1 if "longs" in example.inputs else -1
+    entries = example.inputs["longs" if side == 1 else "shorts"]
     names = [entry["id"] for entry in entries]
     numbers = {
         (entry["id"], part): exact(entry[part], part)
@@ -192,13 +216,14 @@ def mark_to_entry(example: Example) -> Mapping[str, object]:
         for part in ("entry", "size", "account_value")
     }
     mark = example.number("mark")
-    unit = quanta(mark, *numbers.values())
-    at = int(mark * unit)
+    parts = quanta(*(numbers[name, "size"] for name in names))
+    unit = quanta(*(number / parts for number in (mark, *numbers.values())))
+    at = int(mark / parts * unit)
     accounts = {}
     for place, name in enumerate(names):
-        size = whole(numbers[name, "size"], "a size")
-        cost = whole(numbers[name, "entry"] * unit * size, "a cost")
-        worth = whole(numbers[name, "account_value"] * unit, "a value")
+        size = side * abs(int(numbers[name, "size"] * parts))
+        cost = int(numbers[name, "entry"] / parts * unit) * size
+        worth = int(numbers[name, "account_value"] * unit)
         accounts[AccountId(FIRST + place)] = holding(worth - size * at + cost, one=(size, cost))
     state = exchange(rules_of(example.venue), {ONE: listed(at, 1)}, accounts)
     ranking = state.rulebook.deleverage_ranking
@@ -229,19 +254,25 @@ def mark_to_entry(example: Example) -> Mapping[str, object]:
 
 
 def zero_price(example: Example) -> Mapping[str, object]:
-    """Lighter: one lot at the mark; what else the account must hold is a market of its own."""
-    mark_key = "mark_ticks" if "mark_ticks" in example.inputs else "mark"
-    mark, worth, needs = (example.number(k) for k in (mark_key, "account_value", "total_mmr"))
-    size = example.number("size") if "size" in example.inputs else Fraction(1)
-    notional = mark * size
+    """Lighter: one lot at the mark; what else the account must hold is a market of its own.
+
+    Quanta are so fine that no margin is rounded; a price in ticks is, as the circuit does.
+    """
+    ticks = "mark_ticks" in example.inputs
+    mark, worth, needs = (
+        example.number(key)
+        for key in ("mark_ticks" if ticks else "mark", "account_value", "total_mmr")
+    )
+    given = example.number("size") if "size" in example.inputs else None
+    size, side = given or Fraction(1), side_of(example)
     if needs <= 0:
         raise NotExpressible("an account with a position needs a margin")
-    unit = quanta(notional, worth, needs)
-    at, equity = int(notional * unit), int(worth * unit)
-    market = listed(at, rate(example.number("mmf"), "the maintenance rate"))
-    side = side_of(example)
-    while "size" not in example.inputs and needs * unit < at:  # a smaller lot: finer quanta
-        unit, equity = unit * 10, equity * 10
+    least = rate(example.number("mmf"), "the maintenance rate")
+    while given is None and needs * PARTS < mark * size * least:
+        size /= 10
+    unit = quanta(mark * size, worth, needs) * PARTS
+    at, equity = int(mark * size * unit), int(worth * unit)
+    market = listed(at, least)
     rest = int(needs * unit) - margin.maintenance_margin(Position(side, at), market)
     if rest < 0:
         raise NotExpressible("the position alone needs more than the account does")
@@ -251,27 +282,73 @@ def zero_price(example: Example) -> Mapping[str, object]:
         markets[REST] = listed(rest, PARTS)
         positions["rest"] = (1, rest)
     state = exchange(rules_of(example.venue), markets, {FIRST: holding(equity, **positions)})
-    price = liquidation.bankruptcy_price(state, FIRST, ONE) * notional / at
-    return {"zero_price_ticks": price, "zero_price": price / size, "quote": price}
+    price = Fraction(liquidation.bankruptcy_price(state, FIRST, ONE), unit) / size
+    rounding = Rounding.UP if side > 0 else Rounding.DOWN
+    whole_ticks = liquidation_inverse.on_tick((price.numerator, price.denominator), 1, rounding)
+    quote = Nearest(price * size)
+    return {"zero_price_ticks": whole_ticks, "zero_price": Nearest(price), "quote": quote}
 
 
-SETUP = re.compile(r"(BTC|ETH) oracle (\d+) \(atomic resolution (-\d+)\)")
-MARGINS = re.compile(r"IMF (\d+)%, MMF (\d+)%")
+MARKET = re.compile(r"([A-Z][A-Z0-9]*) oracle ([\d.,]*\d)(?: \(atomic resolution (-?\d+)\))?")
+MARGINS = re.compile(r"IMF (?:([\d.]+)%, MMF|= MMF =) ([\d.]+)%")
 QUOTE_QUANTA = 10**6
 
 
-def _dydx_markets(example: Example, lot: int) -> dict[str, Market]:
-    """The markets of a setup in words; a lot is so many base quanta."""
-    said = str(example.inputs["market_setup"])
-    margins = MARGINS.search(said)
-    if margins is None:
-        raise NotExpressible("the setup does not name its margins")
-    initial, maintenance = (int(percent) * 10_000 for percent in margins.groups())
-    markets = {}
-    for name, price, resolution in SETUP.findall(said):
-        per_lot = Fraction(int(price) * QUOTE_QUANTA * lot) * power_of_ten(int(resolution))
-        markets[name] = listed(whole(per_lot, "a price"), maintenance, initial)
-    return markets
+@frozen
+class Setup:
+    """The markets of a dYdX test, told in words."""
+
+    prices: Mapping[str, Fraction]
+    resolutions: Mapping[str, int]
+    initial: int
+    maintenance: int
+
+    def market_id(self, name: object) -> MarketId:
+        """The market of this name, if there is one."""
+        if name not in self.prices:
+            raise NotExpressible(f"the setup has no market {name}")
+        return MarketId(1 + list(self.prices).index(str(name)))
+
+    def markets(self, lots: Mapping[str, Fraction]) -> dict[MarketId, Market]:
+        """The markets, where a lot is so much of each unit of base currency."""
+        found = {}
+        for name, price in self.prices.items():
+            per_lot = price * QUOTE_QUANTA * lots[name]
+            mark = whole(per_lot, "a price")
+            found[self.market_id(name)] = listed(mark, self.maintenance, self.initial)
+        return found
+
+    def in_quantums(self, lot: int) -> dict[str, Fraction]:
+        """A lot of so many base quantums, in each market."""
+        return {name: lot * power_of_ten(ten) for name, ten in self.resolutions.items()}
+
+
+def dydx_setup(said: object) -> Setup:
+    """The markets and margins that a text names."""
+    margins = MARGINS.search(str(said))
+    found = MARKET.findall(str(said))
+    if margins is None or not found:
+        raise NotExpressible("the setup does not name its markets and margins")
+    initial, maintenance = margins.group(1) or margins.group(2), margins.group(2)
+    return Setup(
+        {name: exact(price, "a price") for name, price, _ in found},
+        {name: int(ten) if ten else -10 for name, _, ten in found},
+        rate(exact(initial, "IMF") / 100, "IMF"),
+        rate(exact(maintenance, "MMF") / 100, "MMF"),
+    )
+
+
+def dydx_holder(
+    setup: Setup, markets: Mapping[MarketId, Market], lots: Mapping[str, int], balance: int
+) -> Account:
+    """An account. A dYdX balance is what is left after the positions were paid for."""
+    held = {}
+    for name, size in lots.items():
+        market = setup.market_id(name)
+        if size:
+            held[market] = Position(size, size * markets[market].mark)
+    worth = balance + sum(position.cost for position in held.values())
+    return Account(worth, Table(held.items()))
 
 
 def cash(value: object) -> int:
@@ -281,60 +358,55 @@ def cash(value: object) -> int:
 
 def bankruptcy_quote(example: Example) -> Mapping[str, object]:
     """dYdX: what closing a part of a position is worth at the bankruptcy price, signed."""
-    positions = {
-        entry["market"]: int(entry["base_quantums"]) for entry in example.inputs["positions"]
-    }
-    closing, delta = (
-        str(example.inputs["closing_market"]),
-        int(example.inputs["delta_base_quantums"]),
-    )
-    lot = gcd(delta, *positions.values())
-    state = dydx_account(example, positions, lot, cash(example.inputs["usdc_balance"]))
-    price = liquidation.bankruptcy_price(state, FIRST, ONE if closing == "BTC" else OTHER)
-    because = (
-        f"LIQ-5 rounds the price of one lot, {price} here, and keeps it at 1 or above; dYdX rounds "
-        f"the value of all {abs(delta) // lot} lots, which may be negative"
-    )
-    return {"bankruptcy_quote_quantums": -delta // lot * price, "because": because}
+    delta = whole(example.number("delta_base_quantums"), "the delta")
+    state, market, lot = dydx_account(example, example.inputs["closing_market"], delta)
+    lots = closing_lots(state, market, delta // lot)
+    return {"bankruptcy_quote_quantums": liquidation.bankruptcy_value(state, FIRST, market, lots)}
 
 
-def dydx_account(
-    example: Example, positions: Mapping[str, int], lot: int, balance: int
-) -> Exchange:
-    """One account. A dYdX balance is what is left after the positions were paid for."""
-    markets = _dydx_markets(example, lot)
-    held = {}
-    for name, quantums in positions.items():
-        lots = quantums // lot
-        held["one" if name == "BTC" else "other"] = (lots, lots * markets[name].mark)
-    worth = balance + sum(cost for _, cost in held.values())
-    return exchange(
-        rules_of(example.venue),
-        {ONE: markets["BTC"], OTHER: markets["ETH"]},
-        {FIRST: holding(worth, **held)},
-    )
+def closing_lots(state: Exchange, market: MarketId, delta: int) -> int:
+    """How many lots a delta closes; refused when it closes none, or more than there are."""
+    size = margin.position_of(state, FIRST, market).size
+    lots = -delta if size > 0 else delta
+    require(1 <= lots <= abs(size), vault.MORE_THAN_THERE_IS, lots, abs(size))
+    return lots
+
+
+def dydx_account(example: Example, name: object, *others: int) -> tuple[Exchange, MarketId, int]:
+    """One account, the market that an example is about, and how many base quantums a lot is."""
+    setup = dydx_setup(example.inputs["market_setup"])
+    if "positions" in example.inputs:
+        positions = {
+            str(entry["market"]): whole(exact(entry["base_quantums"], "a size"), "a size")
+            for entry in example.inputs["positions"]
+        }
+    else:
+        size = whole(example.number("position_base_quantums"), "the position")
+        positions = {str(name): size}
+    lot = gcd(*positions.values(), *others) or 1
+    markets = setup.markets(setup.in_quantums(lot))
+    lots = {market: quantums // lot for market, quantums in positions.items()}
+    holder = dydx_holder(setup, markets, lots, cash(example.inputs["usdc_balance"]))
+    state = exchange(rules_of(example.venue), markets, {FIRST: holder})
+    return state, setup.market_id(name), lot
 
 
 def linear_bankruptcy(example: Example) -> Mapping[str, object]:
     """Bybit: the bankruptcy price of a linear position, and at what ADL then closes it."""
-    entry, mark, put, wallet = (
-        example.number(key) for key in ("entry", "mark", "position_margin", "wallet")
+    entry, mark, put, wallet, size = (
+        example.number(key) for key in ("entry", "mark", "position_margin", "wallet", "size")
     )
-    unit = quanta(entry, mark, put, wallet)
-    lots, side = whole(example.number("size"), "the size"), side_of(example)
-    at = int(mark * unit)
-    state = exchange(
-        rules_of(example.venue),
-        {ONE: listed(at, 1)},
-        {
-            FIRST: holding(
-                int((put + wallet) * unit), one=(side * lots, int(side * entry * unit * lots))
-            )
-        },
+    lots, side = abs(size.numerator), side_of(example)
+    entry, mark = entry / size.denominator, mark / size.denominator
+    unit = quanta(entry, mark, put / lots, wallet / lots)
+    account = holding(
+        int((put + wallet) * unit), one=(side * lots, int(side * entry * unit * lots))
     )
+    state = exchange(rules_of(example.venue), {ONE: listed(int(mark * unit), 1)}, {FIRST: account})
+    tick = Fraction(size.denominator, unit)
     return {
-        "bankruptcy_price": Fraction(liquidation.bankruptcy_price(state, FIRST, ONE), unit),
-        "adl_price": Fraction(adl.deleveraging_price(state, FIRST, ONE), unit),
+        "bankruptcy_price": Nearest(liquidation.bankruptcy_price(state, FIRST, ONE) * tick),
+        "adl_price": Nearest(adl.deleveraging_price(state, FIRST, ONE) * tick),
     }
 
 
@@ -346,115 +418,137 @@ def at_any_time(rulebook: Rulebook) -> Rulebook:
     return evolve(rulebook, deleverage_only_insolvent=False)
 
 
+SIDES = ("liquidated", "offsetting")
+
+
 def deleveraging(example: Example) -> Mapping[str, object]:
     """dYdX: one account is closed against another, in quanta; or it is refused."""
-    delta = int(example.inputs["delta_base_quantums_of_liquidated"])
-    sides = ("liquidated", "offsetting")
-    sizes = {side: int(example.inputs[side]["btc_base_quantums"]) for side in sides}
-    cash = {side: int(example.inputs[side]["usdc_quote_quantums"]) for side in sides}
-    return _deleveraged(example, delta, sizes, cash)
-
-
-def _deleveraged(
-    example: Example, delta: int, sizes: Mapping[str, int], cash: Mapping[str, int]
-) -> Mapping[str, object]:
-    lot = gcd(delta, *sizes.values())
-    market = _dydx_markets(example, lot)["BTC"]
-    accounts = {}
-    for place, side in enumerate(sizes):
-        lots = sizes[side] // lot
-        cost = lots * market.mark
-        accounts[AccountId(FIRST + place)] = holding(cash[side] + cost, one=(lots, cost))
-    state = exchange(at_any_time(rules_of(example.venue)), {ONE: market}, accounts)
-    close = adl.deleverage
-    if example.rule.startswith("final-settlement"):
-        state, close = settlement.begin_settlement(state, ONE).exchange, settlement.settle
-    try:
-        outcome = close(state, FIRST, AccountId(FIRST + 1), ONE, abs(delta) // lot)
-    except Refusal as refusal:
-        return {"error": refusal}
+    delta = whole(example.number("delta_base_quantums_of_liquidated"), "the delta")
+    setup = dydx_setup(example.inputs["market_setup"])
+    sizes = {side: _quantums(example.inputs[side], "btc_base_quantums") for side in SIDES}
+    cash = {side: _quantums(example.inputs[side], "usdc_quote_quantums") for side in SIDES}
+    lot = gcd(delta, *sizes.values()) or 1
+    markets = setup.markets(setup.in_quantums(lot))
+    accounts = {
+        AccountId(FIRST + place): dydx_holder(
+            setup, markets, {"BTC": sizes[side] // lot}, cash[side]
+        )
+        for place, side in enumerate(SIDES)
+    }
+    state = exchange(at_any_time(rules_of(example.venue)), markets, accounts)
+    market, close = setup.market_id("BTC"), adl.deleverage
+    if "final" in example.rule.lower():
+        state, close = settlement.begin_settlement(state, market).exchange, settlement.settle
+    lots = closing_lots(state, market, delta // lot)
+    outcome = close(state, FIRST, AccountId(FIRST + 1), market, lots)
     (filled,) = outcome.events
     assert isinstance(filled, Filled)
     signed = filled.lots * filled.price * (1 if delta < 0 else -1)
-    return {"fill_quote_quantums": signed, **dict(_left(outcome.exchange, sizes, lot))}
+    exactly = liquidation.bankruptcy_value(state, FIRST, market, lots)
+    because = f"LIQ-5 rounds the price of one lot; at dYdX all {lots} lots bring {exactly}"
+    left = dict(_left(outcome.exchange, market, sizes, lot))
+    return {"fill_quote_quantums": signed, **left, "because": because}
 
 
-def _left(state: Exchange, sides: Mapping[str, int], lot: int) -> Iterator[tuple[str, object]]:
+def _quantums(said: Mapping[str, object], key: str) -> int:
+    return whole(exact(said.get(key, 0), key), key)
+
+
+def _left(
+    state: Exchange, market: MarketId, sides: Mapping[str, int], lot: int
+) -> Iterator[tuple[str, object]]:
     """What each side is left with, as dYdX shows it: cash after all positions were paid for."""
     for place, side in enumerate(sides):
-        holder = state.accounts[AccountId(FIRST + place)]
-        position = margin.position_of(state, AccountId(FIRST + place), ONE)
+        position = margin.position_of(state, AccountId(FIRST + place), market)
         yield (
             side,
             {
-                "usdc_quote_quantums": holder.collateral - position.cost,
+                "usdc_quote_quantums": paid_up(state, AccountId(FIRST + place)),
                 "btc_base_quantums": position.size * lot,
             },
         )
 
 
+def paid_up(state: Exchange, account: AccountId) -> int:
+    """The cash of an account after all positions were paid for, as dYdX shows it."""
+    holder = state.accounts[account]
+    return holder.collateral - sum(position.cost for _, position in holder.positions.items())
+
+
 def invalid_delta(example: Example) -> Mapping[str, object]:
     """dYdX: nothing to close, nothing to close with, or the wrong side."""
-    size = int(example.inputs["position_base_quantums"])
-    delta = int(example.inputs["delta_base_quantums"])
-    lot = gcd(size, delta)
-    held = {"BTC": size} if size else {}
-    state = dydx_account(example, held, lot, cash(example.inputs["usdc_balance"]))
-    mark = state.markets[ONE].mark
-    try:
-        closing = -delta // lot if size > 0 else delta // lot
-        vault.transfer_position(state, FIRST, VAULT, ONE, closing, mark, "ADL-3")
-    except Refusal as refusal:
-        return {"error": refusal}
+    delta = whole(example.number("delta_base_quantums"), "the delta")
+    state, market, lot = dydx_account(example, example.inputs.get("market", "BTC"), delta)
+    closing_lots(state, market, delta // lot)
     return {}
 
 
-CANDIDATE = re.compile(r"(\w+) (long|short) ([\d.]+)(?: (BTC|ETH))?(?: only)?(?:, (-?[\d.]+))?")
-VICTIM = re.compile(r"short 1 BTC, (\d+)")
-ORACLE = re.compile(r"BTC oracle (\d+), IMF = MMF = 100%")
+HOLDING = re.compile(r"(long|short) ([\d.]+)(?: ([A-Z][A-Z0-9]*))?(?: only)?")
+CASH = re.compile(r"(-?[\d.]+)(?: USDC)?")
+
+
+def _told(text: str) -> tuple[dict[str, Fraction], Fraction]:
+    """Positions and cash that a text names, as in "short 1 BTC, long 1 ETH, 47000 USDC"."""
+    positions: dict[str, Fraction] = {}
+    balance = Fraction(0)
+    for part in text.split(", "):
+        held, paid = HOLDING.fullmatch(part), CASH.fullmatch(part)
+        if held is not None:
+            side, size, name = held.groups()
+            signed = exact(size, "a size") * (1 if side == "long" else -1)
+            positions[name or "BTC"] = signed
+        elif paid is not None:
+            balance = exact(paid.group(1), "a balance")
+        else:
+            raise NotExpressible(f"{part!r} is neither a position nor a balance")
+    return positions, balance
 
 
 def walk(example: Example) -> Mapping[str, object]:
     """dYdX: candidates in their order, each closed as far as it may be, others passed over."""
-    oracle = ORACLE.search(str(example.inputs["setup"]))
-    victim = VICTIM.search(str(example.inputs["liquidated"]))
-    found = [CANDIDATE.fullmatch(str(said)) for said in example.inputs["candidates"]]
-    if oracle is None or victim is None or None in found:
-        raise NotExpressible("the story is told in other words")
-    mark, unit, lots = (
-        int(oracle.group(1)),
-        10,
-        10,
-    )  # a lot is a tenth, a quantum a tenth of a dollar
-    accounts = {
-        FIRST: holding(int(victim.group(1)) * unit - mark * unit, one=(-lots, -mark * unit))
-    }
-    names = {}
-    for place, one in enumerate(filter(None, found), 1):
-        name, side, size, market, cash = one.groups()
-        held = whole(Fraction(size) * lots, "a size") * (1 if side == "long" else -1)
-        cost = held * mark
-        worth = whole(exact(cash or "0", "a balance") * unit, "a balance")
-        where = "other" if market == "ETH" else "one"
-        accounts[AccountId(FIRST + place)] = holding(worth + cost, **{where: (held, cost)})
-        names[AccountId(FIRST + place)] = name
-    markets = {ONE: listed(mark, PARTS), OTHER: listed(mark, PARTS)}
+    setup = dydx_setup(example.inputs["setup"])
+    said = {"liquidated": str(example.inputs["liquidated"])}
+    for candidate in example.inputs["candidates"]:
+        name, _, rest = str(candidate).partition(" ")
+        if name in said:
+            raise NotExpressible(f"{name} is named twice")
+        said[name] = rest
+    told = {name: _told(text) for name, text in said.items()}
+    sizes = [size for positions, _ in told.values() for size in positions.values()]
+    parts = quanta(*sizes)
+    names = {name for positions, _ in told.values() for name in positions}
+    prices = {name: setup.prices.get(name, next(iter(setup.prices.values()))) for name in names}
+    setup = evolve(setup, prices={**setup.prices, **prices})
+    markets = setup.markets(dict.fromkeys(setup.prices, Fraction(1, parts)))
+    accounts, called = {}, {}
+    for place, (name, (positions, balance)) in enumerate(told.items()):
+        lots = {market: int(size * parts) for market, size in positions.items()}
+        account = AccountId(FIRST + place)
+        accounts[account] = dydx_holder(setup, markets, lots, cash(str(balance)))
+        called[account] = name
+    market = setup.market_id(next(iter(told["liquidated"][0]), "BTC"))
+    longs = sum(max(who.positions.get(market, FLAT).size, 0) for who in accounts.values())
+    markets[market] = evolve(markets[market], open_interest=longs)
     state = exchange(at_any_time(rules_of(example.venue)), markets, accounts)
-    run = Run(state, InOrder(tuple(names)))
-    close_against_winners(run, FIRST, ONE)
+    run = Run(state, InOrder(tuple(account for account in called if account != FIRST)))
+    close_against_winners(run, FIRST, market)
     fills = [event for event in run.outcome().events if isinstance(event, Filled)]
-    left = abs(margin.position_of(run.exchange, FIRST, ONE).size)
+    left = abs(margin.position_of(run.exchange, FIRST, market).size)
     values: dict[str, object] = {
-        "fills": [[names[fill.seller], Fraction(fill.lots, lots)] for fill in fills],
-        "remaining": Fraction(left, lots),
-        "open_interest": Fraction(left, lots),
+        "fills": [
+            [
+                called[fill.buyer if fill.seller == FIRST else fill.seller],
+                Fraction(fill.lots, parts),
+            ]
+            for fill in fills
+        ],
+        "remaining": Fraction(left, parts),
+        "open_interest": Fraction(run.exchange.markets[market].open_interest, parts),
     }
     if fills:
-        values["price"] = Fraction(fills[0].price * lots, unit)
-    for account, name in names.items():
-        position = margin.position_of(run.exchange, account, ONE)
-        cash_left = run.exchange.accounts[account].collateral - position.cost
-        values[f"{name}_usdc"] = Fraction(cash_left, unit)
+        values["price"] = Fraction(fills[0].price * parts, QUOTE_QUANTA)
+    for account, name in called.items():
+        values[f"{name}_usdc"] = Fraction(paid_up(run.exchange, account), QUOTE_QUANTA)
     return values
 
 

@@ -44,7 +44,7 @@ def funding_tick(example: Example) -> Mapping[str, object]:
             "default_funding_ppm",
         )
     )
-    average = funding.average_premium(sample * count, count, expected)
+    average = funding.average_premium(sample * count, count, max(expected, 1))
     found = funding.funding_rate(average, FundingTerms(0, 0, offset, cap))
     return {"funding_rate_8h_ppm": found, "index_delta": _index_delta(example, found, 3_600)}
 
@@ -80,9 +80,11 @@ def _terms(venue: str, interest: int | None = None) -> FundingTerms:
 
 def impact_premium(example: Example) -> Mapping[str, object]:
     """Hyperliquid: a premium from impact prices, drawn to the interest rate."""
-    index, bid = example.number("oracle"), example.number("impact_bid")
-    asked = str(example.inputs["impact_ask"])
-    ask = index if asked.startswith(">=") else example.number("impact_ask")
+    index = example.number("oracle")
+    bid, ask = (
+        index if str(example.inputs[key]).startswith(("<", ">")) else example.number(key)
+        for key in ("impact_bid", "impact_ask")
+    )
     unit = quanta(index, bid, ask)
     found = funding.premium(int(index * unit), int(bid * unit), int(ask * unit))
     interest = rate(example.number("interest_8h"), "the interest rate")
@@ -99,11 +101,15 @@ def hourly_payment(example: Example) -> Mapping[str, object]:
     size, price = example.number("size"), example.number("oracle")
     parts = quanta(size)
     unit = quanta(price / parts) * 10**6
-    per_period = rate(example.number("funding_rate_8h"), "the rate")
-    period = number_of(example.venue, "funding_period")
-    moved = funding.index_step(int(price / parts * unit), per_period, 3_600, period)
+    period, hour = number_of(example.venue, "funding_period"), 3_600
+    cap = rules_of(example.venue).funding_cap * period // hour
+    said = rate(example.number("funding_rate_8h"), "the rate")
+    per_period = funding.funding_rate(said, FundingTerms(0, 0, 0, cap))
+    at = int(price / parts * unit)
+    moved = funding.index_step(at, per_period, hour, period)
     due = Fraction(funding.funding_by_index(int(size * parts), 0, moved), unit)
-    return {"hourly_rate": due / (size * price), "long_pays": due}
+    a_lot = Fraction(funding.index_step(PARTS, per_period, hour, period), PARTS * PARTS)
+    return {"hourly_rate": a_lot, "long_pays": due}
 
 
 def damped_rate(example: Example) -> Mapping[str, object]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from fractions import Fraction
-from math import gcd
 
 from perpref.checker.example_kinds import (
+    CENTS,
     FIRST,
     ONE,
-    OTHER,
-    cash,
+    closing_lots,
     dydx_account,
+    dydx_setup,
     exchange,
     holding,
     kind,
@@ -24,24 +25,30 @@ from perpref.checker.example_kinds import (
 from perpref.checker.worked_examples import (
     Example,
     Kind,
+    Nearest,
     NotExpressible,
     exact,
+    power_of_ten,
     quanta,
     rate,
 )
+from perpref.rule_registry import require
 from perpref.rules import (
     adl,
     fee,
     liquidation,
+    liquidation_inverse,
     liquidation_size,
+    liquidation_time,
     liquidator,
     margin,
     vault,
     volunteers,
 )
 from perpref.rules.ledger import pay
-from perpref.state import VAULT, Position
-from perpref.units import PARTS, AccountId
+from perpref.state import VAULT, Account, Position
+from perpref.table import Table
+from perpref.units import PARTS, AccountId, MarketId, Rounding, floor_div
 
 UNLIMITED = 2**64 - 1
 """What Drift's test says for "all there is"."""
@@ -49,14 +56,9 @@ UNLIMITED = 2**64 - 1
 
 def fillable_price(example: Example) -> Mapping[str, object]:
     """dYdX: the limit of a liquidation order, for one base quantum."""
-    positions = {
-        entry["market"]: int(entry["base_quantums"]) for entry in example.inputs["positions"]
-    }
-    name = str(example.inputs["liquidated_market"])
-    lot = gcd(*positions.values())
-    state = dydx_account(example, positions, lot, cash(example.inputs["usdc_balance"]))
-    market = ONE if name == "BTC" else OTHER
+    state, market, lot = dydx_account(example, example.inputs["liquidated_market"])
     position, now = margin.position_of(state, FIRST, market), margin.health(state, FIRST)
+    require(position.size != 0, liquidation.NO_POSITION, market)
     weight = margin.maintenance_margin(position, state.markets[market])
     finer = now.maintenance * PARTS * PARTS * abs(position.size)  # then nothing is rounded
     price = liquidation.fillable_price(
@@ -65,41 +67,46 @@ def fillable_price(example: Example) -> Mapping[str, object]:
         weight * finer,
         now.equity * finer,
         now.maintenance * finer,
-        int(example.inputs["bankruptcy_adjustment_ppm"]),
-        int(example.inputs["spread_to_mmr_ratio_ppm"]),
+        int(example.number("bankruptcy_adjustment_ppm")),
+        int(example.number("spread_to_mmr_ratio_ppm")),
     )
-    return {"price_quote_quantums_per_base_quantum": Fraction(price, lot * finer)}
+    return {
+        "price_quote_quantums_per_base_quantum": Fraction(price, lot * finer),
+        "because": "LIQ-11 keeps a price above 0",
+    }
 
 
 def fund_delta(example: Example) -> Mapping[str, object]:
     """dYdX: what a fill brings the fund, or costs it, against the value at bankruptcy."""
-    (held,) = example.inputs["positions"]
-    size, filled = int(held["base_quantums"]), int(example.inputs["fill_base_quantums"])
-    if abs(size) % filled:
-        raise NotExpressible("the position is no multiple of the fill")
-    state = dydx_account(
-        example, {held["market"]: size}, filled, cash(example.inputs["usdc_balance"])
-    )
-    side = 1 if size > 0 else -1
-    value = side * int(Fraction(filled * int(example.inputs["subticks"]), 10**8))
-    market = ONE if held["market"] == "BTC" else OTHER
-    at_bankruptcy = side * liquidation.bankruptcy_price(state, FIRST, market)
-    cap = int(example.inputs["max_liquidation_fee_ppm"])
-    return {
-        "insurance_fund_delta_quote_quantums": vault.fund_delta(value, at_bankruptcy, cap),
-        "because": f"LIQ-5 keeps the price of a lot, {abs(at_bankruptcy)} here, at 1 or above",
-    }
+    setup = dydx_setup(example.inputs["market_setup"])
+    held = example.inputs["positions"]
+    name = str(example.inputs.get("market", held[0]["market"] if held else "BTC"))
+    filled = whole(example.number("fill_base_quantums"), "the fill")
+    state, market, lot = dydx_account(example, name, filled)
+    size = margin.position_of(state, FIRST, market).size
+    buys = example.inputs.get("is_buy", size < 0)
+    lots = closing_lots(state, market, filled // lot * (1 if buys else -1))
+    ten = power_of_ten(setup.resolutions[name])
+    value = (-1 if buys else 1) * int(filled * example.number("subticks") * ten)
+    at_bankruptcy = liquidation.bankruptcy_value(state, FIRST, market, lots)
+    cap = int(example.number("max_liquidation_fee_ppm"))
+    delta = vault.fund_delta(value, at_bankruptcy, cap)
+    return {"insurance_fund_delta_quote_quantums": delta}
 
 
 def fund_after_a_fill(example: Example) -> Mapping[str, object]:
-    """BitMEX: the fund gets what a fill beats the bankruptcy price by, and pays what it lacks."""
-    at, price, fund = (example.number(key) for key in ("bankruptcy_price", "fill", "fund"))
-    unit, side = quanta(at, price, fund), side_of(example)
-    lots = whole(example.number("size"), "the size")
-    value, least = (side * lots * int(one * unit) for one in (price, at))
-    delta = vault.fund_delta(value, least, PARTS)
-    after = int(fund * unit) + delta
-    return {"fund_after": Fraction(after, unit), "adl": after < 0}
+    """BitMEX: the fund gets what a fill beats the bankruptcy price by, and pays what it lacks.
+
+    What it cannot pay is not filled: the next one is closed against winners.
+    """
+    at, price, fund, size = (
+        example.number(key) for key in ("bankruptcy_price", "fill", "fund", "size")
+    )
+    unit, side = quanta(at * size, price * size, fund), side_of(example)
+    value, least = (side * int(one * abs(size) * unit) for one in (price, at))
+    after = int(fund * unit) + vault.fund_delta(value, least, PARTS)
+    lacks = after < 0
+    return {"fund_after": fund if lacks else Fraction(after, unit), "adl": lacks}
 
 
 def surplus_of_a_lot(example: Example) -> Mapping[str, object]:
@@ -114,21 +121,22 @@ def surplus_of_a_lot(example: Example) -> Mapping[str, object]:
 
 
 def part_sent(example: Example) -> Mapping[str, object]:
-    """Hyperliquid: the part of a position that the first order closes; a lot is a quantum's."""
-    worth = example.number("position_value")
-    unit = 100  # the rulebook's quanta are cents
-    lots = whole(worth * unit, "the value")
+    """Hyperliquid: the part of a position that the first order closes."""
+    worth = abs(example.number("position_value"))
+    unit = quanta(worth) * CENTS
     rulebook = rules_of(example.venue)
-    share, most = rulebook.liquidation_share, rulebook.liquidation_whole
-    closing = liquidation_size.first_lots(lots, lots, share, most, example.inputs["in_cooldown"])
-    return {"fraction_sent": Fraction(closing, lots)}
+    share, most = rulebook.liquidation_share, rulebook.liquidation_whole * unit // CENTS
+    again = bool(example.inputs["in_cooldown"])
+    closing = liquidation_size.first_lots(PARTS, int(worth * unit), share, most, again)
+    return {"fraction_sent": Fraction(closing, PARTS)}
 
 
 def stage_reached(example: Example) -> Mapping[str, object]:
     """Hyperliquid: who may act on an account of this equity, the last one that may."""
     needs = example.number("mm")
     found = []
-    for said in example.inputs["equity"]:
+    several = isinstance(example.inputs["equity"], list)
+    for said in example.inputs["equity"] if several else [example.inputs["equity"]]:
         worth = exact(said, "an equity")
         unit = quanta(needs, worth)
         lots = int(needs * unit)
@@ -146,13 +154,15 @@ def stage_reached(example: Example) -> Mapping[str, object]:
             if adl.triggered(state, FIRST):
                 stage = "adl"
         found.append(stage)
-    return {"stage": found}
+    return {"stage": found if several else found[0]}
 
 
 def stepped_down(example: Example) -> Mapping[str, object]:
     """OKX: a position steps down to the largest size of the first tier."""
-    held, most = (int(example.inputs[key]) for key in ("swaps_held", "tier1_max"))
-    return {"swaps_closed": liquidation_size.lots_above(held, most)}
+    held, most = (example.number(key) for key in ("swaps_held", "tier1_max"))
+    parts = quanta(held, most)
+    closed = liquidation_size.lots_above(int(held * parts), int(most * parts))
+    return {"swaps_closed": Fraction(closed, parts)}
 
 
 def share_closed(example: Example) -> Mapping[str, object]:
@@ -163,13 +173,12 @@ def share_closed(example: Example) -> Mapping[str, object]:
     fee_rate = number_of(example.venue, "share_fee")
     costs = Fraction(liquidation_size.penalty(int(needs * unit), share, fee_rate), unit)
     left, needed = worth - costs, needs * (1 - Fraction(share, PARTS))
-    ratio = needed / left
-    return {
+    values: dict[str, object] = {
         "new_mmr": needed,
         "penalty": costs,
         "new_account_value": left,
-        "margin_ratio": Fraction(int(ratio * 1_000 + Fraction(1, 2)), 1_000),
     }
+    return values if left <= 0 else {**values, "margin_ratio": Nearest(needed / left)}
 
 
 def share_chosen(example: Example) -> Mapping[str, object]:
@@ -179,17 +188,14 @@ def share_chosen(example: Example) -> Mapping[str, object]:
         name: tuple(exact(said, name) for said in row)
         for name, row in example.inputs["positions"].items()
     }
-    if len(held) > 2:
-        raise NotExpressible("an example holds at most two positions")
-    parts = max(quanta(size) for size, _, _ in held.values()) * 10
+    parts = quanta(*(size for size, _, _ in held.values())) * 10
     unit = quanta(put, *(price / parts for row in held.values() for price in row[1:])) * 10**6
     markets, positions = {}, {}
-    for place, (size, entry, mark) in zip(("one", "other"), held.values(), strict=False):
-        market = ONE if place == "one" else OTHER
-        markets[market] = listed(int(mark / parts * unit), least)
+    for place, (size, entry, mark) in enumerate(held.values(), 1):
+        markets[MarketId(place)] = listed(int(mark / parts * unit), least)
         lots = int(size * parts)
-        positions[place] = (lots, lots * int(entry / parts * unit))
-    account = holding(int(put * unit), **positions)
+        positions[MarketId(place)] = Position(lots, lots * int(entry / parts * unit))
+    account = Account(int(put * unit), Table(positions.items()))
     state = exchange(rules_of(example.venue), markets, {FIRST: account})
     now = margin.health(state, FIRST)
     step, fee_rate, target = (
@@ -274,13 +280,15 @@ def growing_fee(example: Example) -> Mapping[str, object]:
 
 def throttle(example: Example) -> Mapping[str, object]:
     """Drift: what may be liquidated so far; a small shortage is dealt with at once."""
-    unit = 100  # the rulebook's quanta are cents
-    shortage = whole(example.number("margin_shortage") * unit, "the shortage")
-    small = number_of(example.venue, "small_shortage")
-    elapsed, duration = (int(example.inputs[key]) for key in ("slot", "duration_slots"))
-    share = min(PARTS, elapsed * PARTS // duration + int(example.inputs["initial_pct_1e4"]) * 100)
+    needed = example.number("margin_shortage")
+    unit = quanta(needed) * CENTS
+    shortage = int(needed * unit)
+    small = number_of(example.venue, "small_shortage") * unit // CENTS
+    elapsed, duration = (int(example.number(key)) for key in ("slot", "duration_slots"))
+    initial = int(example.number("initial_pct_1e4")) * 100
+    share = liquidation_time.freed_by_now(elapsed, duration, initial)
     closing = liquidation_size.first_lots(PARTS, shortage, share, small - 1, False)
-    return {"pct_1e4": Fraction(closing, 100)}
+    return {"pct_1e4": floor_div(closing, 100)}  # a percentage of a percent, rounded down
 
 
 def taken_by_a_liquidator(example: Example) -> Mapping[str, object]:
@@ -332,12 +340,123 @@ def taken_by_a_liquidator(example: Example) -> Mapping[str, object]:
 
 
 def assignment(example: Example) -> Mapping[str, object]:
-    """Kraken: the prices at which a volunteer is assigned a long."""
-    least, most = (int(example.inputs[key]) * 100 for key in ("default_min_bps", "max_bps"))
-    mark = example.number("long_position_mark")
-    unit = quanta(mark) * 10**4
-    window = volunteers.assignment_window(int(mark * unit), 1, least, most)
+    """Kraken: the prices at which a volunteer is assigned a position."""
+    least, most = (
+        rate(example.number(key) / 10_000, key) for key in ("default_min_bps", "max_bps")
+    )
+    side = 1 if "long_position_mark" in example.inputs else -1
+    mark = example.number("long_position_mark" if side > 0 else "short_position_mark")
+    unit = quanta(mark) * PARTS
+    window = volunteers.assignment_window(int(mark * unit), side, least, most)
     return {"price_range": [Fraction(price, unit) for price in window]}
+
+
+def assigned_rest(example: Example) -> Mapping[str, object]:
+    """Kraken: volunteers are assigned what the book has left of a position.
+
+    What one of many gets follows from its pledge; without pledges the rules do not say it.
+    """
+    keys = [key for key in example.inputs if key.endswith(("_long", "_short"))]
+    if len(keys) != 1:
+        raise NotExpressible("not one position is named")
+    (key,) = keys
+    side = 1 if key.endswith("_long") else -1
+    held = abs(whole(example.number(key), "the position"))
+    filled = whole(example.number("filled_on_book"), "what is filled")
+    taker, last = AccountId(FIRST + 1), AccountId(FIRST + 2)
+    mark = PARTS
+    held_at = holding(0, one=(side * held, side * held * mark))
+    rich = holding(held * mark * 10)
+    state = exchange(
+        rules_of(example.venue),
+        {ONE: listed(mark, PARTS // 10)},
+        {FIRST: held_at, taker: rich, last: rich},
+    )
+    if filled:
+        booked = vault.transfer_position(state, FIRST, last, ONE, filled, mark, "LIQ-6")
+        state = booked.exchange
+    left = abs(margin.position_of(state, FIRST, ONE).size)
+    assigned = 0
+    if left:
+        state = volunteers.volunteer(state, taker, ONE, left, 0).exchange
+        state = volunteers.assign(state, FIRST, taker, ONE, left).exchange
+        assigned = abs(margin.position_of(state, taker, ONE).size)
+    return {"assigned": assigned, "because": "what one of several gets follows from its pledge"}
+
+
+# Inverse contracts.
+
+
+def inverse_bankruptcy(example: Example) -> Mapping[str, object]:
+    """Bybit: an isolated inverse position behind which its margin at entry stands."""
+    entry, leverage = example.number("entry"), example.number("leverage")
+    side = side_of(example) if "side" in example.inputs else 1
+    face = Fraction(side) * leverage.numerator * entry.numerator
+    behind = (face / entry) + abs(face) / entry / leverage
+    unit = quanta(face, behind)
+    found = liquidation_inverse.inverse_due_price(int(face * unit), 0, int(behind * unit))
+    return {"exact": Nearest(_found(found)), "rounded": _ticked(found, example, side)}
+
+
+def _found(price: tuple[int, int] | None) -> Fraction:
+    if price is None:
+        raise NotExpressible("no price is the one at which these contracts are due")
+    return Fraction(*price)
+
+
+def _ticked(price: tuple[int, int] | None, example: Example, side: int) -> Fraction:
+    """In favour of the account, as at Bybit: up for a long."""
+    tick = exact(example.inputs.get("tick", "0.5"), "the tick")
+    units = _found(price) / tick
+    rounding = Rounding.UP if side > 0 else Rounding.DOWN
+    ticks = liquidation_inverse.on_tick((units.numerator, units.denominator), 1, rounding)
+    return ticks * tick
+
+
+def inverse_cross(example: Example) -> Mapping[str, object]:
+    """Bybit: an inverse position under cross margin; closing at bankruptcy has a fee.
+
+    Maintenance margin is of the worth at entry, and the fee of the worth at bankruptcy.
+    """
+    balance, qty, entry = (example.number(key) for key in ("balance_btc", "qty", "entry"))
+    least, fee_rate = (rate(example.number(key), key) for key in ("mmr", "fee"))
+    side = side_of(example) if "side" in example.inputs else (1 if qty > 0 else -1)
+    face = side * abs(qty)
+    unit = quanta(face, face / entry, balance)
+    behind = balance + Fraction(*liquidation_inverse.coins(int(face * unit), 1)) / entry / unit
+    broke = liquidation_inverse.inverse_due_price(int(face * unit), fee_rate, int(behind * unit))
+    at = _found(broke)
+    needs = (Fraction(least, PARTS) / entry + Fraction(fee_rate, PARTS) / at) * abs(face)
+    finer = quanta(face, behind - needs)
+    due = liquidation_inverse.inverse_due_price(int(face * finer), 0, int((behind - needs) * finer))
+    return {
+        "bankruptcy_price": Nearest(at),
+        "exact": Nearest(_found(due)),
+        "liq_price": _ticked(due, example, side),
+    }
+
+
+INVERSE = re.compile(r"inverse, ([\d.,]*\d) contracts of ([\d.,]*\d) USD, (long|short)")
+
+
+def inverse_equity(example: Example) -> Mapping[str, object]:
+    """Kraken: an inverse position, due below a part of its worth of the moment; prices cut off."""
+    said = INVERSE.fullmatch(str(example.inputs["contract"]))
+    if said is None:
+        raise NotExpressible("the contract is told in other words")
+    contracts, one = (exact(number, "a number") for number in said.groups()[:2])
+    face = contracts * one * (1 if said.group(3) == "long" else -1)
+    entry, put = example.number("entry"), example.number("margin_btc")
+    behind = put + face / entry
+    unit = quanta(face, behind)
+    due, broke = (
+        _found(liquidation_inverse.inverse_due_price(int(face * unit), part, int(behind * unit)))
+        for part in (rate(example.number("mm_fraction"), "the margin"), 0)
+    )
+    return {
+        key: liquidation_inverse.on_tick((at.numerator, at.denominator), 1, Rounding.DOWN)
+        for key, at in (("liq_price", due), ("zero_equity_limit", broke))
+    }
 
 
 KINDS: Mapping[tuple[str, frozenset[str]], Kind] = {
@@ -356,5 +475,9 @@ KINDS: Mapping[tuple[str, frozenset[str]], Kind] = {
     kind("drift-v2", "margin_shortage", "initial_pct_1e4"): throttle,
     kind("drift-v2", "base", "quote", "oracle", "liquidator_fee"): taken_by_a_liquidator,
     kind("kraken-futures", "default_min_bps", "max_bps"): assignment,
+    kind("kraken-futures", "filled_on_book"): assigned_rest,
+    kind("kraken-futures", "contract", "entry", "margin_btc", "mm_fraction"): inverse_equity,
+    kind("bybit", "entry", "leverage", "contract"): inverse_bankruptcy,
+    kind("bybit", "balance_btc", "qty", "entry", "mmr", "fee"): inverse_cross,
 }
 """The kinds by venue and by the inputs that they need."""

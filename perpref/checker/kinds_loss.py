@@ -7,15 +7,22 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from perpref.checker.example_kinds import (
+    CENTS,
     FIRST,
     ONE,
+    QUOTE_QUANTA,
+    SIDES,
     at_any_time,
     cash,
+    closing_lots,
+    dydx_holder,
+    dydx_setup,
     exchange,
     holding,
     kind,
     listed,
     number_of,
+    paid_up,
     rules_of,
     whole,
 )
@@ -38,79 +45,90 @@ from perpref.units import PARTS, AccountId
 
 
 def ranked_queue(example: Example) -> Mapping[str, object]:
-    """BitMEX: a queue of longs against one short; the higher the rank the lower the entry."""
-    price = int(example.inputs["bankruptcy_price"])
-    rows = [(str(name), int(lots), int(rank)) for name, lots, rank in example.inputs["longs"]]
+    """BitMEX: a queue against one account; the higher the rank the better the entry."""
+    side = 1 if "longs" in example.inputs else -1
+    rows = [
+        (str(name), whole(exact(lots, "a size"), "a size"), exact(rank, "a rank"))
+        for name, lots, rank in example.inputs["longs" if side > 0 else "shorts"]
+    ]
+    closing = "liquidated_short" if side > 0 else "liquidated_long"
+    at, closed = example.number("bankruptcy_price"), abs(whole(example.number(closing), closing))
+    best = max(rank for _, _, rank in rows)
+    if at <= 0:
+        raise NotExpressible("the bankruptcy price is none")
+    unit = quanta(at, *(rank for _, _, rank in rows)) * 2
+    while best >= at * unit:
+        unit *= 10
+    price = int(at * unit)
     names = {AccountId(FIRST + 1 + place): row[0] for place, row in enumerate(rows)}
     accounts: dict[AccountId, Account] = {}
     for account, (_, lots, rank) in zip(names, rows, strict=True):
-        cost = lots * (price - rank)
-        accounts[account] = holding(cost - lots * price // 2, one=(lots, cost))
-    short = int(example.inputs["liquidated_short"])
-    total = sum(lots for _, lots, _ in rows)
+        cost = side * abs(lots) * (price - side * int(rank))
+        worth = abs(lots) * price // 2
+        held = (side * abs(lots), cost)
+        accounts[account] = holding(worth - held[0] * price + cost, one=held)
+    total = sum(abs(lots) for _, lots, _ in rows)
+    rest = max(total - closed, 0)
     others = AccountId(FIRST + len(rows) + 1)
-    rest = total - short
-    accounts[others] = holding(rest * price * 2, one=(-rest, -rest * price))
-    accounts[FIRST] = holding(0, one=(-short, -short * price))
+    accounts[others] = holding(rest * price * 2, one=(-side * rest, -side * rest * price))
+    accounts[FIRST] = holding(0, one=(-side * closed, -side * closed * price))
     rulebook = at_any_time(rules_of(example.venue))
     state = exchange(rulebook, {ONE: listed(price, PARTS // 10)}, accounts)
     order = [account for account in queue(state, FIRST, ONE) if account in names]
     ahead, percentile = 0, {}
     for account in order:
-        ahead += margin.position_of(state, account, ONE).size
+        ahead += abs(margin.position_of(state, account, ONE).size)
         percentile[names[account]] = 20 * adl.queue_indicator(ahead, total)
     run = Run(state)
     close_against_winners(run, FIRST, ONE)
     fills = [event for event in run.outcome().events if isinstance(event, Filled)]
-    touched = [fill.seller for fill in fills]
-    return {
+    touched = [fill.seller if side > 0 else fill.buyer for fill in fills]
+    values: dict[str, object] = {
         "order": [names[account] for account in order],
         "percentile": percentile,
-        "fills": [[names[fill.seller], fill.lots] for fill in fills],
+        "fills": [[names[who], fill.lots] for who, fill in zip(touched, fills, strict=True)],
         "left": {
-            names[account]: margin.position_of(run.exchange, account, ONE).size
-            for account in touched
+            names[who]: abs(margin.position_of(run.exchange, who, ONE).size) for who in touched
         },
-        "price": fills[0].price,
     }
+    if fills:
+        values["price"] = Fraction(fills[0].price, unit)
+    return values
 
 
 def several_positions(example: Example) -> Mapping[str, object]:
-    """dYdX: one of two positions is closed; it takes its part of the equity."""
-    setup = str(example.inputs["market_setup"])
-    marks = {name: int(price) for name, price in re.findall(r"(BTC|ETH) oracle (\d+)", setup)}
-    least = re.search(r"MMF (\d+)%", setup)
-    if least is None or set(marks) != {"BTC", "ETH"}:
-        raise NotExpressible("the setup is told in other words")
-    delta, name = str(example.inputs["delta"]).split(" ")
-    unit = 10**6
-    markets = {ONE: listed(marks["BTC"] * unit, int(least.group(1)) * 10_000)}
-    other = type(ONE)(ONE + 1)
-    markets[other] = listed(marks["ETH"] * unit, int(least.group(1)) * 10_000)
-    if name != "BTC":
-        raise NotExpressible("the position that is closed is another")
-
-    def account(said: Mapping[str, object]) -> Account:
-        lots = {key: whole(exact(said.get(key, "0"), key), key) for key in marks}
-        worth = cash(said["usdc"]) + sum(lots[key] * marks[key] * unit for key in marks)
-        held = {
-            "one": (lots["BTC"], lots["BTC"] * marks["BTC"] * unit),
-            "other": (lots["ETH"], lots["ETH"] * marks["ETH"] * unit),
-        }
-        return holding(worth, **held)
-
-    sides = ("liquidated", "offsetting")
+    """dYdX: one of several positions is closed; it takes its part of the equity."""
+    setup = dydx_setup(example.inputs["market_setup"])
+    said, _, name = str(example.inputs["delta"]).partition(" ")
+    delta = exact(said, "the delta")
+    sizes = {
+        side: {key: exact(told, key) for key, told in example.inputs[side].items() if key != "usdc"}
+        for side in SIDES
+    }
+    parts = quanta(delta, *(size for held in sizes.values() for size in held.values()))
+    markets = setup.markets(dict.fromkeys(setup.prices, Fraction(1, parts)))
     accounts = {
-        AccountId(FIRST + place): account(example.inputs[side]) for place, side in enumerate(sides)
+        AccountId(FIRST + place): dydx_holder(
+            setup,
+            markets,
+            {key: int(size * parts) for key, size in sizes[side].items()},
+            cash(example.inputs[side].get("usdc", 0)),
+        )
+        for place, side in enumerate(SIDES)
     }
     state = exchange(at_any_time(rules_of(example.venue)), markets, accounts)
-    outcome = adl.deleverage(state, FIRST, AccountId(FIRST + 1), ONE, abs(int(delta)))
+    market = setup.market_id(name)
+    lots = closing_lots(state, market, int(delta * parts))
+    outcome = adl.deleverage(state, FIRST, AccountId(FIRST + 1), market, lots)
     (filled,) = (event for event in outcome.events if isinstance(event, Filled))
-    values: dict[str, object] = {"fill_price": Fraction(filled.price, unit)}
-    for place, side in enumerate(sides):
-        holder = outcome.exchange.accounts[AccountId(FIRST + place)]
-        paid = holder.collateral - sum(position.cost for _, position in holder.positions.items())
-        values[f"{side}_usdc_after"] = Fraction(paid, unit)
+    values: dict[str, object] = {"fill_price": Fraction(filled.price * parts, QUOTE_QUANTA)}
+    for place, side in enumerate(SIDES):
+        account = AccountId(FIRST + place)
+        paid = Fraction(paid_up(outcome.exchange, account), QUOTE_QUANTA)
+        values[f"{side}_usdc_after"] = paid
+        for key in setup.prices:
+            left = margin.position_of(outcome.exchange, account, setup.market_id(key)).size
+            values[f"{side}_{key}_after"] = Fraction(left, parts)
     return values
 
 
@@ -126,10 +144,19 @@ def drawdown(example: Example) -> Mapping[str, object]:
     else:
         fall = best - example.number("symbol_pnl_now")
     begins, ends = (number_of(example.venue, key) for key in ("drawdown_begins", "drawdown_ends"))
-    unit = quanta(fall, fund)
+    balance, threshold = (
+        example.number(key) if key in example.inputs else other
+        for key, other in (("pool_balance", fund), ("threshold", Fraction(0)))
+    )
+    if fund <= 0:
+        raise NotExpressible("there was nothing in the fund to fall from")
+    unit = quanta(fall, fund, balance)
+    watched = balance > threshold
+    active = bool(example.inputs.get("adl_active", False))
+    drawn = loss_trigger.is_drawn_down(int(fall * unit), int(fund * unit), begins, ends, active)
     return {
         "pnl_ratio": -fall / fund,
-        "adl": loss_trigger.is_drawn_down(int(fall * unit), int(fund * unit), begins, ends, False),
+        "adl": (drawn and watched) or loss_trigger.is_exhausted(int(balance * unit)),
         "borne_by_adl": Fraction(
             loss_trigger.borne_by_winners(int(fall * unit), int(fund * unit), begins), unit
         ),
@@ -139,19 +166,19 @@ def drawdown(example: Example) -> Mapping[str, object]:
 def exhausted(example: Example) -> Mapping[str, object]:
     """Bybit: a fund without a balance."""
     balance = example.number("pool_balance")
-    return {"adl": loss_trigger.is_exhausted(int(balance * quanta(balance)))}
+    return {"adl": loss_trigger.is_exhausted(balance.numerator)}
 
 
 def fund_fall(example: Example) -> Mapping[str, object]:
     """OKX: the fund falls below its reference by a part, or by an amount."""
     now, reference = example.number("fund_now"), example.number("fund_8h_average")
-    unit = max(quanta(now, reference), 100)  # the rulebook's quanta are cents
+    unit = quanta(now, reference) * CENTS
     part, least = (number_of(example.venue, key) for key in ("fund_fall", "fund_fall_least"))
-    floor = loss_trigger.fund_floor(int(reference * unit), part, least * unit // 100)
+    floor = loss_trigger.fund_floor(int(reference * unit), part, least * unit // CENTS)
     return {"threshold": Fraction(floor, unit), "adl": now * unit < floor}
 
 
-POOL = re.compile(r"(\d+) ETH(?: at (\d+))?")
+POOL = re.compile(r"([\d.,]*\d) [A-Z]+(?: at ([\d.,]*\d))?")
 
 
 def pool_factor(example: Example) -> Mapping[str, object]:
@@ -159,9 +186,14 @@ def pool_factor(example: Example) -> Mapping[str, object]:
     said = POOL.fullmatch(str(example.inputs["pool"]))
     if said is None:
         raise NotExpressible("the pool is told in other words")
-    entry, price, size = (example.number(key) for key in ("entry_price", "price", "long_size_usd"))
-    pool = int(said.group(1)) * (Fraction(said.group(2)) if said.group(2) else price)
-    profit = size * (price - entry) / entry
+    side = 1 if "long_size_usd" in example.inputs else -1
+    entry, price, size = (
+        example.number(key)
+        for key in ("entry_price", "price", "long_size_usd" if side > 0 else "short_size_usd")
+    )
+    at = exact(said.group(2), "the pool's price") if said.group(2) else price
+    pool = exact(said.group(1), "the pool") * at
+    profit = side * size * (price - entry) / entry
     most = rate(example.number("max_factor"), "the highest factor")
     unit = quanta(pool, profit)
     enabled = loss_trigger.exceeds_pool(int(profit * unit), int(pool * unit), most)
@@ -176,9 +208,10 @@ def pool_factor(example: Example) -> Mapping[str, object]:
         left, paying = profit - paid, pool - paid
         least = rate(example.number("min_factor_after"), "the lowest factor")
         finer = quanta(left, paying)
-        still = loss_trigger.exceeds_pool(int(left * finer), int(paying * finer), least)
+        too_far = loss_trigger.overcorrects(int(left * finer), int(paying * finer), least)
+        less = left * pool < profit * paying and closed <= size
         values |= {
-            "executed": enabled and left / paying < profit / pool and still,
+            "executed": enabled and less and not too_far,
             "factor_after_approx": Nearest(left / paying),
         }
     return values
@@ -187,7 +220,8 @@ def pool_factor(example: Example) -> Mapping[str, object]:
 def closed_by_a_keeper(example: Example) -> Mapping[str, object]:
     """GMX: a keeper names how much of a position is closed, at the oracle price."""
     held, closing = (example.number(key) for key in ("size_before_usd", "adl_size_usd"))
-    lots, less = whole(held, "the size"), whole(closing, "what is closed")
+    parts = quanta(held, closing)
+    lots, less = int(held * parts), int(closing * parts)
     winner = AccountId(FIRST + 1)
     state = exchange(
         rules_of(example.venue),
@@ -196,7 +230,7 @@ def closed_by_a_keeper(example: Example) -> Mapping[str, object]:
     )
     after = loss.close_out(state, FIRST, winner, ONE, less).exchange
     left = margin.position_of(after, winner, ONE).size
-    return {"size_after_usd": left, "positions_left": 1 if left else 0}
+    return {"size_after_usd": Fraction(left, parts), "positions_left": 1 if left else 0}
 
 
 # Who bears it.
@@ -208,7 +242,7 @@ def charge_rate(example: Example) -> Mapping[str, object]:
     parts = quanta(longs, shorts)
     lots = int((longs + shorts) * parts)
     try:
-        charged = loss.charge_per_lot(-int(example.inputs["loss_1e6"]) * parts, lots)
+        charged = loss.charge_per_lot(abs(int(example.number("loss_1e6"))) * parts, lots)
     except Refusal as refusal:
         return {"error": refusal}
     return {"delta_1e9": charged * 1_000}
@@ -216,13 +250,15 @@ def charge_rate(example: Example) -> Mapping[str, object]:
 
 def bankruptcy(example: Example) -> Mapping[str, object]:
     """Drift: the fund and the fee pool pay first, and all open base of both sides the rest."""
-    debt = -example.number("bankrupt_quote")
+    debt = abs(example.number("bankrupt_quote"))
     longs, shorts, fund, pool = (
         example.number(key) for key in ("base_long", "base_short", "insurance_fund", "fee_pool")
     )
     parts = quanta(longs, shorts)
-    unit = quanta(debt, fund, pool) * 10**6
+    unit = 10**6 * parts  # so that what a unit of base pays is rounded, as at Drift
     lots = {1: int(longs * parts), -1: int(shorts * parts)}
+    for amount in (debt, fund, pool):
+        whole(amount * 10**6, "an amount")
     mark = 100 * unit // parts
     holders = {
         AccountId(FIRST + 1): holding(0, one=(lots[1], lots[1] * mark)),
@@ -264,25 +300,40 @@ def bankruptcy(example: Example) -> Mapping[str, object]:
     return values
 
 
+HOLDS = re.compile(r"(\w+)_(long|short)")
+ASKS = re.compile(r"(\w+)_withdraws_(\d+)_gets.*")
+
+
 def withdrawal_haircut(example: Example) -> Mapping[str, object]:
     """Paradex: what a withdrawal gets while the fund lacks what an insolvent user owes."""
     fund, mark = example.number("insurance_fund"), example.number("mark")
-    users = {name: exact(said, name) for name, said in example.inputs["users"].items()}
-    size, entry = (exact(said, "a position") for said in example.inputs["alice_long"])
-    owed = -(users["Alice"] + size * (mark - entry))
+    users = {name.lower(): exact(said, name) for name, said in example.inputs["users"].items()}
+    owed = Fraction(0)
+    for key, said in example.inputs.items():
+        held = HOLDS.fullmatch(key)
+        if held is None:
+            continue
+        size, entry = (exact(number, "a position") for number in said)
+        side = 1 if held.group(2) == "long" else -1
+        owed += max(-(users[held.group(1)] + side * abs(size) * (mark - entry)), Fraction(0))
     pot = fund + sum(users.values())
     lack = max(owed - fund, Fraction(0))
-    unit = quanta(pot, lack)
-    paid = ledger.paid_out(int(500 * unit), int(pot * unit), int(lack * unit))
     factor = lack / (pot + lack)
-    return {
+    values: dict[str, object] = {
         "bankruptcy_amount": owed,
         "exchange_bankruptcy": lack,
         "factor_formula": factor,
         "factor_in_example": factor,
-        "charlie_withdraws_500_gets_in_example": Fraction(paid, unit),
-        "because": "the page's example divides by 4000, its own formula by 5000",
+        "because": f"the page's example divides by {pot}, its own formula by {pot + lack}",
     }
+    for key in example.expected:
+        asked = ASKS.fullmatch(key)
+        if asked is not None:
+            amount = int(asked.group(2))
+            unit = quanta(pot, lack) * 10**6
+            paid = ledger.paid_out(amount * unit, int(pot * unit), int(lack * unit))
+            values[key] = Nearest(Fraction(paid, unit))
+    return values
 
 
 def fund_recovers(example: Example) -> Mapping[str, object]:
@@ -304,15 +355,17 @@ def fund_recovers(example: Example) -> Mapping[str, object]:
 
 KINDS: Mapping[tuple[str, frozenset[str]], Kind] = {
     kind("bitmex", "longs", "liquidated_short", "bankruptcy_price"): ranked_queue,
+    kind("bitmex", "shorts", "liquidated_long", "bankruptcy_price"): ranked_queue,
     kind("dydx-v4", "liquidated", "offsetting", "delta"): several_positions,
     kind("bybit", "pool_8h_max", "symbol_pnl_8h_max"): drawdown,
     kind("bybit", "pool_balance", "all_pnl_ratios"): exhausted,
     kind("okx", "fund_now", "fund_8h_average"): fund_fall,
     kind("gmx-v2", "pool", "entry_price", "long_size_usd", "max_factor"): pool_factor,
+    kind("gmx-v2", "pool", "entry_price", "short_size_usd", "max_factor"): pool_factor,
     kind("gmx-v2", "size_before_usd", "adl_size_usd"): closed_by_a_keeper,
     kind("drift-v2", "loss_1e6", "base_long", "base_short"): charge_rate,
     kind("drift-v2", "bankrupt_quote", "base_long", "insurance_fund"): bankruptcy,
-    kind("paradex", "insurance_fund", "users", "alice_long"): withdrawal_haircut,
+    kind("paradex", "insurance_fund", "users", "mark"): withdrawal_haircut,
     kind("paradex", "fund_balance_after_takeover", "position"): fund_recovers,
 }
 """The kinds by venue and by the inputs that they need."""

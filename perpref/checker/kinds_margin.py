@@ -132,7 +132,7 @@ def dydx_liquidation_price(example: Example) -> Mapping[str, object]:
 def leverage_liquidation_price(example: Example) -> Mapping[str, object]:
     """Hyperliquid: an isolated position, margin half of what the highest leverage leaves."""
     price, size, put = (example.number(key) for key in ("price", "size", "isolated_margin"))
-    half = rate(Fraction(1, 2 * int(example.inputs["max_leverage"])), "the maintenance rate")
+    half = ceil_div(PARTS, 2 * int(example.number("max_leverage")))
     signed = size * side_of(example)
     state, tick = alone(example, put, signed, price, Fraction(0), listed(1, half))
     now = margin.health(state, FIRST)
@@ -140,7 +140,7 @@ def leverage_liquidation_price(example: Example) -> Mapping[str, object]:
     return {
         "maintenance_required": Fraction(now.maintenance) / unit,
         "margin_available": Fraction(now.equity - now.maintenance) / unit,
-        "liq_price": due_at(state, tick),
+        "liq_price": Nearest(due_at(state, tick)),
     }
 
 
@@ -150,39 +150,38 @@ def tier_liquidation_price(example: Example) -> Mapping[str, object]:
     needs, profit = (example.number(key) for key in ("other_mm", "other_upnl"))
     if example.inputs["mode"] == "isolated":
         needs = profit = Fraction(0)
-    tier_rate = rate(example.number("mmr"), "the maintenance rate")
+    least = rate(example.number("mmr"), "the maintenance rate")
     amount = example.number("maintenance_amount")
-    below = tier_rate // 2 or 1
-    tiers: tuple[Tier, ...] = ()
-    if amount:
-        above = whole(amount * PARTS / (tier_rate - below), "where the tier begins")
-        tiers = (Tier(above, tier_rate, tier_rate),)
-    market = evolve(listed(1, below if tiers else tier_rate), tiers=tiers)
     signed = size * side_of(example)
-    at = due_at(*alone(example, wallet + profit, signed, entry, needs, market))
-    return {"liq_price": Nearest(at)}
+    parts = quanta(size)
+    behind = wallet + profit - needs - signed * entry
+    unit = quanta(behind, amount)
+    found = liquidation.due_price(
+        int(signed * parts), least, int(amount * unit) * PARTS, int(behind * unit)
+    )
+    if found is None:
+        raise NotExpressible("the price does not matter to this account")
+    return {"liq_price": Nearest(Fraction(*found) * Fraction(parts, unit))}
 
 
 def entry_liquidation_price(example: Example) -> Mapping[str, object]:
     """Bybit: an isolated position whose margins stay what they were at the entry price."""
     entry, size, extra = (example.number(key) for key in ("entry", "size", "extra_margin"))
+    worth, side = entry * abs(size), side_of(example)
+    least_rate = rate(example.number("mmr"), "the maintenance rate")
+    put = 1 / example.number("leverage")
+    unit = quanta(worth, extra)
     parts = quanta(size)
-    unit = quanta(entry / parts, extra)
-    lots, at = side_of(example) * whole(size * parts, "the size"), int(entry / parts * unit)
-    put = rate(Fraction(1, int(example.inputs["leverage"])), "the initial rate")
-    market = listed(at, rate(example.number("mmr"), "the maintenance rate"), put)
-    opened = Position(lots, lots * at)
-    initial, least = (
-        margin.initial_margin(opened, market),
-        margin.maintenance_margin(opened, market),
-    )
-    behind = initial + int(extra * unit) - opened.cost - least
-    found = liquidation.due_price(lots, 0, 0, behind)
+    initial = Fraction(margin.tiered(int(worth * unit), put.numerator, ()), put.denominator)
+    least = Fraction(margin.tiered(int(worth * unit), least_rate, ()), PARTS)
+    behind = initial + extra * unit - side * worth * unit - least
+    finer = quanta(behind)
+    found = liquidation.due_price(side * int(abs(size) * parts), 0, 0, int(behind * finer))
     assert found is not None
     return {
-        "im": Fraction(initial, unit),
-        "mm": Fraction(least, unit),
-        "liq_price": Nearest(Fraction(*found) * Fraction(parts, unit)),
+        "im": Nearest(initial / unit),
+        "mm": Nearest(least / unit),
+        "liq_price": Nearest(Fraction(*found) * Fraction(parts, unit * finer)),
     }
 
 
@@ -192,10 +191,19 @@ def bought_liquidation_price(example: Example) -> Mapping[str, object]:
     market = listed(1, rate(example.number("mmf"), "the maintenance rate"))
     at = due_at(*alone(example, deposit, size, entry, Fraction(0), market))
     return {
-        "exact_price": at,
+        "exact_price": Nearest(at),
         "doc_price": Nearest(at),
-        "because": "at 23.6825 its margin is 236.825 and its equity 236.5: it is due before",
+        "because": _at_the_page(example, deposit, size, entry),
     }
+
+
+def _at_the_page(example: Example, deposit: Fraction, size: Fraction, entry: Fraction) -> str:
+    """What the account has and needs at the price that the page names."""
+    said = exact(str(example.expected.get("doc_price", entry)).split(" ")[0], "a price")
+    has, needs = deposit + size * (said - entry), abs(size) * said * example.number("mmf")
+    when = "before" if has < needs else "after"
+    at, margin_then, equity_then = (f"{float(number):.10g}" for number in (said, needs, has))
+    return f"at {at} its margin is {margin_then} and its equity {equity_then}: it is due {when}"
 
 
 # Tiers.
@@ -259,16 +267,17 @@ def _rates(market: Market) -> tuple[tuple[int, int], ...]:
 
 def order_margin(example: Example) -> Mapping[str, object]:
     """Paradex: open orders need margin, on the worse side."""
-    size, buys, sells = (
-        whole(example.number(key), key) for key in ("position", "buy_orders", "sell_orders")
-    )
+    size, buys, sells = (example.number(key) for key in ("position", "buy_orders", "sell_orders"))
+    parts = quanta(size, buys, sells)
     initial = rate(example.number("imf"), "the initial rate")
-    market = listed(whole(example.number("mark"), "the mark"), 1, initial)
-    needed = margin.order_margin(size, buys, sells, market)
+    mark = example.number("mark") / parts
+    unit = quanta(mark) * PARTS
+    held, buying, selling = (int(lots * parts) for lots in (size, buys, sells))
+    needed = margin.order_margin(held, buying, selling, listed(int(mark * unit), 1, initial))
     return {
-        "buy_open": margin.exposed(max(size, 0), buys, 0) if size >= 0 else size + buys,
+        "buy_open": size + buys,
         "sell_open": sells - size,
-        "net_imr": needed,
+        "net_imr": Fraction(needed, unit),
     }
 
 
@@ -281,15 +290,19 @@ def kept_orders(example: Example) -> Mapping[str, object]:
         Side.BUY: example.inputs["buy_orders"],
         Side.SELL: example.inputs["sell_orders"],
     }
+    numbers = [exact(n, "an order") for rows in said.values() for row in rows for n in row]
+    position = example.number("position")
+    unit = quanta(position, *numbers)
     orders: list[Order] = []
     names: dict[OrderId, list[str]] = {}
     for side, listed_orders in said.items():
         for lots, price in listed_orders:
             order_id = OrderId(len(orders) + 1)
             names[order_id] = [lots, price]
-            orders.append(Order(order_id, FIRST, side, int(price), int(lots)))
-    size = whole(example.number("position"), "the position")
-    return {"kept": [names[order.id] for order in book.kept(size, tuple(orders))]}
+            at, many = (int(exact(number, "an order") * unit) for number in (price, lots))
+            orders.append(Order(order_id, FIRST, side, at, many))
+    kept = book.kept(int(position * unit), tuple(orders))
+    return {"kept": [names[order.id] for order in kept]}
 
 
 def price_tick(example: Example) -> Mapping[str, object]:

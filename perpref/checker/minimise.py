@@ -22,7 +22,7 @@ from perpref.units import AccountId, MarketId, OrderId
 Examine = Callable[[Case], Finding | None]
 
 NUMBERS = ("amount", "lots", "price", "rate")
-ACCOUNTS = ("account", "payer", "payee")
+ACCOUNTS = ("account", "payer", "payee", "owner")
 
 
 class Minimiser:

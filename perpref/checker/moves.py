@@ -50,6 +50,17 @@ def transfer(world: World, dice: Dice) -> None:
     world.do(machine.Transfer(payer, world.anybody(dice), amount))
 
 
+def isolate(world: World, dice: Dice) -> None:
+    """Somebody sets margin apart: what is free, a quantum more, or a part; then it is used."""
+    owner, market = world.anybody(dice), world.market(dice)
+    if dice.below(2):
+        world.equip(owner, market, dice.pick((1, 3, 10)), dice.pick((4, 5, 8)))
+    free = world.free(owner)
+    amount = dice.pick((free >> 1, free >> 2, free, dice.near(free), 1))
+    account = world.next_isolated() if dice.below(8) else world.person(dice)
+    world.do(machine.Isolate(owner, account, market, amount))
+
+
 def place(world: World, dice: Dice) -> None:
     """An order of any kind, aimed at the book, a position or a threshold."""
     account, market = world.anybody(dice), world.market(dice)
@@ -279,6 +290,11 @@ def wrong(world: World, dice: Dice) -> None:
         machine.Transfer(NOBODY, who, 1),
         machine.Transfer(who, AccountId(-1), 1),
         machine.Transfer(who, VAULT, amount),
+        machine.Isolate(who, AccountId(-1), where, 1),
+        machine.Isolate(who, world.next_isolated(), where, amount),
+        machine.Isolate(who, world.next_isolated(), NOWHERE, 1),
+        machine.Isolate(NOBODY, world.next_isolated(), where, 1),
+        machine.Isolate(VAULT, world.next_isolated(), where, 1),
         machine.Place(order, NOBODY, where, buy, limit, 1, mark),
         machine.Place(order, who, NOWHERE, buy, limit, 1, mark),
         machine.Place(order, who, where, buy, limit, lots, mark),

@@ -102,6 +102,7 @@ NEEDS: dict[str, tuple[frozenset[str], ...]] = {
     "LED-8": (frozenset({"deposit", "transfer"}),),
     "POS": _TRADING,
     "MRG": _TRADING,
+    "ISO": (frozenset({"isolate"}),),
     "FEE": _TRADING,
     "FEE-4": _FORCED,
     "FEE-5": _FORCED,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from typing import Any
 
@@ -27,7 +27,6 @@ from perpref.state import (
     LossSharing,
     MarkPolicy,
     Ranking,
-    Rulebook,
     SelfTrade,
     ShareWeight,
     Sharing,
@@ -35,15 +34,7 @@ from perpref.state import (
     TakeoverPrice,
     Tier,
 )
-from perpref.units import PARTS
-
-STAGES = {
-    Stage.BOOK: "whoever rests on the book, at the bankruptcy price or better",
-    Stage.VAULT: "the insurance vault, at the rulebook's price, as far as it can carry it",
-    Stage.VOLUNTEERS: "who has volunteered, at its edge or better, as far as it can bear it",
-    Stage.DELEVERAGE: "winners of the other side, in their order, as far as they can bear it",
-    Stage.RESIDUAL: "the rest at the mark; a deficit is shared by all who have something",
-}
+from perpref.units import PARTS, Rounding
 
 IN_WORDS: Mapping[Enum, str] = {
     Ranking.LEVERAGED_RETURN: "profit ratio times leverage",
@@ -56,7 +47,7 @@ IN_WORDS: Mapping[Enum, str] = {
     ForcedPrice.PREVIOUS_MARK: "the mark before the last one",
     ForcedPrice.BANKRUPTCY_UNLESS_FAR: "the bankruptcy price, or the mark when they are far apart",
     TakeoverPrice.BANKRUPTCY: "the bankruptcy price",
-    TakeoverPrice.MARK: "the mark; what the account has or lacks stays with it",
+    TakeoverPrice.MARK: "the mark, without any margin",
     TakeoverPrice.WITH_MARGIN: "the mark, and the margin behind the lots goes along",
     LiquidationLimit.BANKRUPTCY: "the bankruptcy price",
     LiquidationOrder.ACCOUNT: "the account with the smaller number",
@@ -94,6 +85,9 @@ IN_WORDS: Mapping[Enum, str] = {
     LossSharing.EQUITY: "by equity",
     LossSharing.NOTIONAL: "by the notional of all positions, then by equity for the rest",
     LossSharing.GAINS: "by open profit, then by equity for the rest",
+    Rounding.UP: "up, for whoever is paid",
+    Rounding.DOWN: "down, for whoever pays",
+    Rounding.TOWARDS_ZERO: "towards zero, for whoever gives cash away",
     Chooser.RULEBOOK: "the rules",
     Chooser.ENGINE: "the engine, which reports it",
 }
@@ -119,6 +113,7 @@ TERMS = (
     Term("maker_fee", "fee of the maker", "FEE-2", "fee"),
     Term("taker_fee", "fee of the taker", "FEE-3", "fee"),
     Term("liquidation_fee", "liquidation fee, out of what the book gave", "FEE-4", "fee"),
+    Term("fee_rounding", "fee: a part of a quantum is rounded", "FEE-8", "fee"),
     Term("price", "price of a fill within both limits chosen by", "BOOK-3", "book"),
     Term("self_trade", "who would meet itself loses", "BOOK-11", "book"),
     Term("smaller_keeps_place", "a smaller order keeps its place", "BOOK-17", "book"),
@@ -130,6 +125,13 @@ TERMS = (
     Term("funding_offset", "funding: what is added", "FUND-6", "funding"),
     Term("funding_samples", "funding: premiums expected in a period", "FUND-5", "funding"),
     Term("funding_on_touch", "funding: an account is settled when touched", "FUND-11", "funding"),
+    Term("funding_rounding", "funding: a part of a quantum is rounded", "FUND-13", "funding"),
+    Term(
+        "funding_receivers_capped",
+        "funding: receivers get no more than there is",
+        "FUND-14",
+        "funding",
+    ),
     Term("waterfall", "stages of a liquidation", "LIQ-7", "liquidation"),
     Term("liquidation_share", "first order: of a large position", "LIQ-10", "liquidation"),
     Term("liquidation_whole", "closed at once up to, in quanta", "LIQ-10", "liquidation"),
@@ -229,6 +231,7 @@ FORMULA_TERMS = (
     Term("drawdown_ends", "until a fall of less than", "LOSS-6", "loss"),
     Term("fund_fall", "or when the fund falls by", "LOSS-6", "loss"),
     Term("fund_fall_least", "but at least by, in quanta", "LOSS-6", "loss"),
+    Term("score_unit", "collateral counts as at least, in quanta", "ADL-2", "adl"),
 )
 """Every number of a venue's own formulas; shown where a venue has it."""
 
@@ -285,11 +288,19 @@ def card(venue: Venue) -> Iterator[tuple[str, list[Line]]]:
         yield f"market {name}", [_line(venue, term, terms, prefix) for term in shown]
 
 
-def _line(venue: Venue, term: Term, holder: object, prefix: str) -> Line:
+def _source(venue: Venue, key: str) -> Source:
     ours = all(source.status == CHOSEN for source in venue.sources.values())
     says = "not stated in the file: the textbook's choice stands"
-    unsaid = Source(says, CHOSEN if ours else UNPUBLISHED)
-    source = venue.sources.get(prefix + term.key, unsaid)
+    return venue.sources.get(key, Source(says, CHOSEN if ours else UNPUBLISHED))
+
+
+def is_unpublished(venue: Venue, key: str) -> bool:
+    """Whether a choice is the textbook's because nobody knows the venue's."""
+    return _source(venue, key).status == UNPUBLISHED
+
+
+def _line(venue: Venue, term: Term, holder: object, prefix: str) -> Line:
+    source = _source(venue, prefix + term.key)
     return Line(term, in_words(term.key, getattr(holder, term.key)), source)
 
 
@@ -316,34 +327,6 @@ def percent(parts: int) -> str:
     return f"{whole}.{digits} %" if digits else f"{whole} %"
 
 
-def waterfall_picture(venue: Venue) -> list[str]:
-    """The waterfall as a picture of text: each stage further to the right than the one before."""
-    lines = ["equity below maintenance margin: its orders are cancelled"]
-    for place, stage in enumerate(venue.rulebook.waterfall):
-        indent = "   " * place
-        lines += [f"{indent}  |", f"{indent}  +- {stage.value}: {STAGES[stage]}"]
-    return lines
-
-
-def vault_line(rulebook: Rulebook) -> str:
-    """Which ways of a vault the keys of a rulebook make, as one line; the page on the vault has a
-    table of them.
-    """
-    ways = [says for stands, says in _ways_of_a_vault(rulebook) if stands]
-    return f"vault: {'; '.join(ways) or 'none'}"
-
-
-def _ways_of_a_vault(rulebook: Rulebook) -> Iterator[tuple[bool, str]]:
-    stages = rulebook.waterfall
-    lenient = rulebook.liquidation_limit is LiquidationLimit.FILLABLE
-    makes_good = lenient and Stage.BOOK in stages
-    yield makes_good, "pays what a fill lacks of the bankruptcy price (VLT-8)"
-    yield rulebook.liquidators, "liquidators from outside take positions first (VLT-9)"
-    price = IN_WORDS[rulebook.takeover_price]
-    yield Stage.VAULT in stages, f"takes positions over at {price} (VLT-22)"
-    yield Stage.VOLUNTEERS in stages, "volunteers take positions at an edge (VLT-10)"
-
-
 @frozen
 class Difference:
     """A choice that two venues make otherwise."""
@@ -351,6 +334,21 @@ class Difference:
     term: Term
     one: Line
     other: Line
+
+
+BY_WEIGHT = ("liquidation", "vault", "adl", "loss", "margin", "mark", "funding", "fee", "ledger")
+"""Chapters as a reader of a difference wants them: first who is closed, and who pays for it."""
+
+
+def by_chapter(found: Iterable[Difference]) -> list[tuple[str, list[Difference]]]:
+    """Differences under their chapters, those that cost somebody most first."""
+    listed = list(found)
+    others = (chapter for chapter in CHAPTERS if chapter not in BY_WEIGHT)
+    under = [
+        (chapter, [one for one in listed if one.term.chapter == chapter])
+        for chapter in (*BY_WEIGHT, *others)
+    ]
+    return [(chapter, differences) for chapter, differences in under if differences]
 
 
 def _unsaid(line: Line) -> bool:

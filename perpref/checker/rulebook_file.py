@@ -21,6 +21,7 @@ from attrs import evolve, field, frozen
 
 from perpref.checker.files import Document, Value, find, one_of, read_document
 from perpref.checker.wire import MarketTerms, Terms
+from perpref.rounding import FIXED, Division
 from perpref.rules.adl import is_price_safe
 from perpref.rules.liquidation_size import SMALLEST_STEP
 from perpref.state import (
@@ -41,7 +42,7 @@ from perpref.state import (
     TakeoverPrice,
     Tier,
 )
-from perpref.units import MAX_CASH, MAX_ID, MAX_LOTS, MAX_PRICE, MAX_TIME, PARTS, MarketId
+from perpref.units import MAX_CASH, MAX_ID, MAX_LOTS, MAX_PRICE, MAX_TIME, PARTS, MarketId, Rounding
 
 STATUSES = {
     "published": "the venue says so",
@@ -120,6 +121,9 @@ POLICIES: dict[str, Reader] = {
     "funding_offset": _integer(-PARTS, PARTS, "FUND-6"),
     "funding_samples": _integer(0, MAX_LOTS, "FUND-5"),
     "funding_on_touch": Value.flag,
+    "funding_rounding": _one_of(Rounding, "a direction", "FUND-13"),
+    "funding_receivers_capped": Value.flag,
+    "fee_rounding": _one_of(Rounding, "a direction", "FEE-8"),
     "deleverage_sharing": _one_of(Sharing, "a way to share", "ADL-8"),
     "loss_sharing": _one_of(LossSharing, "a way to share", "LOSS-10"),
     "self_trade": _one_of(SelfTrade, "an order", "BOOK-11"),
@@ -161,6 +165,29 @@ POLICIES: dict[str, Reader] = {
     "order_margin": Value.flag,
 }
 """The keys that may be left out; the textbook's choice then stands."""
+
+
+def _held(division: Division) -> Reader:
+    """The direction of a rounding that a theorem needs: it may be stated, but no other."""
+    (direction,) = division.directions
+    known = {member.value: member for member in Rounding}
+    name = division.theorem.replace("_", " ")
+
+    def read(value: Value) -> Rounding:
+        given = value.one_of(known, "a direction", division.rule)
+        if given is not direction:
+            raise value.bad(
+                "not the direction that a law needs",
+                f"{direction.value}, since {name}",
+                division.rule,
+            )
+        return direction
+
+    return read
+
+
+ROUNDINGS: Mapping[str, Reader] = {division.key: _held(division) for division in FIXED}
+"""The keys of roundings that are no choice: whoever states one must state what the rules do."""
 
 MARKET: Mapping[str, Reader] = {
     "initial_rate": _integer(1, PARTS, "MRG-4"),
@@ -223,6 +250,7 @@ FORMULAS: Mapping[str, Reader] = {
     "drawdown_ends": _integer(1, PARTS, "LOSS-6"),
     "fund_fall": _integer(1, PARTS, "LOSS-6"),
     "fund_fall_least": _integer(0, MAX_CASH, "LOSS-6"),
+    "score_unit": _integer(1, MAX_CASH, "ADL-2"),
 }
 """Numbers of a venue's own formulas, in a table [formula]; a formula that it has not has none."""
 
@@ -238,6 +266,7 @@ class Source:
 CHAPTERS = (
     "ledger",
     "margin",
+    "isolated",
     "mark",
     "fee",
     "book",
@@ -299,17 +328,21 @@ def load_venue(name: str, near: Path | None = None) -> Venue:
 def read_venue(document: Document) -> Venue:
     """The venue in a document. Raises BadInput."""
     root = document.root
-    root.allow("name", "title", *RULES, *POLICIES, "formula", "market", "beyond")
+    root.allow("name", "title", *RULES, *POLICIES, *ROUNDINGS, "formula", "market", "beyond")
     name, title = root.need("name").text(), root.need("title").text()
     sources: dict[str, Source] = {}
     rules = {key: _sourced(root.need(key), reader, sources) for key, reader in RULES.items()}
     for key, reader in POLICIES.items():
         if (given := root.get(key)) is not None:
             rules[key] = _sourced(given, reader, sources)
+    for key, reader in ROUNDINGS.items():
+        if (given := root.get(key)) is not None:
+            _sourced(given, reader, sources)
     rulebook = Rulebook(name, **rules)
     require_safe_price(root, rulebook)
     require_nobody_chooses(root, rulebook)
     require_noted(root, rulebook)
+    require_settled_at_once(root, rulebook)
     markets: dict[str, MarketId] = {}
     terms: dict[MarketId, MarketTerms] = {}
     for market in root.need("market", "a table [market.NAME] for each market").entries():
@@ -361,6 +394,17 @@ def require_noted(root: Value, rulebook: Rulebook) -> None:
             "profit is what is beside what was paid in, which is not noted",
             "note_paid_in must be true with it",
             "LOSS-9",
+            shown=False,
+        )
+
+
+def require_settled_at_once(root: Value, rulebook: Rulebook) -> None:
+    """Refuse to cap what receivers get where nobody knows yet what they are due (FUND-14)."""
+    if rulebook.funding_receivers_capped and rulebook.funding_on_touch:
+        raise root.need("funding_receivers_capped").bad(
+            "an index pays whoever is touched, before it is known what all receivers are due",
+            "funding_on_touch must be false with it",
+            "FUND-14",
             shown=False,
         )
 

@@ -365,6 +365,15 @@ class _Reading:
             _amount(value.need("amount")),
         )
 
+    def _isolate(self, value: Value) -> Command:
+        value.allow("owner", "account", "market", "amount")
+        return machine.Isolate(
+            self._account(value.need("owner")),
+            self._account(value.need("account")),
+            self._market_of(value),
+            _amount(value.need("amount")),
+        )
+
     def _place(self, value: Value) -> Command:
         value.allow("market", *ORDER_KEYS)
         return self._placed(value, self._market_of(value))
@@ -610,6 +619,7 @@ COMMANDS: Mapping[str, Callable[[_Reading, Value], Command]] = {
     "deposit": _Reading._deposit,
     "withdraw": _Reading._withdraw,
     "transfer": _Reading._transfer,
+    "isolate": _Reading._isolate,
     "place": _Reading._place,
     "cancel": _Reading._cancel,
     "set_mark": _Reading._set_mark,

@@ -46,6 +46,7 @@ STAGE_OF: dict[Callable[..., Outcome], Stage] = {
     loss.close_out: Stage.RESIDUAL,
     loss.charge: Stage.RESIDUAL,
     loss.socialise: Stage.RESIDUAL,
+    loss.carry: Stage.RESIDUAL,
 }
 """The actions of the waterfall; the account that is liquidated is the first argument of each."""
 

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from perpref.checker import moves, scenes, vault_scenes
+from perpref.checker import isolated_scenes, moves, scenes, vault_scenes
 from perpref.checker.compare import Judge
 from perpref.checker.dice import BYTES, TERM_BYTES, Dice
 from perpref.checker.drawing import BACKEND
@@ -235,6 +235,7 @@ SCENES = (
     vault_scenes.capital_for_a_child,
     vault_scenes.outsider_liquidates,
     vault_scenes.volunteers_step_in,
+    isolated_scenes.isolated_position,
     scenes.late_counterparty,
     scenes.contagion,
     scenes.second_visit,

@@ -24,6 +24,7 @@ from perpref.rules import (
     liquidation,
     loss,
     loss_trigger,
+    settlement,
     vault,
     volunteers,
 )
@@ -89,6 +90,9 @@ class _Teller:
             case machine.Transfer(payer, payee, amount):
                 to = self.who(payee)
                 return f"{self.who(payer)} {self.verb('transfer')} {amount:,} to {to} (LED-8)"
+            case machine.Isolate(owner, account, market, amount):
+                what = f"{amount:,} for {self.scenario.where(market)}, as {self.who(account)}"
+                return f"{self.who(owner)} {self.verb('isolate')} {what} (ISO-1)"
             case machine.Place():
                 return self.order(command)
             case machine.Replace(replaced):
@@ -239,10 +243,21 @@ class _Teller:
         if fills:
             yield Line(2, f"{self.filled(fills[0])}{self.fees(fees)}")
             return
+        if self.victim is not None:
+            yield from self.after_a_loss(act)
         for event in act.events:
             line = self.event(event, act.before)
             if line is not None:
                 yield line
+
+    def after_a_loss(self, act: Act) -> Iterator[Line]:
+        """What a loss that was left brings for everybody, which no event says."""
+        if act.action is loss.close_gate:
+            opens = act.before.now + act.before.rulebook.withdrawal_gate
+            opens = max(opens, act.before.gate_opens)
+            yield Line(4, f"residual: no cash leaves before {opens:,} by the clock (LOSS-13)")
+        if act.action is settlement.pause:
+            yield Line(4, f"residual: {self._named(MarketId(act.args[0]))} pauses (LOSS-14)")
 
     def filled(self, fill: Filled) -> str:
         what = f"{self.lots(fill.lots, fill.market)} from {self.who(fill.seller)}"
@@ -255,8 +270,12 @@ class _Teller:
     def event(self, event: Event, before: Exchange) -> Line | None:
         """What an event says that the command did not."""
         match event:
-            case Paid(payer, payee, amount, "FUND-3" | "FUND-12") if amount:
-                return Line(2, f"{self.who(payer)} pays {self.who(payee)} {amount:,} (FUND-3)")
+            case Paid(payer, payee, amount, "FUND-3" | "FUND-12" | "FUND-14") if amount:
+                by = "FUND-14" if event.rule == "FUND-14" else "FUND-3"
+                return Line(2, f"{self.who(payer)} pays {self.who(payee)} {amount:,} ({by})")
+            case Paid(payer, payee, amount, "ISO-5"):
+                what = f"{self.who(payer)} is closed: {amount:,} go back to {self.who(payee)}"
+                return Line(2, f"{what} (ISO-5)")
             case Rested(market, order, rule):
                 noun = "a bid for" if order.side is Side.BUY else "an offer of"
                 what = f"{noun} {self.lots(order.lots, market)} at {order.price:,}"
@@ -287,6 +306,9 @@ class _Teller:
     def forced(self, act: Act) -> Iterator[Line]:
         if act.action in (loss.charge, loss.socialise):
             yield self.shared(act)
+            return
+        if act.action is loss.carry:
+            yield self.carried(act)
             return
         market: MarketId = act.args[2] if act.action in _WITH_COUNTERPARTY else act.args[1]
         if market != self.market:
@@ -413,6 +435,11 @@ class _Teller:
         worth = equity(act.before, payer)
         what = f"{self.who(payer)}, worth {worth:,}, pays {paid.amount:,} of the {deficit:,}"
         return Line(4, f"residual: {what} that are missing ({paid.rule})")
+
+    def carried(self, act: Act) -> Line:
+        (debt,) = (event for event in act.events if isinstance(event, Paid))
+        what = f"{self.who(debt.payer)} takes on the {debt.amount:,} that are missing"
+        return Line(4, f"residual: {what}, as a debt ({debt.rule})")
 
     def worth(self, act: Act, other: AccountId) -> str:
         """What an act was worth to the other side, at the mark."""

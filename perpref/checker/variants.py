@@ -28,7 +28,7 @@ from perpref.state import (
     TakeoverPrice,
     Tier,
 )
-from perpref.units import PARTS, AccountId, MarketId
+from perpref.units import PARTS, AccountId, MarketId, Rounding
 
 FEES = (0, 1, 130, 333, 500, 1_999, 10_007, 33_333)
 FUNDING_CAPS = (750, 7_500, 12_347, 100_000)
@@ -238,14 +238,18 @@ def _booking(rulebook: Rulebook, dice: Dice) -> Rulebook:
 
 
 def _funding(rulebook: Rulebook, dice: Dice) -> Rulebook:
-    """Another way from a premium to a rate, as some venue does it."""
+    """Another way from a premium to a rate, and from a rate to cash, as some venue does it."""
+    on_touch = dice.one_in(3)
     return evolve(
         rulebook,
         funding_interest=dice.pick((0, 100, -100)),
         funding_damper=dice.pick((0, 500, PARTS)),
         funding_offset=dice.pick((0, 7, -7)),
         funding_samples=dice.pick((0, 1, 2, 60)),
-        funding_on_touch=dice.one_in(3),
+        funding_on_touch=on_touch,
+        funding_rounding=dice.pick(tuple(Rounding)),
+        fee_rounding=dice.pick(tuple(Rounding)),
+        funding_receivers_capped=not on_touch and dice.one_in(2),
     )
 
 

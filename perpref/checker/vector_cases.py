@@ -44,9 +44,21 @@ from perpref.state import (
     TakeoverPrice,
     Tier,
 )
-from perpref.units import MAX_CASH, MAX_ID, MAX_LOTS, MAX_PRICE, AccountId, MarketId, OrderId
+from perpref.units import (
+    MAX_CASH,
+    MAX_ID,
+    MAX_LOTS,
+    MAX_PRICE,
+    AccountId,
+    MarketId,
+    OrderId,
+    Rounding,
+)
 
 ANN, BOB, CY, DAN, EVE = (AccountId(number) for number in range(2, 7))
+APART, OTHER = AccountId(20), AccountId(21)
+"""Isolated accounts."""
+
 GOLD, OIL, NOWHERE = MarketId(1), MarketId(2), MarketId(3)
 
 FREE = Rulebook(
@@ -113,6 +125,16 @@ class Story:
 
     def transfer(self, payer: AccountId, payee: AccountId, amount: int, code: str = "") -> None:
         self.do(machine.Transfer(payer, payee, amount), code)
+
+    def isolates(
+        self,
+        owner: AccountId,
+        account: AccountId,
+        amount: int,
+        market: MarketId = GOLD,
+        code: str = "",
+    ) -> None:
+        self.do(machine.Isolate(owner, account, market, amount), code)
 
     def mark(self, price: int, market: MarketId = GOLD, code: str = "") -> None:
         self.do(machine.SetMark(market, price), code)
@@ -1275,6 +1297,146 @@ def choosing(gold: MarketTerms = PLAIN, **choices: Any) -> Terms:
     return evolve(usual, rulebook=evolve(usual.rulebook, **choices))
 
 
+@about("isolated", "ISO-1", "LED-6")
+def margin_is_set_apart(story: Story) -> None:
+    """Ann may set apart what she could withdraw; no vault and no isolated account may."""
+    for account in (ANN, VAULT, TREASURY):
+        story.deposit(account, 500)
+    story.settle(OIL)
+    story.isolates(ANN, AccountId(-1), 100, code="id_out_of_bounds")
+    story.isolates(ANN, APART, 0, code="amount_out_of_bounds")
+    story.isolates(ANN, APART, 100, NOWHERE, code="unknown_market")
+    story.isolates(ANN, APART, 100, OIL, code="settling")
+    story.isolates(BOB, APART, 100, code="unknown_account")
+    story.isolates(VAULT, APART, 100, code="cannot_own")
+    story.isolates(TREASURY, APART, 100, code="cannot_own")
+    story.isolates(ANN, ANN, 100, code="account_exists")
+    story.isolates(ANN, APART, 501, code="not_withdrawable")
+    story.isolates(ANN, APART, 400)
+    story.isolates(ANN, APART, 100, code="account_exists")
+    story.isolates(APART, OTHER, 100, code="cannot_own")
+    story.isolates(ANN, OTHER, 100)
+
+
+@about("isolated", "ISO-2", "LED-8")
+def isolated_margin_is_its_owners(story: Story) -> None:
+    """It comes from Ann and goes to Ann, as far as the 2 lots leave it."""
+    for account in (ANN, BOB):
+        story.deposit(account, 500)
+    story.isolates(ANN, APART, 30)
+    story.deposit(APART, 5, code="only_with_owner")
+    story.withdraw(APART, 5, code="only_with_owner")
+    story.transfer(BOB, APART, 5, code="only_with_owner")
+    story.transfer(APART, BOB, 5, code="only_with_owner")
+    story.transfer(APART, APART, 5, code="only_with_owner")
+    story.transfer(APART, CY, 5, code="only_with_owner")
+    story.trade(APART, BOB, 2)
+    story.transfer(ANN, APART, 7)
+    story.transfer(APART, ANN, 18, code="not_withdrawable")
+    story.transfer(APART, ANN, 17)
+
+
+@about("isolated", "ISO-3", under=choosing(liquidators=True))
+def an_isolated_account_is_for_one_market(story: Story) -> None:
+    """In another market it takes nothing, and from others neither positions nor shares."""
+    for account in (ANN, BOB, CY):
+        story.deposit(account, 500)
+    story.isolates(ANN, APART, 300)
+    story.sells(BOB, 1, 100, market=OIL)
+    story.buys(APART, 1, 100, market=OIL, code="other_market")
+    story.volunteers(APART, 1, code="is_isolated")
+    story.contributes(APART, 10, code="is_isolated")
+    story.redeems(APART, 1, code="is_isolated")
+    story.liquidates(APART, CY, 1, code="is_isolated")
+    story.sells(BOB, 1, 100)
+    story.buys(APART, 1, 100)
+
+
+@about("isolated", "ISO-1", "LIQ-1", "LIQ-8", under=terms(evolve(PLAIN, vault_cap=0)))
+def an_isolated_loss_stops_at_its_margin(story: Story) -> None:
+    """The 10 lots with 100 are lost at 90. Ann's other 10, with 500, are what they were."""
+    for account in (ANN, BOB):
+        story.deposit(account, 600)
+    story.isolates(ANN, APART, 100)
+    story.trade(APART, BOB, 10)
+    story.trade(ANN, BOB, 10)
+    story.mark(95)
+    story.mark(94)
+    story.mark(90)
+
+
+@about("isolated", "ISO-1", "LIQ-1", "LIQ-8")
+def an_owner_is_liquidated_and_its_isolated_position_is_not(story: Story) -> None:
+    """Ann has 100 for 10 lots in oil; her isolated lot of gold has 400 and keeps them."""
+    for account in (ANN, BOB):
+        story.deposit(account, 500)
+    story.isolates(ANN, APART, 400)
+    story.trade(APART, BOB, 1)
+    story.trade(ANN, BOB, 10, market=OIL)
+    story.mark(94, OIL)
+    story.mark(94)
+
+
+@about("isolated", "ISO-5", "LED-6", under=terms(taker=10_000, maker=5_000))
+def what_is_left_goes_back(story: Story) -> None:
+    """Not with the first of 2 lots, nor while an order rests; then all that is left does."""
+    for account in (ANN, BOB):
+        story.deposit(account, 500)
+    story.isolates(ANN, APART, 50)
+    story.trade(APART, BOB, 2)
+    resting = story.sells(APART, 1, 120, only=True)
+    story.mark(105)
+    story.trade(BOB, APART, 1, 105)
+    story.trade(BOB, APART, 1, 105)
+    story.cancel(APART, resting)
+    story.transfer(ANN, APART, 30)
+    story.buys(APART, 1, 90, Kind.IOC)
+
+
+@about("isolated", "ISO-5", "SET-3")
+def what_a_settlement_leaves_goes_back(story: Story) -> None:
+    """Two isolated positions of Ann's, in account order; what was never used stays."""
+    for account in (ANN, BOB):
+        story.deposit(account, 500)
+    story.isolates(ANN, OTHER, 50)
+    story.isolates(ANN, APART, 60)
+    story.isolates(ANN, AccountId(22), 70)
+    story.trade(OTHER, BOB, 2)
+    story.trade(BOB, APART, 3)
+    story.mark(104)
+    story.settle()
+    story.transfer(AccountId(22), ANN, 70)
+
+
+def _meets_a_relative(story: Story) -> None:
+    for account in (ANN, BOB):
+        story.deposit(account, 500)
+    story.isolates(ANN, APART, 100)
+    story.isolates(ANN, OTHER, 100)
+
+
+@about("isolated", "ISO-6", "BOOK-11")
+def an_owner_does_not_trade_with_its_own(story: Story) -> None:
+    """Ann's bid, then her isolated one, is cancelled by the next of her offers; Bob's is met."""
+    _meets_a_relative(story)
+    story.buys(BOB, 1, 98)
+    story.buys(ANN, 1, 99)
+    story.sells(APART, 2, 98)
+    story.buys(OTHER, 1, 98)
+    story.sells(ANN, 1, 120)
+    story.buys(APART, 1, 120, Kind.IOC)
+
+
+@about("isolated", "ISO-6", "BOOK-11", under=choosing(self_trade=SelfTrade.INCOMING))
+def two_isolated_accounts_of_one_owner_are_one_trader(story: Story) -> None:
+    """Where the incoming order goes, it is refused."""
+    _meets_a_relative(story)
+    story.buys(OTHER, 1, 98)
+    story.sells(APART, 2, 98, code="self_trade")
+    story.sells(ANN, 2, 98, code="self_trade")
+    story.sells(BOB, 1, 98)
+
+
 @about("ledger", "LED-6", under=choosing(withdraw_profit=True))
 def profit_may_leave_where_the_rulebook_says_so(story: Story) -> None:
     """Ann has 150 and has won 300, which nobody has realised: all but her margin of 130 may go."""
@@ -1989,6 +2151,95 @@ def an_account_is_settled_when_it_is_touched(story: Story) -> None:
     story.buys(ANN, 1, 100)
     story.fund(-500)
     story.transfer(BOB, ANN, 1)
+
+
+FEES_OF_PARTS: dict[str, Any] = {"maker_fee": 1_000, "taker_fee": 5_000, "liquidation_fee": 10_000}
+
+
+@about("fee", "FEE-8", "FEE-1", under=choosing(fee_rounding=Rounding.DOWN, **FEES_OF_PARTS))
+def fees_may_be_rounded_down(story: Story) -> None:
+    """10 at 101: a thousandth is 1.01, that is 1; five thousandths are 5.05, that is 5."""
+    fees_are_rounded_up_and_go_to_the_treasury(story)
+
+
+@about("fee", "FEE-8", "FEE-4", under=choosing(fee_rounding=Rounding.TOWARDS_ZERO, **FEES_OF_PARTS))
+def a_liquidation_fee_may_be_rounded_down(story: Story) -> None:
+    """Ann is due at 93, and Bob bids 92: of 920 the liquidation fee is 9.2, that is 9."""
+    story.deposit(ANN, 110)
+    story.deposit(BOB, 1_000)
+    story.trade(ANN, BOB, 10)
+    story.buys(BOB, 10, 92)
+    story.mark(93)
+
+
+@about("funding", "FUND-13", "FUND-2", under=choosing(funding_rounding=Rounding.DOWN))
+def a_receiver_may_get_a_quantum_for_a_part(story: Story) -> None:
+    """1.01 is 1, -0.707 and -0.303 are -1 each: the vault pays a quantum of dust."""
+    three_holders(story)
+    story.fund(1_000)
+    story.fund(-1_000)
+
+
+@about("funding", "FUND-13", "FUND-2", under=choosing(funding_rounding=Rounding.TOWARDS_ZERO))
+def nobody_pays_or_gets_anything_for_a_part(story: Story) -> None:
+    """1.01 is 1, -0.707 and -0.303 are nothing; 10.1 is 10, -7.07 is -7, -3.03 is -3."""
+    three_holders(story)
+    story.fund(1_000)
+    story.fund(10_000)
+
+
+@about(
+    "funding",
+    "FUND-13",
+    "FUND-9",
+    under=choosing(funding_rounding=Rounding.DOWN, funding_on_touch=True),
+)
+def who_is_touched_may_be_rounded_down_to(story: Story) -> None:
+    """Three fundings of 0.7 and 0.3 quanta: Ann pays 2 of 2.1, and Bob then none of 0.55."""
+    an_account_is_settled_when_it_is_touched(story)
+
+
+@about(
+    "funding",
+    "FUND-14",
+    "FUND-3",
+    under=choosing(funding_receivers_capped=True, vault_boundary=60),
+)
+def receivers_get_what_payers_paid_and_the_vault_has(story: Story) -> None:
+    """The vault took Ann's 4 lots over and has 76: Dan pays 12, and Bob and Cy are due 13 and 5.
+
+    16 are beyond the boundary, then 10, then 4: of 16 there are 11 and 4 for them. The quantum that
+    is left is there the next time: of 13 it is 9 and 3.
+    """
+    story.deposit(VAULT, 60)
+    story.deposit(ANN, 40)
+    for holder in (BOB, CY, DAN):
+        story.deposit(holder, 1_000)
+    story.trade(ANN, BOB, 4)
+    story.trade(DAN, BOB, 3)
+    story.trade(DAN, CY, 3)
+    story.mark(94)
+    story.fund(20_000)
+    story.fund(20_000)
+    story.fund(20_000)
+    story.fund(20_000)
+    story.fund(-20_000)
+
+
+@about(
+    "funding",
+    "FUND-14",
+    "FUND-13",
+    under=choosing(funding_receivers_capped=True, funding_rounding=Rounding.DOWN),
+)
+def an_empty_vault_pays_no_dust(story: Story) -> None:
+    """-0.7 and -0.3 are a quantum each, and Ann pays 1: Bob and Cy are due 2 and get nothing."""
+    for holder in (ANN, BOB, CY):
+        story.deposit(holder, 1_000)
+    story.trade(ANN, BOB, 7)
+    story.trade(ANN, CY, 3)
+    story.fund(1_000)
+    story.fund(10_000)
 
 
 @about("funding", "FUND-12", "LIQ-8", under=choosing(funding_on_touch=True))

@@ -18,12 +18,14 @@ from cattrs.gen import make_dict_unstructure_fn, override
 
 from perpref import machine, outcome
 from perpref.state import (
+    CROSS,
     FLAT,
     NEVER,
     NO_STAKE,
     VAULT,
     Account,
     Exchange,
+    Isolation,
     Market,
     Order,
     Pledge,
@@ -208,6 +210,7 @@ class AccountView:
     offered_since: int = NEVER
     parted_at: int = NEVER
     paid_in: int = 0
+    isolation: Isolation = CROSS
 
 
 @frozen
@@ -289,6 +292,7 @@ def view(exchange: Exchange) -> View:
                 holder.offered_since,
                 holder.parted_at,
                 holder.paid_in,
+                holder.isolation,
             )
             for account, holder in exchange.accounts.items()
         },
@@ -334,6 +338,7 @@ def exchange_of(terms: Terms, seen: View) -> Exchange:
                 holder.offered_since,
                 holder.parted_at,
                 holder.paid_in,
+                holder.isolation,
             ),
         )
     markets = start.markets
@@ -382,6 +387,7 @@ COMMANDS: dict[str, type[machine.Command]] = {
     "deposit": machine.Deposit,
     "withdraw": machine.Withdraw,
     "transfer": machine.Transfer,
+    "isolate": machine.Isolate,
     "place": machine.Place,
     "cancel": machine.Cancel,
     "set_mark": machine.SetMark,

@@ -41,6 +41,9 @@ def command(done: machine.Command) -> str:
             return f"{who(account)} withdraws {amount}"
         case machine.Transfer(payer, payee, amount):
             return f"{who(payer)} transfers {amount} to {who(payee)}"
+        case machine.Isolate(owner, account, market, amount):
+            what = f"{amount} for market {market} as {who(account)}"
+            return f"{who(owner)} isolates {what}"
         case machine.Place(order, account):
             asked = _asked(done)
             return f"{who(account)} places order {order}: {asked}"
@@ -98,6 +101,8 @@ def _asked(order: machine.Place | machine.Replace) -> str:
 
 
 REASONS = {
+    "ISO-1": "isolated margin",
+    "ISO-5": "what is left of an isolated position",
     "LIQ-6": "liquidation on the book",
     "VLT-1": "takeover",
     "VLT-8": "made good by the vault",

@@ -9,12 +9,13 @@ integer by choosing the quantum.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
-from decimal import Decimal, InvalidOperation
 from enum import Enum
 from fractions import Fraction
+from math import gcd, lcm
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from attrs import frozen
 
@@ -87,19 +88,44 @@ def exact(value: object, what: str) -> Fraction:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise NotExpressible(f"{what} is no number")
     try:
-        return Fraction(value)
+        return Fraction(value) if isinstance(value, int) else number_in(value)
     except (ValueError, ZeroDivisionError):
         raise NotExpressible(f"{what} is no number") from None
 
 
+EXPONENT = re.compile(r"e[+-]?\d+", re.IGNORECASE)
+
+
+def number_in(text: str) -> Fraction:
+    """The number that a text is: a decimal with commas or without, or a fraction.
+
+    Raises:
+        ValueError: it is none, or has more digits than any amount.
+    """
+    plain = THOUSANDS.sub("", text.strip())
+    if len(plain) > 2 * MOST_DIGITS or (EXPONENT.search(plain) and "/" in plain):
+        raise ValueError(text[:40])
+    power = EXPONENT.search(plain)
+    if power and abs(int(power.group()[1:])) > MOST_DIGITS:
+        raise ValueError(text[:40])
+    return Fraction(plain)
+
+
+THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+
+
 def quanta(*numbers: Fraction) -> int:
-    """How many quanta a unit must have for all of these to be whole, a power of ten."""
-    unit = 1
-    while any((number * unit).denominator != 1 for number in numbers):
-        unit *= 10
-        if unit > 10**18:
-            raise NotExpressible("an amount has no finite number of decimals")
-    return unit
+    """How many quanta a unit must have for all of these to be whole.
+
+    A power of ten, times what a number without a finite number of decimals needs.
+    """
+    needed = lcm(1, *(number.denominator for number in numbers))
+    power = 1
+    while needed % 2 == 0 or needed % 5 == 0:
+        power, needed = 10 * power, needed // gcd(needed, 10)
+    if power * needed > 10**60:
+        raise NotExpressible("an amount is finer than any quantum")
+    return power * needed
 
 
 def power_of_ten(exponent: int) -> Fraction:
@@ -125,16 +151,65 @@ def read_examples(path: Path) -> list[Example]:
     """
     name = str(path)
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        raw = json.loads(text, parse_constant=_no_number, object_pairs_hook=_object)
     except OSError as error:
         raise bad_input(name, "", f"cannot be read: {error.strerror}", "", "") from error
     except UnicodeDecodeError as error:
         raise bad_input(name, "", "not UTF-8", "", "") from error
     except json.JSONDecodeError as error:
         raise bad_input(f"{name}:{error.lineno}", "", f"not JSON: {error.msg}", "", "") from error
+    except ValueError as error:
+        raise bad_input(name, "", str(error), "", "") from error
+    except RecursionError as error:
+        raise bad_input(name, "", "nested too deep", "", "a list of examples") from error
     if not isinstance(raw, list):
         raise bad_input(name, "", "not a list", "", "a list of examples")
-    return [_example(name, place, entry) for place, entry in enumerate(raw, 1)]
+    if not raw:
+        raise bad_input(name, "", "an empty list", "", "a list of at least one example")
+    examples = [_example(name, place, entry) for place, entry in enumerate(raw, 1)]
+    seen: dict[str, int] = {}
+    for place, example in enumerate(examples, 1):
+        first = seen.setdefault(example.id, place)
+        if first != place:
+            wrong = f"{example.id!r} is the id of [{first}] too"
+            raise bad_input(name, f"[{place}].id", wrong, "", "an id of its own")
+    return examples
+
+
+def _no_number(said: str) -> NoReturn:
+    raise ValueError(f"{said} is no number; an integer, or a decimal as text")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twice!r} stands twice in one object")
+    return found
+
+
+MOST_DIGITS, DEEPEST = 100, 20
+"""No amount that anybody means has more digits, and no example is nested deeper."""
+
+
+def _require_plain(value: object, where: str, bad: Callable[[str, str, str], BadInput]) -> None:
+    """Refuse what is no amount, text, yes or no, list or object: above all numbers as floats."""
+    if where.count(".") + where.count("[") > DEEPEST:
+        raise bad(where[:40], "nested too deep", f"at most {DEEPEST} levels")
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _require_plain(inner, f"{where}.{key}", bad)
+    elif isinstance(value, list):
+        for place, inner in enumerate(value, 1):
+            _require_plain(inner, f"{where}[{place}]", bad)
+    elif isinstance(value, float):
+        raise bad(where, f"{value} is a float", f'an integer, or a decimal as text: "{value}"')
+    elif isinstance(value, int) and abs(value) >= 10**MOST_DIGITS:
+        raise bad(where, "a number too large", f"at most {MOST_DIGITS} digits")
+    elif value is None:
+        raise bad(where, "nothing", "an amount, a text, a list or an object")
 
 
 def _example(name: str, place: int, entry: object) -> Example:
@@ -152,6 +227,10 @@ def _example(name: str, place: int, entry: object) -> Example:
             raise bad(f".{key}", "missing", "an object" if kind is dict else "a text")
         if not isinstance(entry[key], kind):
             raise bad(f".{key}", "not as it must be", "an object" if kind is dict else "a text")
+    for key in ("inputs", "expected"):
+        _require_plain(entry[key], f".{key}", bad)
+    if not entry["expected"]:
+        raise bad(".expected", "an empty object", "at least one published value")
     return Example(**entry)
 
 
@@ -170,7 +249,9 @@ def attempt(example: Example, kinds: Mapping[tuple[str, frozenset[str]], Kind]) 
         None,
     )
     if kind is None:
-        return Tried(example, Outcome.NOT_EXPRESSIBLE, "no rule is about this", {})
+        known = any(of == example.venue for of, _ in kinds)
+        why = "no rule is about this" if known else f"there is no venue {example.venue!r} here"
+        return Tried(example, Outcome.NOT_EXPRESSIBLE, why, {})
     try:
         found = kind(example)
     except NotExpressible as reason:
@@ -187,6 +268,7 @@ def attempt(example: Example, kinds: Mapping[tuple[str, frozenset[str]], Kind]) 
     unsaid = [key for key in example.expected if key not in found]
     if unsaid:
         why = f"the rules do not say: {', '.join(unsaid)}"
+        why += f"; {found['because']}" if "because" in found else ""
         return Tried(example, Outcome.NOT_EXPRESSIBLE, why, got)
     wrong = list(_differences(example.expected, found))
     if wrong:
@@ -225,28 +307,29 @@ def agrees(published: object, found: object) -> bool:
 
 def _same_number(published: str, found: Fraction) -> bool:
     text = published.split(" ")[0]
-    if text.endswith("..."):
-        known = text.removesuffix("...")
-        digits = len(known.partition(".")[2])
-        try:
-            least = Fraction(Decimal(known))
-        except InvalidOperation:
-            return False
-        return least <= found < least + Fraction(1, 10**digits)
+    known = text.removesuffix("...")
     try:
-        return Fraction(text) == found
-    except ValueError:
+        value = number_in(known)
+    except (ValueError, ZeroDivisionError):
         return False
+    if text == known:
+        return value == found
+    digits = len(known.partition(".")[2])
+    least, most = value, value + Fraction(1, 10**digits)
+    return least <= found < most if not known.startswith("-") else _same_number(text[1:], -found)
 
 
 def _nearest(published: str, found: Fraction) -> bool:
-    text = published.split(" ")[0]
+    text = published.split(" ")[0].removesuffix("...")
     try:
-        value = Fraction(Decimal(text))
-    except InvalidOperation:
+        value = number_in(text)
+    except (ValueError, ZeroDivisionError):
         return False
+    if "/" in text:
+        return value == found
     places = len(text.partition(".")[2])
-    return bool(abs(found - value) * 2 * 10**places <= 1)
+    slack = 1 if "..." in published.split(" ")[0] else Fraction(1, 2)
+    return bool(abs(found - value) * 10**places <= slack)
 
 
 def shown(value: object) -> str:

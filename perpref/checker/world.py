@@ -18,6 +18,9 @@ from perpref.scheduler import BY_RULEBOOK, needed
 from perpref.state import TREASURY, VAULT, Kind, MarkPolicy, Order, Position, Side
 from perpref.units import MAX_PRICE, PARTS, AccountId, MarketId, OrderId, ceil_div
 
+FIRST_ISOLATED = 40
+"""Isolated accounts go by the numbers from here on; nobody else does."""
+
 NAMES = {kind: name for name, kind in COMMANDS.items()}
 
 
@@ -36,6 +39,7 @@ class World:
         self.exchange = terms.opened()
         self.commands: list[machine.Command] = []
         self.markets = tuple(terms.markets)
+        self._isolated = 0
         self._supported = frozenset(supported)
         self._watch = watch or Stopwatch()
 
@@ -49,6 +53,8 @@ class World:
             outcome = machine.apply(self.exchange, command, choices)
         if isinstance(outcome, Outcome):
             self.exchange = outcome.exchange
+            if self.knows(self.next_isolated()):
+                self._isolated += 1
             return True
         return False
 
@@ -205,8 +211,17 @@ class World:
     # Deciding.
 
     def anybody(self, dice: Dice) -> AccountId:
-        """Mostly one of the people, at times the vault or the treasury."""
-        return dice.pick((*self.people, *self.people, *self.people, VAULT, TREASURY))
+        """Mostly one of the people, at times the vault, the treasury or an isolated account."""
+        others = (VAULT, TREASURY, *self.isolated())
+        return dice.pick((*self.people, *self.people, *self.people, *others))
+
+    def isolated(self) -> list[AccountId]:
+        """The isolated accounts so far."""
+        return [AccountId(FIRST_ISOLATED + n) for n in range(self._isolated)]
+
+    def next_isolated(self) -> AccountId:
+        """A number that no account has."""
+        return AccountId(FIRST_ISOLATED + self._isolated)
 
     def person(self, dice: Dice) -> AccountId:
         return dice.pick(self.people)

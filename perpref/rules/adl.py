@@ -98,16 +98,17 @@ def signed_return(standing: Standing) -> Score:
     return standing.profit * margin, standing.cost * standing.notional
 
 
-def margined_return(standing: Standing) -> Score:
+def margined_return(standing: Standing, unit: int = 1) -> Score:
     """Profit over collateral, times maintenance margin over equity, as at Binance.
 
-    No profit and no equity both score 0; a collateral below one quantum counts as one.
+    No profit and no equity both score 0; a collateral below a unit counts as one. The machine's
+    unit is a quantum.
     """
     if standing.profit <= 0 or standing.equity <= 0:
         return 0, 1
     return (
         standing.profit * standing.maintenance,
-        max(standing.collateral, 1) * standing.equity,
+        max(standing.collateral, unit) * standing.equity,
     )
 
 

@@ -8,6 +8,7 @@ from perpref.outcome import Cancelled, Outcome, Rested
 from perpref.rule_registry import Phase, formula, refusal, require, rule
 from perpref.rules.admission import is_live, require_time_left
 from perpref.rules.fee import charge_maker, charge_taker
+from perpref.rules.isolated import require_own_market, same_trader
 from perpref.rules.ledger import ID_OUT_OF_BOUNDS, fill, require_account
 from perpref.rules.margin import Health, bears_fill, health, position_of, reduces
 from perpref.rules.mark import require_market, require_open, require_price, require_trading
@@ -86,6 +87,7 @@ def accept(exchange: Exchange, market: MarketId, order: Order) -> Outcome:
     require_trading(exchange, market)
     require_open(exchange, market)
     require_account(exchange, order.account)
+    require_own_market(exchange, order.account, market)
     require_price(order.price)
     require(1 <= order.lots <= MAX_LOTS, LOTS_OUT_OF_BOUNDS, order.lots, MAX_LOTS)
     require(order.id <= MAX_ID, ID_OUT_OF_BOUNDS, order.id, MAX_ID)
@@ -139,7 +141,7 @@ def match(exchange: Exchange, market: MarketId, taker: Order, maker: Order, pric
     It takes as many lots as both have left and may fill (BOOK-7), at a price within both
     limits; the price is the maker's unless the rulebook says that the engine owns it.
     """
-    require(taker.account != maker.account, SELF_TRADE, taker.account)
+    require(not same_trader(exchange, taker.account, maker.account), SELF_TRADE, taker.account)
     require(crosses(taker.side, taker.price, price), PRICE_NOT_AGREED, price, taker.price)
     require(crosses(maker.side, maker.price, price), PRICE_NOT_AGREED, price, maker.price)
     held = position_of(exchange, taker.account, market)

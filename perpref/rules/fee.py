@@ -6,38 +6,42 @@ from perpref.outcome import Outcome
 from perpref.rule_registry import formula, rule
 from perpref.rules.ledger import pay
 from perpref.state import TREASURY, Exchange
-from perpref.units import PARTS, AccountId, MarketId, ceil_div, clamp, floor_div
+from perpref.units import PARTS, AccountId, MarketId, Rounding, ceil_div, clamp, divided, floor_div
 
 
-@rule("FEE-1")
-def trading_fee(lots: int, price: int, rate: int) -> int:
-    """A rate of the traded notional in quanta, rounded up."""
-    return ceil_div(lots * price * rate, PARTS)
+@rule("FEE-1", "FEE-8")
+def trading_fee(lots: int, price: int, rate: int, rounding: Rounding = Rounding.UP) -> int:
+    """A rate of the traded notional in quanta, rounded up where the rulebook does not say else."""
+    return divided(lots * price * rate, PARTS, rounding)
 
 
 @rule("FEE-2")
 def charge_maker(exchange: Exchange, maker: AccountId, lots: int, price: int) -> Outcome:
     """The maker pays the maker fee to the treasury."""
-    fee = trading_fee(lots, price, exchange.rulebook.maker_fee)
+    rules = exchange.rulebook
+    fee = trading_fee(lots, price, rules.maker_fee, rules.fee_rounding)
     return pay(exchange, maker, TREASURY, fee, "FEE-2")
 
 
 @rule("FEE-3")
 def charge_taker(exchange: Exchange, taker: AccountId, lots: int, price: int) -> Outcome:
     """The taker pays the taker fee to the treasury."""
-    fee = trading_fee(lots, price, exchange.rulebook.taker_fee)
+    rules = exchange.rulebook
+    fee = trading_fee(lots, price, rules.taker_fee, rules.fee_rounding)
     return pay(exchange, taker, TREASURY, fee, "FEE-3")
 
 
 @rule("FEE-4")
-def liquidation_fee(lots: int, price: int, rate: int, better: int, left: int) -> int:
+def liquidation_fee(
+    lots: int, price: int, rate: int, better: int, left: int, rounding: Rounding = Rounding.UP
+) -> int:
     """A rate of notional, but only out of what the book gave and the account still has.
 
     Args:
         better: by how much the fill beat the bankruptcy price in all, in quanta, zero or more.
         left: the equity of the account after the fill, in quanta.
     """
-    return min(trading_fee(lots, price, rate), better, max(left, 0))
+    return min(trading_fee(lots, price, rate, rounding), better, max(left, 0))
 
 
 @rule("FEE-5")
@@ -51,8 +55,8 @@ def charge_liquidated(
     left: int,
 ) -> Outcome:
     """The liquidated account pays the liquidation fee to the market's vault."""
-    rate = exchange.rulebook.liquidation_fee
-    fee = liquidation_fee(lots, price, rate, better, left)
+    rules = exchange.rulebook
+    fee = liquidation_fee(lots, price, rules.liquidation_fee, better, left, rules.fee_rounding)
     return pay(exchange, account, exchange.markets[market].vault, fee, "FEE-5")
 
 
@@ -87,6 +91,6 @@ def liquidator_fee(base: int, most: int, elapsed: int, grace: int, growth: int) 
         elapsed: how long the account has been due, in the venue's unit of time.
         growth: of the rate in one unit of time, in parts per million.
     """
-    if elapsed <= grace:
+    if elapsed < grace:
         return min(base, most)
     return min(base + growth * elapsed, most)

@@ -10,7 +10,16 @@ from perpref.rules.ledger import pay
 from perpref.rules.margin import position_of
 from perpref.rules.mark import require_open, require_trading
 from perpref.state import VAULT, Exchange, Rulebook
-from perpref.units import PARTS, AccountId, MarketId, ceil_div, clamp, floor_div, trunc_div
+from perpref.units import (
+    PARTS,
+    AccountId,
+    MarketId,
+    Rounding,
+    clamp,
+    divided,
+    floor_div,
+    trunc_div,
+)
 
 RATE_OUT_OF_BOUNDS = refusal(
     "FUND-1",
@@ -33,13 +42,13 @@ def require_funding_rate(exchange: Exchange, rate: int) -> None:
     require(-cap <= rate <= cap, RATE_OUT_OF_BOUNDS, rate, cap)
 
 
-@rule("FUND-2")
-def funding_due(size: int, mark: int, rate: int) -> int:
+@rule("FUND-2", "FUND-13")
+def funding_due(size: int, mark: int, rate: int, rounding: Rounding = Rounding.UP) -> int:
     """What a position of `size` lots pays in quanta, negative when it receives.
 
-    Rounded up: a payer pays a whole quantum for a part of one, a receiver gets none for it.
+    Up, a payer pays a whole quantum for a part of one, and a receiver gets none for it.
     """
-    return ceil_div(size * mark * rate, PARTS)
+    return divided(size * mark * rate, PARTS, rounding)
 
 
 @rule("FUND-3")
@@ -47,10 +56,48 @@ def settle_funding(exchange: Exchange, account: AccountId, market: MarketId, rat
     """Settle one account's funding with the vault, which keeps the dust."""
     require_funding_rate(exchange, rate)
     size = position_of(exchange, account, market).size
-    due = funding_due(size, exchange.markets[market].mark, rate)
+    mark, rounding = exchange.markets[market].mark, exchange.rulebook.funding_rounding
+    due = funding_due(size, mark, rate, rounding)
     if due >= 0:
         return pay(exchange, account, VAULT, due, "FUND-3")
     return pay(exchange, VAULT, account, -due, "FUND-3")
+
+
+# Receivers, where a rulebook lets them have no more than there is.
+
+
+@rule("FUND-14")
+def funding_pot(equity: int, boundary: int, paid: int) -> int:
+    """What there is for receivers: what payers paid, and what the vault has beyond its boundary.
+
+    Args:
+        equity: of the vault, in quanta, before this settlement.
+    """
+    return paid + max(equity - boundary, 0)
+
+
+@rule("FUND-14")
+def receiver_part(due: int, pot: int, owed: int) -> int:
+    """What a receiver gets of what it is due: the same part as every other, rounded down.
+
+    Args:
+        owed: what all receivers are due, in quanta.
+    """
+    if pot >= owed:
+        return due
+    return floor_div(due * pot, owed)
+
+
+@rule("FUND-14")
+def pay_receiver(
+    exchange: Exchange, account: AccountId, market: MarketId, rate: int, pot: int, owed: int
+) -> Outcome:
+    """Pay one receiver its part of what there is; whoever pays is settled as FUND-3 says."""
+    require_funding_rate(exchange, rate)
+    size = position_of(exchange, account, market).size
+    mark, rounding = exchange.markets[market].mark, exchange.rulebook.funding_rounding
+    due = max(-funding_due(size, mark, rate, rounding), 0)
+    return pay(exchange, VAULT, account, receiver_part(due, pot, owed), "FUND-14")
 
 
 # The rate, where the venue computes it from the premium of the market over its index.
@@ -163,14 +210,14 @@ def index_step(price: int, rate: int, elapsed: int, period: int, scale: int = 1)
     return trunc_div(price * rate * elapsed, period * scale)
 
 
-@rule("FUND-9")
-def funding_by_index(size: int, since: int, index: int) -> int:
-    """What a position of `size` lots pays in quanta when it is touched: rounded up, as in FUND-2.
+@rule("FUND-9", "FUND-13")
+def funding_by_index(size: int, since: int, index: int, rounding: Rounding = Rounding.UP) -> int:
+    """What a position of `size` lots pays in quanta when it is touched: rounded as in FUND-2.
 
     Args:
         since: the index when the position was last settled.
     """
-    return ceil_div(size * (index - since), PARTS)
+    return divided(size * (index - since), PARTS, rounding)
 
 
 @rule("FUND-11")
@@ -191,7 +238,8 @@ def touch(exchange: Exchange, account: AccountId, market: MarketId) -> Outcome:
     """
     holder, index = exchange.accounts[account], exchange.markets[market].funding_index
     size = position_of(exchange, account, market).size
-    due = funding_by_index(size, holder.funded.get(market, 0), index)
+    rounding = exchange.rulebook.funding_rounding
+    due = funding_by_index(size, holder.funded.get(market, 0), index, rounding)
     noted = evolve(holder, funded=holder.funded.put(market, index))
     exchange = evolve(exchange, accounts=exchange.accounts.put(account, noted))
     if due == 0 or account == VAULT:

@@ -6,6 +6,7 @@ from attrs import evolve
 
 from perpref.outcome import CashMoved, Filled, Outcome, Paid
 from perpref.rule_registry import Phase, refusal, require, rule
+from perpref.rules.isolated import require_in_family, require_no_owner
 from perpref.rules.margin import equity, health, unrealised_profit
 from perpref.rules.position import traded
 from perpref.state import FLAT, VAULT, Account, Exchange
@@ -140,6 +141,7 @@ def deposit(exchange: Exchange, account: AccountId, amount: int) -> Outcome:
     """Bring cash in; the first deposit opens the account."""
     require(0 <= account <= MAX_ID, ID_OUT_OF_BOUNDS, account, MAX_ID)
     require_amount(amount)
+    require_no_owner(exchange, account)
     came = move_cash(exchange, account, amount, "LED-5")
     return came.then(note_paid_in, account, amount)
 
@@ -168,6 +170,7 @@ def withdraw(exchange: Exchange, account: AccountId, amount: int) -> Outcome:
     """Take cash out of the pot, at most what is withdrawable."""
     require_amount(amount)
     require_account(exchange, account)
+    require_no_owner(exchange, account)
     require_open_gate(exchange)
     free = withdrawable(exchange, account)
     require(amount <= free, NOT_WITHDRAWABLE, amount, free)
@@ -242,6 +245,7 @@ def transfer(exchange: Exchange, payer: AccountId, payee: AccountId, amount: int
     require(0 <= payee <= MAX_ID, ID_OUT_OF_BOUNDS, payee, MAX_ID)
     require_amount(amount)
     require_account(exchange, payer)
+    require_in_family(exchange, payer, payee)
     require_open_gate(exchange)
     free = withdrawable(exchange, payer)
     require(amount <= free, NOT_WITHDRAWABLE, amount, free)

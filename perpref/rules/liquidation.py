@@ -27,7 +27,7 @@ from perpref.rules.margin import (
     position_of,
     tiered,
 )
-from perpref.state import VAULT, Exchange, LiquidationLimit, Order, Rulebook, Side
+from perpref.state import VAULT, Exchange, LiquidationLimit, Order, Position, Rulebook, Side
 from perpref.units import (
     MAX_LOTS,
     PARTS,
@@ -123,6 +123,17 @@ def margin_transferred(margin: int, lots: int, size: int) -> int:
     return floor_div(margin * lots, abs(size))
 
 
+@formula("LIQ-33")
+def value_without(mark: int, closed: int, share: int) -> int:
+    """What closing lots brings an account when it gives up a share of its equity, in quanta.
+
+    Args:
+        closed: positive for a long that is sold, negative for a short that is bought back; then
+            so is what it brings.
+    """
+    return closed * mark - share
+
+
 @rule("LIQ-5")
 def price_without(mark: int, size: int, share: int) -> int:
     """The price, in ticks, at which closing `size` lots uses up a share of equity.
@@ -139,6 +150,24 @@ def bankruptcy_price(exchange: Exchange, account: AccountId, market: MarketId) -
     size = position_of(exchange, account, market).size
     share = share_of_equity(exchange, account, market)
     return price_without(exchange.markets[market].mark, size, share)
+
+
+@formula("LIQ-33")
+def bankruptcy_value(exchange: Exchange, account: AccountId, market: MarketId, lots: int) -> int:
+    """What closing `lots` of a position at the bankruptcy price brings an account, in quanta.
+
+    Of all of them together, not of each: so less than a quantum is rounded, in favour of the
+    account, and it may be negative. The lots take the part of equity that their margin was.
+
+    Args:
+        lots: at least 1, at most as many as there are.
+    """
+    listed, held = exchange.markets[market], position_of(exchange, account, market)
+    closed = sign(held.size) * lots
+    now = health(exchange, account)
+    left = maintenance_margin(Position(held.size - closed, 0), listed)
+    freed = maintenance_margin(held, listed) - left
+    return value_without(listed.mark, closed, part_of_equity(now.equity, freed, now.maintenance))
 
 
 def closing_side(size: int) -> Side:

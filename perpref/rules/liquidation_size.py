@@ -122,8 +122,8 @@ def lots_to_cover(
     """
     if margin_rate <= liquidator_fee:
         return None
-    freed = collateral * (margin_rate - liquidator_fee) - PARTS * insurance_fee
-    return floor_div(shortage * PARTS * PARTS, price * freed) if freed > 0 else None
+    freed = price * (collateral * (margin_rate - liquidator_fee) - PARTS * insurance_fee)
+    return floor_div(shortage * PARTS * PARTS, freed) if freed > 0 else None
 
 
 # The same share of everything.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from perpref.outcome import Outcome
-from perpref.rule_registry import rule
+from perpref.rule_registry import formula, rule
 from perpref.rules.margin import health
 from perpref.state import NEVER, VAULT, Exchange, LiquidationLimit, Rulebook, Stage
 from perpref.units import PARTS, AccountId, ceil_div, floor_div, trunc_div
@@ -64,6 +64,19 @@ def _noted(exchange: Exchange, account: AccountId, since: int) -> Outcome:
 
 
 # A part at a time.
+
+
+@formula("LIQ-34")
+def freed_by_now(elapsed: int, duration: int, initial: int) -> int:
+    """The share of what is lacking that may be covered so far, in parts per million, rounded down.
+
+    Args:
+        elapsed: how long the liquidation has gone on; after `duration` all may be covered.
+        initial: the share that may be covered at once, in parts per million.
+    """
+    if duration <= 0:
+        return PARTS
+    return min(floor_div(elapsed * PARTS, duration) + initial, PARTS)
 
 
 @rule("LIQ-17")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from perpref.outcome import Outcome
 from perpref.rule_registry import Phase, refusal, require, rule
+from perpref.rules.isolated import require_cross
 from perpref.rules.liquidation import require_due
 from perpref.rules.liquidation_size import suffices
 from perpref.rules.margin import Health, bears_fill, health, position_of, reduces
@@ -70,6 +71,7 @@ def take_position(
     liquidations close the fewest lots that make safe, it may take no more (LIQ-12).
     """
     require(exchange.rulebook.liquidators, NO_LIQUIDATORS)
+    require_cross(exchange, liquidator)
     require(liquidator != account, OWN_POSITION, account)
     require_due(exchange, account, market)
     mark, fee = exchange.markets[market].mark, exchange.rulebook.liquidator_fee

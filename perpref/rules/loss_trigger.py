@@ -65,6 +65,16 @@ def exceeds_pool(profit: int, pool: int, factor: int) -> bool:
     return profit * PARTS > factor * pool
 
 
+@rule("LOSS-6")
+def overcorrects(profit: int, pool: int, factor: int) -> bool:
+    """Whether closing a winner leaves a side's profit below a part of the pool, strictly.
+
+    Args:
+        factor: the part, in parts per million.
+    """
+    return profit * PARTS < factor * pool
+
+
 @rule("LOSS-11")
 def watch_fund(exchange: Exchange) -> Outcome:
     """Take note of the vault's best equity in the window, and whether it is drawn down since.

@@ -6,6 +6,7 @@ from attrs import evolve, frozen
 
 from perpref.outcome import Outcome
 from perpref.rule_registry import Phase, refusal, require, rule
+from perpref.rules.isolated import require_cross
 from perpref.rules.ledger import (
     NOT_WITHDRAWABLE,
     hand_over,
@@ -125,8 +126,9 @@ def vault_worth(exchange: Exchange, children: Children) -> int:
 
 
 def require_holder(exchange: Exchange, account: AccountId, children: Children) -> None:
-    """Refuse who has no account (LED-4), and the vaults, whose cash is shared out (VLT-12)."""
+    """Refuse who has no account (LED-4) or an isolated one (ISO-3), and the vaults themselves."""
     require_account(exchange, account)
+    require_cross(exchange, account)
     require(account != VAULT and not children.acting, VAULT_HOLDS_ITSELF)
 
 

@@ -6,6 +6,7 @@ from attrs import evolve
 
 from perpref.outcome import Outcome
 from perpref.rule_registry import Phase, refusal, require, rule
+from perpref.rules.isolated import require_cross
 from perpref.rules.ledger import require_account
 from perpref.rules.liquidation import bankruptcy_price, require_due
 from perpref.rules.margin import health, position_of
@@ -45,6 +46,7 @@ def volunteer(
     """
     require_trading(exchange, market)
     require_account(exchange, account)
+    require_cross(exchange, account)
     require(0 <= lots <= MAX_LOTS, PLEDGE_OUT_OF_BOUNDS, lots, MAX_LOTS)
     require(0 <= edge <= PARTS, PLEDGE_OUT_OF_BOUNDS, edge, PARTS)
     return Outcome(with_pledge(exchange, account, market, Pledge(lots, edge)))

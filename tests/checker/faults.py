@@ -17,6 +17,7 @@ from perpref.rules import (
     clock,
     fee,
     funding,
+    isolated,
     ledger,
     liquidation,
     liquidation_size,
@@ -43,7 +44,18 @@ from perpref.state import (
     Side,
     Tier,
 )
-from perpref.units import MAX_TIME, PARTS, AccountId, MarketId, OrderId, ceil_div, floor_div, sign
+from perpref.units import (
+    MAX_TIME,
+    PARTS,
+    AccountId,
+    MarketId,
+    OrderId,
+    Rounding,
+    ceil_div,
+    divided,
+    floor_div,
+    sign,
+)
 
 
 @frozen
@@ -63,7 +75,7 @@ def _released_down(held: Position, lots: int, price: int) -> tuple[Position, int
     return left, direction * lots * price - released
 
 
-def _fee_down(lots: int, price: int, rate: int) -> int:
+def _fee_down(lots: int, price: int, rate: int, rounding: Rounding) -> int:
     return floor_div(lots * price * rate, PARTS)
 
 
@@ -104,12 +116,25 @@ def _last_come_first_served(first: Order, second: Order) -> bool:
     return first.id > second.id
 
 
-def _shorts_pay(size: int, mark: int, rate: int) -> int:
+def _fee_always_up(lots: int, price: int, rate: int, rounding: Rounding) -> int:
+    return ceil_div(lots * price * rate, PARTS)
+
+
+def _funding_always_up(size: int, mark: int, rate: int, rounding: Rounding) -> int:
+    return ceil_div(size * mark * rate, PARTS)
+
+
+def _to_whoever_is_first(due: int, pot: int, owed: int) -> int:
+    return min(due, pot)
+
+
+def _shorts_pay(size: int, mark: int, rate: int, rounding: Rounding) -> int:
     return ceil_div(-size * mark * rate, PARTS)
 
 
-def _receivers_round_up(size: int, mark: int, rate: int) -> int:
-    return floor_div(size * mark * rate, PARTS)
+def _receivers_round_up(size: int, mark: int, rate: int, rounding: Rounding) -> int:
+    other = Rounding.DOWN if rounding is Rounding.UP else rounding
+    return divided(size * mark * rate, PARTS, other)
 
 
 _take_over = vault.take_over
@@ -170,13 +195,14 @@ def _reduces_to_the_other_side(order: Order, held: Position) -> int:
 
 
 def _fee_beyond_what_the_book_gave(
-    lots: int, price: int, rate: int, _better: int, left: int
+    lots: int, price: int, rate: int, _better: int, left: int, rounding: Rounding
 ) -> int:
-    return min(fee.trading_fee(lots, price, rate), max(left, 0))
+    return min(fee.trading_fee(lots, price, rate, rounding), max(left, 0))
 
 
-def _touched_down(size: int, since: int, index: int) -> int:
-    return floor_div(size * (index - since), PARTS)
+def _touched_down(size: int, since: int, index: int, rounding: Rounding) -> int:
+    other = Rounding.DOWN if rounding is Rounding.UP else rounding
+    return divided(size * (index - since), PARTS, other)
 
 
 def _always_open(_: Exchange) -> None:
@@ -322,6 +348,22 @@ def _uncapped(size: int, _mark: int, _portion: int, _least: int) -> int:
     return abs(size)
 
 
+def _everybody_is_a_trader(_x: Exchange, one: AccountId, other: AccountId) -> bool:
+    return one == other
+
+
+def _kept(_run: Run) -> None:
+    pass
+
+
+def _from_anybody(_x: Exchange, *_accounts: AccountId) -> None:
+    pass
+
+
+def _in_any_market(_x: Exchange, _account: AccountId, _market: MarketId) -> None:
+    pass
+
+
 def _by_number(x: Exchange) -> list[AccountId]:
     return [*(account for account in x.accounts if account != VAULT), VAULT]
 
@@ -355,8 +397,16 @@ FAULTS = (
     Planted("BOOK-20", "one more", admission.require_room, _one_more),
     Planted("BOOK-21", "good at its time", admission.is_live, _good_at_its_time),
     Planted("MRG-8", "one side", margin.order_margin, _only_the_side_of_the_position),
+    Planted("ISO-2", "margin from anybody", isolated.require_no_owner, _from_anybody),
+    Planted("ISO-2", "margin for anybody", isolated.require_in_family, _from_anybody),
+    Planted("ISO-3", "in any market", isolated.require_own_market, _in_any_market),
+    Planted("ISO-5", "what is left stays", scheduler.release_closed, _kept),
+    Planted("ISO-6", "every account a trader", isolated.same_trader, _everybody_is_a_trader),
     Planted("FUND-2", "shorts pay", funding.funding_due, _shorts_pay),
     Planted("FUND-2", "receivers round up", funding.funding_due, _receivers_round_up),
+    Planted("FUND-13", "funding is always rounded up", funding.funding_due, _funding_always_up),
+    Planted("FUND-14", "first come, first served", funding.receiver_part, _to_whoever_is_first),
+    Planted("FEE-8", "fees are always rounded up", fee.trading_fee, _fee_always_up),
     Planted("MARK-6", "the higher of three prices", mark.median, _highest),
     Planted("MARK-6", "the average jumps", mark.averaged, _jumps),
     Planted("MARK-7", "no mark is too old", mark.require_fresh, _never_stale),

@@ -71,10 +71,10 @@ SHORTHAND = {
     "<fee>": "an integer from 0 to 100_000",
     "<sum>": "an integer from -1_000_000_000_000_000_000_000_000_000_000 "
     "to 1_000_000_000_000_000_000_000_000_000_000",
-    "<commands>": "one of deposit, withdraw, transfer, place, cancel, set_mark, settle_funding, "
-    "unwind, sample_premium, settle_premium, settle_market, advance_clock, set_index, "
-    "pause_market, resume_market, replace, contribute_to_vault, redeem_from_vault, "
-    "request_redemption, recapitalise, recall_capital, liquidate, volunteer",
+    "<commands>": "one of deposit, withdraw, transfer, isolate, place, cancel, set_mark, "
+    "settle_funding, unwind, sample_premium, settle_premium, settle_market, advance_clock, "
+    "set_index, pause_market, resume_market, replace, contribute_to_vault, "
+    "redeem_from_vault, request_redemption, recapitalise, recall_capital, liquidate, volunteer",
     "<waterfall>": "some of book, vault, volunteers, deleverage, residual, in this order, "
     "residual last",
     "<stages>": "one of book, vault, volunteers, deleverage, residual",

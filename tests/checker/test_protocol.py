@@ -148,14 +148,16 @@ ORDERS = "in the reply to observe: markets.1.orders"
             {"accounts": {"2": None}},
             (
                 "in the reply to observe: accounts.2: an object with collateral, positions, "
-                "funded, stake, offered_since, parted_at, paid_in was expected, not null"
+                "funded, stake, offered_since, parted_at, paid_in, isolation was "
+                "expected, not null"
             ),
         ),
         (
             {"accounts": {"2": {"colateral": "1", "collateral": "1"}}},
             (
                 "in the reply to observe: accounts.2: no field 'colateral' is known, but "
-                "collateral, positions, funded, stake, offered_since, parted_at, paid_in are"
+                "collateral, positions, funded, stake, offered_since, parted_at, paid_in, "
+                "isolation are"
             ),
         ),
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,20 @@ import pytest
 from perpref import machine
 from perpref.checker.files import shipped
 from perpref.checker.money import PURPOSE, Column, Money, where_it_went
-from perpref.checker.scenario_file import Scenario, load_scenario
-from perpref.checker.scenario_run import Play, liquidated_in, play, play_command, stages_of
+from perpref.checker.rulebook_file import Venue
+from perpref.checker.scenario_file import Scenario, Step, load_scenario
+from perpref.checker.scenario_run import (
+    Play,
+    Played,
+    PlayedStep,
+    liquidated_in,
+    play,
+    play_command,
+    stages_of,
+)
 from perpref.checker.telling import pot, step_lines, who_paid
-from perpref.checker.vectors import read_all
-from perpref.checker.wire import Done
+from perpref.checker.vectors import Vector, read_all
+from perpref.checker.wire import Done, exchange_of
 from perpref.outcome import CashMoved, Event, Filled, Marked, Outcome, Paid
 from perpref.rules.margin import equity
 from perpref.state import TREASURY, VAULT, Stage
@@ -26,6 +36,8 @@ STAGES = {
     "overbooked-flight": (Stage.BOOK, Stage.VAULT, Stage.DELEVERAGE),
     "volunteers-step-in": (Stage.VOLUNTEERS,),
     "residual-loss": (Stage.DELEVERAGE, Stage.RESIDUAL),
+    "isolated-position": (Stage.DELEVERAGE,),
+    "cross-position": (Stage.DELEVERAGE,),
 }
 """Which stages each reaches, in the order in which they act."""
 
@@ -348,3 +360,50 @@ def test_a_refused_command_has_no_acts(plays: dict[str, Play]) -> None:
     end = plays["calm-day"].end
     one = play_command(end, machine.Withdraw(ANN, 10**6))
     assert (one.acts, one.events, one.after) == ((), (), end)
+
+
+def as_scenario(vector: Vector, everybody: Collection[AccountId]) -> Scenario:
+    """A published case with names, so that it can be told."""
+    markets = {f"m{market}": market for market in vector.terms.markets}
+    venue = Venue("a case", vector.terms.rulebook, markets, vector.terms.markets, sources={})
+    names = {f"a{account}": account for account in everybody}
+    return Scenario(vector.name, vector.file, "", "", venue, (), names, {}, (), ())
+
+
+@pytest.mark.parametrize("vector", read_all(VECTORS), ids=lambda vector: vector.file)
+def test_what_a_vector_does_by_force_is_told_with_its_rule(vector: Vector) -> None:
+    """Every way to be closed or charged that the rules know is in some vector, and in its story."""
+    start = vector.terms.opened()
+    now = start if vector.start is None else exchange_of(vector.terms, vector.start)
+    played = []
+    for command in vector.commands:
+        one = play_command(now, command)
+        now = one.after
+        if isinstance(one.outcome, Outcome):
+            played.append(one)
+    step = PlayedStep(Step(1, 1, vector.about, vector.commands, ()), tuple(played))
+    told = Play(as_scenario(vector, list(now.accounts)), start, (step,), Money({}), ())
+    words = " ".join(line.text for line in step_lines(told, step))
+    by_force = {
+        event.rule
+        for one in played
+        for act in one.acts
+        if act.stage is not None
+        for event in act.events
+        if isinstance(event, Filled)
+    }
+    assert all(f"({rule})" in words for rule in by_force)
+    assert "LOSS-12" not in reasons(played) or "(LOSS-12)" in words
+
+
+def reasons(played: Iterable[Played]) -> set[str]:
+    return {event.rule for one in played for event in one.events if isinstance(event, Paid)}
+
+
+def test_what_a_loss_brings_for_everybody_is_told(tmp_path: Path) -> None:
+    text = shipped("scenarios")["residual-loss"].read_text(encoding="utf-8")
+    more = "[override]\ncarry_bad_debt = true\nwithdrawal_gate = 60\nhalt_on_loss = true"
+    words = story(play(written(tmp_path, text.replace("[override]", more))))
+    assert "the vault takes on the 182 that are missing, as a debt (LOSS-12)" in words
+    assert "no cash leaves before 60 by the clock (LOSS-13)" in words
+    assert "BTC pauses (LOSS-14)" in words

@@ -17,6 +17,7 @@ from perpref.machine import (
     Command,
     ContributeToVault,
     Deposit,
+    Isolate,
     Liquidate,
     PauseMarket,
     Place,
@@ -43,6 +44,7 @@ from perpref.state import (
     VAULT,
     Exchange,
     ForcedPrice,
+    Isolation,
     Kind,
     LiquidationSize,
     MarkPolicy,
@@ -53,7 +55,20 @@ from perpref.state import (
     Stake,
 )
 from perpref.units import MAX_ID, MAX_LOTS, PARTS, AccountId, MarketId, OrderId
-from tests.exchanges import ANN, BOB, CY, GOLD, OIL, buys, exchange, holds, market, rules, sells
+from tests.exchanges import (
+    ANN,
+    BOB,
+    CY,
+    DAN,
+    GOLD,
+    OIL,
+    buys,
+    exchange,
+    holds,
+    market,
+    rules,
+    sells,
+)
 
 PAGE = (Path(__file__).parents[2] / "spec" / "commands.md").read_text(encoding="utf-8")
 
@@ -91,6 +106,12 @@ DRAINED = exchange({ANN: holds(50), BOB: holds(-20)})
 """The pot has less than Ann alone could withdraw."""
 
 GATED = evolve(PLAIN, gate_opens=1)
+
+
+def setting_apart(before: Exchange, account: AccountId = DAN, market: MarketId = GOLD) -> Exchange:
+    """The same with an isolated account of Bob's, in gold unless it is said."""
+    apart = evolve(holds(100), isolation=Isolation(BOB, market))
+    return evolve(before, accounts=before.accounts.put(account, apart))
 
 
 RESERVED = evolve(
@@ -187,11 +208,13 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
     Deposit: [
         (PLAIN, Deposit(WRONG_ID, 0)),
         (PLAIN, Deposit(ANN, 0)),
+        (setting_apart(PLAIN), Deposit(DAN, 1)),
         (PLAIN, Deposit(ANN, 1)),
     ],
     Withdraw: [
         (DRAINED, Withdraw(NOBODY, 0)),
         (DRAINED, Withdraw(NOBODY, 51)),
+        (setting_apart(GATED), Withdraw(DAN, 101)),
         (GATED, Withdraw(ANN, 51)),
         (DRAINED, Withdraw(ANN, 51)),
         (DRAINED, Withdraw(ANN, 31)),
@@ -202,10 +225,24 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
         (PLAIN, Transfer(NOBODY, WRONG_ID, 0)),
         (PLAIN, Transfer(NOBODY, BOB, 0)),
         (PLAIN, Transfer(NOBODY, BOB, 51)),
+        (setting_apart(GATED), Transfer(ANN, DAN, 51)),
         (GATED, Transfer(ANN, BOB, 51)),
         (PLAIN, Transfer(ANN, BOB, 51)),
         (RESERVED, Transfer(ANN, BOB, 50)),
         (PLAIN, Transfer(ANN, BOB, 50)),
+    ],
+    Isolate: [
+        (ENDED, Isolate(NOBODY, WRONG_ID, NOWHERE, 0)),
+        (ENDED, Isolate(NOBODY, BOB, NOWHERE, 0)),
+        (ENDED, Isolate(NOBODY, BOB, NOWHERE, 51)),
+        (ENDED, Isolate(NOBODY, BOB, GOLD, 51)),
+        (GATED, Isolate(NOBODY, BOB, GOLD, 51)),
+        (GATED, Isolate(VAULT, BOB, GOLD, 51)),
+        (GATED, Isolate(ANN, BOB, GOLD, 51)),
+        (GATED, Isolate(ANN, DAN, GOLD, 51)),
+        (RESERVED, Isolate(ANN, DAN, GOLD, 51)),
+        (RESERVED, Isolate(ANN, DAN, GOLD, 50)),
+        (RESERVED, Isolate(ANN, DAN, GOLD, 20)),
     ],
     Place: [
         (PLAIN, bid(MAX_ID + 1, NOBODY, NOWHERE, Kind.POST_ONLY, 0, 0)),
@@ -214,6 +251,9 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
         (OLD, bid(MAX_ID + 1, NOBODY, GOLD, Kind.POST_ONLY, 0, 0)),
         *bids(
             bid(MAX_ID + 1, NOBODY, GOLD, Kind.POST_ONLY, 0, 0),
+        ),
+        (setting_apart(PLAIN, market=OIL), bid(MAX_ID + 1, DAN, GOLD, Kind.POST_ONLY, 0, 0)),
+        *bids(
             bid(MAX_ID + 1, ANN, GOLD, Kind.POST_ONLY, 0, 0),
             bid(MAX_ID + 1, ANN, GOLD, Kind.POST_ONLY, 0, 100),
             bid(MAX_ID + 1, ANN, GOLD, Kind.POST_ONLY, 9, 100),
@@ -345,6 +385,7 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
     ContributeToVault: [
         (SHUT, ContributeToVault(NOBODY, 0)),
         (SHUT, ContributeToVault(NOBODY, 51)),
+        (setting_apart(SHUT, VAULT), ContributeToVault(VAULT, 101)),
         (SHUT, ContributeToVault(VAULT, 101)),
         (SHUT, ContributeToVault(ANN, 51)),
         (insured(safe=-1), ContributeToVault(ANN, 51)),
@@ -355,6 +396,7 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
     ],
     RedeemFromVault: [
         (SHUT, RedeemFromVault(NOBODY, 0)),
+        (setting_apart(SHUT, VAULT), RedeemFromVault(VAULT, 0)),
         (SHUT, RedeemFromVault(VAULT, 0)),
         (SHUT, RedeemFromVault(ANN, 0)),
         (insured(safe=-1, now=4), RedeemFromVault(ANN, 41)),
@@ -373,6 +415,7 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
         (hunted(mark_age=5, now=6), Liquidate(NOBODY, NOBODY, GOLD, 0)),
         (hunted(liquidators=False), Liquidate(NOBODY, ANN, GOLD, 0)),
         (hunted(liquidators=False), Liquidate(ANN, ANN, GOLD, 0)),
+        (setting_apart(hunted(), ANN), Liquidate(ANN, ANN, GOLD, 0)),
         (hunted(), Liquidate(ANN, ANN, GOLD, 0)),
         (hunted(), Liquidate(ANN, BOB, OIL, 0)),
         (hunted(), Liquidate(BOB, ANN, OIL, 0)),
@@ -386,6 +429,7 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
         (PLAIN, Volunteer(NOBODY, NOWHERE, -1, PARTS + 1)),
         (ENDED, Volunteer(NOBODY, GOLD, -1, PARTS + 1)),
         (PLAIN, Volunteer(NOBODY, GOLD, -1, PARTS + 1)),
+        (setting_apart(PLAIN), Volunteer(DAN, GOLD, -1, PARTS + 1)),
         (PLAIN, Volunteer(ANN, GOLD, MAX_LOTS, PARTS + 1)),
         (PLAIN, Volunteer(ANN, GOLD, MAX_LOTS, PARTS)),
     ],
@@ -407,6 +451,7 @@ LADDERS: dict[type, list[tuple[Exchange, Command]]] = {
     ],
     RequestRedemption: [
         (insured(vault_notice=0), RequestRedemption(NOBODY, 0)),
+        (setting_apart(insured(vault_notice=0), VAULT), RequestRedemption(VAULT, 0)),
         (insured(vault_notice=0), RequestRedemption(VAULT, 0)),
         (insured(vault_notice=0), RequestRedemption(ANN, 0)),
         (insured(safe=-1), RequestRedemption(ANN, 0)),

@@ -686,6 +686,43 @@ def test_clock() -> None:
     )
 
 
+def test_isolated() -> None:
+    brought, put, lots, falls, rises = 10_000, 502, 5, 900, 1_100
+    own = AccountId(9)
+    start, _ = played(
+        opened(),
+        *(Deposit(who, brought) for who in (ANN, BOB)),
+        Deposit(VAULT, brought),
+        machine.Isolate(ANN, own, GOLD, put),
+        place(1, BOB, Side.SELL, lots, mark_of(opened())),
+        place(2, own, Side.BUY, lots, mark_of(opened())),
+    )
+    lost, events = played(start, SetMark(GOLD, falls))
+    (taken,) = (event for event in events if isinstance(event, Filled))
+    assert (taken.buyer, taken.seller, taken.rule) == (VAULT, own, "VLT-1")
+    says(
+        "isolated",
+        f"Account {ANN} deposits {n(brought)} and isolates account {own} in market {GOLD} with "
+        f"{put}. Account {own} buys {lots} lots at the mark of {n(mark_of(start))} from an order "
+        f"of account {BOB}. The mark falls to {falls}, and nobody bids. At its bankruptcy price of "
+        f"{taken.price} the vault has the {taken.lots} lots, and account {own} has "
+        f"{cash(lost, own)} quanta left. Account {ANN} has its {n(cash(lost, ANN))}, as before.",
+    )
+    risen, _ = played(start, SetMark(GOLD, rises), place(3, BOB, Side.BUY, lots, rises))
+    _, events = played(risen, place(4, own, Side.SELL, lots, rises))
+    back = events[-1]
+    assert isinstance(back, Paid)
+    fee_paid = put - cash(start, own)
+    profit = lots * (rises - mark_of(start))
+    says(
+        "isolated",
+        f"When the mark rises to {n(rises)} instead, and account {own} sells its {lots} lots to "
+        f"account {BOB} at that price, {back.amount} quanta go back to account {back.payee}: {put} "
+        f"of margin and {profit} of profit, less {fee_paid} for each of its two fills.",
+    )
+    assert back.amount == put + profit - 2 * fee_paid
+
+
 def test_book() -> None:
     brought = {ANN: 5_000, BOB: 50, CY: 5_000, DAN: 5_000}
     offers = [

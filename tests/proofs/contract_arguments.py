@@ -7,7 +7,7 @@ from typing import Any
 
 from perpref.rules.margin import Health
 from perpref.state import FundTrigger, LiquidationSize, Ranking, TakeoverPrice
-from perpref.units import MarketId
+from perpref.units import MarketId, Rounding
 from proofs.adl import any_standing
 from proofs.executor import choose, fresh_bool, fresh_int
 from proofs.world import any_exchange, any_order, any_position
@@ -29,8 +29,22 @@ ARGUMENTS: dict[str, Callable[[], tuple[Any, ...]]] = {
     "traded": lambda: (any_position("held"), *_numbers("lots", "price")),
     "maintenance_margin": _position_and_market,
     "initial_margin": _position_and_market,
-    "trading_fee": lambda: _numbers("lots", "price", "rate"),
-    "liquidation_fee": lambda: _numbers("lots", "price", "rate", "better", "left"),
+    "trading_fee": lambda: (
+        *_numbers("lots", "price", "rate"),
+        choose("rounding", tuple(Rounding)),
+    ),
+    "liquidation_fee": lambda: (
+        *_numbers("lots", "price", "rate", "better", "left"),
+        choose("rounding", tuple(Rounding)),
+    ),
+    "funding_due": lambda: (
+        *_numbers("size", "mark", "rate"),
+        choose("rounding", tuple(Rounding)),
+    ),
+    "funding_by_index": lambda: (
+        *_numbers("size", "since", "index"),
+        choose("rounding", tuple(Rounding)),
+    ),
     "part_of_equity": lambda: _numbers("equity", "weight", "weights"),
     "price_without": lambda: _numbers("mark", "size", "share"),
     "limit_price": lambda: (

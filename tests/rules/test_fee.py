@@ -6,6 +6,7 @@ from fractions import Fraction
 from math import ceil
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +20,7 @@ from perpref.rules.fee import (
     trading_fee,
 )
 from perpref.state import TREASURY, VAULT
+from perpref.units import Rounding
 from tests.exchanges import ANN, GOLD, collateral, exchange, holds, rules
 
 
@@ -117,9 +119,29 @@ def test_an_insurer_takes_its_part_of_what_is_left(
 
 @pytest.mark.parametrize(
     ("elapsed", "rate"),
-    [(0, 20_000), (1_500, 20_000), (1_501, 21_501), (30_000, 50_000), (30_001, 50_000)],
+    [(0, 20_000), (1_499, 20_000), (1_500, 21_500), (30_000, 50_000), (30_001, 50_000)],
 )
 def test_a_liquidators_fee_grows_after_its_grace(elapsed: int, rate: int) -> None:
     assert fee.liquidator_fee(20_000, 50_000, elapsed, 1_500, 1) == rate
     assert fee.liquidator_fee(60_000, 50_000, elapsed, 1_500, 1) == 50_000
     assert fee.liquidator_fee(20_000, 50_000, 2_000, 1_500, 3) == 26_000
+
+
+@pytest.mark.parametrize(
+    ("rounding", "maker", "taker", "liquidated"),
+    [
+        (Rounding.UP, 2, 6, 11),  # 1.01, 5.05 and 10.1
+        (Rounding.DOWN, 1, 5, 10),
+        (Rounding.TOWARDS_ZERO, 1, 5, 10),
+    ],
+)
+def test_fees_are_rounded_as_the_rulebook_says(
+    rounding: Rounding, maker: int, taker: int, liquidated: int
+) -> None:
+    before = exchange({ANN: holds(50)}, rulebook=evolve(FEES, fee_rounding=rounding))
+    assert charge_maker(before, ANN, 10, 101).events == (Paid(ANN, TREASURY, maker, "FEE-2"),)
+    assert charge_taker(before, ANN, 10, 101).events == (Paid(ANN, TREASURY, taker, "FEE-3"),)
+    charged = charge_liquidated(before, ANN, GOLD, 10, 101, 50, 60)
+    assert charged.events == (Paid(ANN, VAULT, liquidated, "FEE-5"),)
+    assert trading_fee(10, 100, 1_000, rounding) == 1, "exactly"
+    assert trading_fee(1, 1, 1, rounding) == (rounding is Rounding.UP)

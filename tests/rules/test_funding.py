@@ -15,8 +15,8 @@ from perpref.outcome import Outcome, Paid
 from perpref.rule_registry import Refusal
 from perpref.rules import funding
 from perpref.rules.funding import funding_due, require_funding_rate, settle_funding
-from perpref.state import VAULT
-from perpref.units import PARTS
+from perpref.state import VAULT, Exchange
+from perpref.units import PARTS, AccountId, Rounding
 from tests.exchanges import (
     ANN,
     BOB,
@@ -249,3 +249,139 @@ def test_a_touch_pays_what_has_accrued(size: int, since: int, index: int, paid: 
     assert list(outcome.events) == paid
     assert outcome.exchange.accounts[ANN].funded[GOLD] == index
     assert position(outcome.exchange, ANN) == (size, size * 100)
+
+
+UP, DOWN, TOWARDS_ZERO = Rounding.UP, Rounding.DOWN, Rounding.TOWARDS_ZERO
+
+
+@pytest.mark.parametrize(
+    ("rounding", "long", "short"), [(UP, 1, 0), (DOWN, 0, -1), (TOWARDS_ZERO, 0, 0)]
+)
+def test_a_part_of_a_quantum_is_rounded_as_the_rulebook_says(
+    rounding: Rounding, long: int, short: int
+) -> None:
+    # 7 lots at 1,001 and 125 millionths are 0.875875
+    assert funding_due(7, 1_001, 125, rounding) == long
+    assert funding_due(-7, 1_001, 125, rounding) == short
+    assert funding.funding_by_index(7, 0, 1_001 * 125, rounding) == long
+    assert funding.funding_by_index(-7, 0, 1_001 * 125, rounding) == short
+
+
+@pytest.mark.parametrize("rounding", Rounding)
+def test_settling_and_touching_round_as_the_rulebook_says(rounding: Rounding) -> None:
+    terms = evolve(rules(funding_cap=PARTS), funding_rounding=rounding)
+    before = exchange({VAULT: holds(9), ANN: holds(9, (-10, -1_000))}, market(101), rulebook=terms)
+    # -1.01
+    gets = {UP: 1, DOWN: 2, TOWARDS_ZERO: 1}[rounding]
+    settled = settle_funding(before, ANN, GOLD, 1_000)
+    assert settled.events == (Paid(VAULT, ANN, gets, "FUND-3"),)
+    touched = funding.touch(funding.accrue(before, GOLD, 1_000).exchange, ANN, GOLD)
+    assert touched.events == (Paid(VAULT, ANN, gets, "FUND-12"),)
+
+
+@given(
+    sizes=st.lists(st.integers(-30, 30), min_size=1, max_size=5),
+    mark=st.integers(1, 500),
+    rate=st.integers(-(10**5), 10**5),
+    rounding=st.sampled_from(Rounding),
+)
+def test_the_vault_has_less_dust_than_there_are_accounts(
+    sizes: list[int], mark: int, rate: int, rounding: Rounding
+) -> None:
+    dues = [funding_due(size, mark, rate, rounding) for size in (*sizes, -sum(sizes))]
+    assert abs(sum(dues)) < len(dues)
+    assert sum(dues) >= 0 or rounding is not UP
+    assert sum(dues) <= 0 or rounding is not DOWN
+
+
+@pytest.mark.parametrize(
+    ("equity", "boundary", "paid", "pot"), [(8, 5, 6, 9), (5, 5, 6, 6), (4, 5, 6, 6), (-3, 0, 6, 6)]
+)
+def test_there_is_what_was_paid_and_what_the_vault_has_beyond_its_boundary(
+    equity: int, boundary: int, paid: int, pot: int
+) -> None:
+    assert funding.funding_pot(equity, boundary, paid) == pot
+
+
+@pytest.mark.parametrize(
+    ("due", "pot", "part"),
+    [(7, 10, 7), (7, 11, 7), (7, 9, 6), (3, 9, 2), (7, 0, 0), (0, 9, 0), (10, 9, 9)],
+)
+def test_a_receiver_gets_its_part_of_what_there_is(due: int, pot: int, part: int) -> None:
+    # all together are due 10
+    assert funding.receiver_part(due, pot, 10) == part
+
+
+def capped(spare: int) -> Exchange:
+    """The vault is long by 4 lots, so far above its boundary of 500; a quantum is due a lot."""
+    accounts = {
+        VAULT: holds(500 + spare, (4, 4_000)),
+        ANN: holds(2_000, (6, 6_000)),
+        BOB: holds(2_000, (-7, -7_000)),
+        CY: holds(2_000, (-3, -3_000)),
+    }
+    terms = evolve(rules(boundary=500, funding_cap=PARTS), funding_receivers_capped=True)
+    return exchange(accounts, market(1_000), rulebook=terms)
+
+
+@pytest.mark.parametrize(
+    ("spare", "bob", "cy"), [(4, 7, 3), (5, 7, 3), (3, 6, 2), (0, 4, 1), (-1, 4, 1), (-5, 4, 1)]
+)
+def test_receivers_get_no_more_than_there_is(spare: int, bob: int, cy: int) -> None:
+    outcome = done(capped(spare), SettleFunding(GOLD, 1_000))
+    assert outcome.events[:3] == (
+        Paid(ANN, VAULT, 6, "FUND-3"),
+        Paid(VAULT, BOB, bob, "FUND-14"),
+        Paid(VAULT, CY, cy, "FUND-14"),
+    )
+    assert collateral(outcome.exchange, VAULT) >= 500 + min(spare, 0)
+
+
+def test_where_the_others_receive_payers_still_come_first() -> None:
+    # the vault receives: 4 lots of its own are paid for by nobody
+    outcome = done(capped(0), SettleFunding(GOLD, -1_000))
+    assert outcome.events[:3] == (
+        Paid(BOB, VAULT, 7, "FUND-3"),
+        Paid(CY, VAULT, 3, "FUND-3"),
+        Paid(VAULT, ANN, 6, "FUND-14"),
+    )
+    assert collateral(outcome.exchange, VAULT) == 500 + 4
+
+
+@pytest.mark.parametrize("rate", [-PARTS - 1, PARTS + 1])
+def test_nobody_is_paid_at_a_rate_beyond_the_cap(rate: int) -> None:
+    with refuses(funding.RATE_OUT_OF_BOUNDS, rate, PARTS):
+        funding.pay_receiver(capped(0), BOB, GOLD, rate, 1, 1)
+
+
+def test_who_is_due_nothing_is_paid_nothing() -> None:
+    paid = funding.pay_receiver(capped(9), ANN, GOLD, 1_000, 15, 10)
+    assert paid.events == (Paid(VAULT, ANN, 0, "FUND-14"),)
+    terms = evolve(capped(9).rulebook, funding_rounding=DOWN)
+    part = funding.pay_receiver(evolve(capped(9), rulebook=terms), CY, GOLD, 333, 9, 9)
+    assert part.events == (Paid(VAULT, CY, 1, "FUND-14"),), "0.999"
+
+
+@given(
+    sizes=st.lists(st.integers(-30, 30), min_size=1, max_size=5),
+    rate=st.integers(-(10**5), 10**5),
+    cash=st.integers(0, 200),
+    rounding=st.sampled_from(Rounding),
+)
+def test_a_capped_settlement_leaves_the_vault_its_boundary(
+    sizes: list[int], rate: int, cash: int, rounding: Rounding
+) -> None:
+    sizes = [*sizes, -sum(sizes)]
+    held = {AccountId(10 + n): holds(10**6, (s, s * 500)) for n, s in enumerate(sizes) if s}
+    terms = evolve(
+        rules(boundary=50, funding_cap=PARTS),
+        funding_receivers_capped=True,
+        funding_rounding=rounding,
+    )
+    before = exchange({VAULT: holds(cash), **held}, market(500), rulebook=terms)
+    after = done(before, SettleFunding(GOLD, rate)).exchange
+    assert collateral(after, VAULT) >= min(cash, 50)
+    for account, kept in held.items():
+        due = funding_due(position(before, account)[0], 500, rate, rounding)
+        got = collateral(after, account) - kept.collateral
+        assert got == -due if due >= 0 else 0 <= got <= -due

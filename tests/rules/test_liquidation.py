@@ -368,3 +368,18 @@ def test_a_fillable_price_walks_with_what_is_lacking(equity: int, price: int) ->
 def test_the_smallest_share_that_makes_safe(equity: int, share: int) -> None:
     """A margin of 100, a fee of a half, safe below 90 per cent."""
     assert liquidation_size.smallest_share(equity, 100, 200_000, 500_000, 900_000) == share
+
+
+@pytest.mark.parametrize(("lots", "value"), [(1, 98), (3, 292), (10, 971)])
+def test_lots_are_rounded_together_at_their_bankruptcy_value(lots: int, value: int) -> None:
+    """Ten lots at 100 with 29 behind them: 2.9 a lot, rounded down for all together."""
+    before = exchange({ANN: holds(29, (10, 1_000))}, market(100, maintenance=50_000))
+    assert liquidation.bankruptcy_value(before, ANN, GOLD, lots) == value
+
+
+def test_what_a_short_brings_at_bankruptcy_is_what_it_pays() -> None:
+    """It pays 100 a lot and the 29 behind them; a long with more than its worth brings less."""
+    short = exchange({ANN: holds(29, (-10, -1_000))}, market(100, maintenance=50_000))
+    assert liquidation.bankruptcy_value(short, ANN, GOLD, 10) == -1_029
+    rich = exchange({ANN: holds(1_200, (10, 1_000))}, market(100, maintenance=50_000))
+    assert liquidation.bankruptcy_value(rich, ANN, GOLD, 10) == -200

@@ -183,3 +183,12 @@ def test_an_auction_is_noted_and_forgotten() -> None:
     assert begun.exchange.accounts[ANN].offered_since == 5
     assert begun.events == ()
     assert liquidation_time.end_auction(begun.exchange, ANN).exchange == before
+
+
+@pytest.mark.parametrize(
+    ("elapsed", "share"), [(0, 100_000), (1, 433_333), (2, 766_666), (3, PARTS), (9, PARTS)]
+)
+def test_a_shortage_is_covered_in_time(elapsed: int, share: int) -> None:
+    """A tenth at once, and a third of all with each unit of time; without a time all at once."""
+    assert liquidation_time.freed_by_now(elapsed, 3, 100_000) == share
+    assert liquidation_time.freed_by_now(elapsed, 0, 100_000) == PARTS

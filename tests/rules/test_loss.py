@@ -238,6 +238,8 @@ def test_what_is_exactly_the_part_of_a_pool_does_not_exceed_it() -> None:
     assert not loss_trigger.exceeds_pool(100, 1_000, 100_000)
     assert loss_trigger.exceeds_pool(101, 1_000, 100_000)
     assert not loss_trigger.exceeds_pool(-1, 0, 0)
+    assert not loss_trigger.overcorrects(100, 1_000, 100_000)
+    assert loss_trigger.overcorrects(99, 1_000, 100_000)
     assert loss_trigger.is_exhausted(0)
     assert not loss_trigger.is_exhausted(1)
 

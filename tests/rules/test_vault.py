@@ -216,7 +216,8 @@ def test_only_the_margin_behind_the_position_goes_along() -> None:
 def test_the_vault_may_hold_a_notional_of_a_part_of_its_equity() -> None:
     # 10 lots bought at 96 are a notional of 1,000; 460 and 40 are half of it
     before = victim(holds(460))
-    assert take_over(priced(before, TakeoverPrice.BANKRUPTCY, 2 * PARTS), ANN, GOLD, 10)
+    after = take_over(priced(before, TakeoverPrice.BANKRUPTCY, 2 * PARTS), ANN, GOLD, 10)
+    assert position(after.exchange, VAULT)[0] == 10
     with refuses(vault.OVER_NOTIONAL_CAP, 1_000, 500):
         take_over(priced(before, TakeoverPrice.BANKRUPTCY, 2 * PARTS - 1), ANN, GOLD, 10)
     with refuses(vault.OVER_NOTIONAL_CAP, 1_000, 499):
@@ -226,7 +227,8 @@ def test_the_vault_may_hold_a_notional_of_a_part_of_its_equity() -> None:
 def test_the_notional_is_over_all_markets_whatever_the_side() -> None:
     # 5 short of oil are 500 more
     before = victim(holds(710, oil=(-5, -500)))
-    assert take_over(priced(before, TakeoverPrice.BANKRUPTCY, 2 * PARTS), ANN, GOLD, 10)
+    after = take_over(priced(before, TakeoverPrice.BANKRUPTCY, 2 * PARTS), ANN, GOLD, 10)
+    assert position(after.exchange, VAULT)[0] == 10
     with refuses(vault.OVER_NOTIONAL_CAP, 1_500, 749):
         less = victim(holds(709, oil=(-5, -500)))
         take_over(priced(less, TakeoverPrice.BANKRUPTCY, 2 * PARTS), ANN, GOLD, 10)

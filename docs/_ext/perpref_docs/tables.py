@@ -15,6 +15,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from perpref.rounding import DIVISIONS
 from perpref_docs import sources
 from perpref_docs.room import code_room
 from perpref_docs.rules import (
@@ -126,6 +127,30 @@ class RefusalIndexDirective(SphinxDirective):
         return reference("rule", rule)
 
 
+class DivisionTableDirective(SphinxDirective):
+    """Every division of the rules: its direction, its dust, whose that is, and the theorem."""
+
+    def run(self) -> list[nodes.Node]:
+        rows: list[Sequence[Cell]] = []
+        for division in DIVISIONS:
+            key = division.choice or division.key
+            default = division.directions[0].value
+            chosen = f", {default} by default" if division.choice else ""
+            rows.append(
+                [
+                    [nodes.Text(division.step)],
+                    [reference("rule", division.rule)],
+                    [nodes.Text(", ".join(by.value for by in division.directions) + chosen)],
+                    [nodes.literal("", key)],
+                    [nodes.Text(division.dust)],
+                    [nodes.Text(division.owner)],
+                    [reference("theorem", division.theorem)],
+                ]
+            )
+        head = ["Step", "Rule", "Direction", "Key", "Dust", "Whose", "Held by"]
+        return [table(head, rows, "divisions")]
+
+
 class PropertyLedgerDirective(SphinxDirective):
     """Every property by its id: the sentence, how it is held, for which functions and rules."""
 
@@ -185,6 +210,7 @@ def setup(app: Sphinx) -> None:
     app.add_node(rules_table)
     app.add_directive("rule-index", RuleIndexDirective)
     app.add_directive("refusal-index", RefusalIndexDirective)
+    app.add_directive("division-table", DivisionTableDirective)
     app.add_directive("property-ledger", PropertyLedgerDirective)
     app.add_directive("property-count", PropertyCountDirective)
     app.connect("doctree-resolved", _fill_rules_tables)

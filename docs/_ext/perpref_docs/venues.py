@@ -22,8 +22,9 @@ from sphinx.util.docutils import SphinxDirective
 
 from perpref.checker.all_kinds import KINDS
 from perpref.checker.files import shipped
-from perpref.checker.rulebook_card import UNPUBLISHED, Line, card, compare, waterfall_picture
+from perpref.checker.rulebook_card import UNPUBLISHED, Difference, Line, by_chapter, card, compare
 from perpref.checker.rulebook_file import Beyond, Venue, load_venue
+from perpref.checker.waterfall_words import side_by_side, waterfall_picture
 from perpref.checker.worked_examples import Outcome, Tried, attempt, read_examples
 from perpref_docs.rules import marked_up, reference
 from perpref_docs.tables import Cell, table
@@ -92,27 +93,15 @@ class RulebookDiffDirective(_Dated):
     def run(self) -> list[nodes.Node]:
         one, other = (self.venue(name) for name in self.arguments)
         names = [venue.rulebook.name for venue in (one, other)]
-        found = compare(one, other)
-        rows = [
-            [
-                [*text(f"{difference.term.label} "), reference("rule", difference.term.rule)],
-                text(difference.one.value),
-                text(difference.other.value),
-            ]
-            for difference in found.differences
-        ]
-        made: list[nodes.Node] = [table(["Choice", *names], rows, "card")]
-        alone = [
-            [
-                [*text(f"{difference.term.label} "), reference("rule", difference.term.rule)],
-                text(_stated(difference.one)),
-                text(_stated(difference.other)),
-            ]
-            for difference in found.one_sided
-        ]
-        if alone:
-            made.append(nodes.rubric("", "Said by one of them alone"))
-            made.append(table(["Choice", *names], alone, "card"))
+        found, stages = compare(one, other), side_by_side(one, other)
+        told = [[text(what), text(ours), text(theirs)] for what, ours, theirs in stages]
+        made: list[nodes.Node] = [table(["When an account is due", *names], told, "beyond")]
+        for chapter, differences in by_chapter(found.differences):
+            made.append(nodes.rubric("", f"They differ: {chapter}"))
+            made.append(table(["Choice", *names], _values(differences), "card"))
+        for chapter, differences in by_chapter(found.one_sided):
+            made.append(nodes.rubric("", f"Said by one of them alone: {chapter}"))
+            made.append(table(["Choice", *names], _values(differences), "card"))
         alike = "; ".join(f"{line.term.label}: {line.value}" for line in found.alike)
         made.append(nodes.paragraph("", f"Alike: {alike or 'nothing'}."))
         if found.unpublished:
@@ -126,6 +115,16 @@ class RulebookDiffDirective(_Dated):
             made.append(nodes.rubric("", "Beyond these rules"))
             made.append(table(["Chapter", *names], beyond, "beyond"))
         return made
+
+
+def _values(differences: Iterable[Difference]) -> Iterator[Sequence[Cell]]:
+    """What both venues say to a choice."""
+    for one in differences:
+        yield [
+            [*text(f"{one.term.label} "), reference("rule", one.term.rule)],
+            text(_stated(one.one)),
+            text(_stated(one.other)),
+        ]
 
 
 def _stated(line: Line) -> str:
