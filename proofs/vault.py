@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from perpref.rules import liquidation, liquidator, vault, vault_shares, volunteers
 from perpref.rules.margin import Health, equity, health, notional, position_of
 from perpref.rules.vault_shares import shares_out
@@ -22,7 +24,7 @@ from proofs.executor import (
 )
 from proofs.laws import QUIET, SOLVENCY, Step, action, attempt, of, take
 from proofs.ledger import any_account
-from proofs.liquidation import any_target
+from proofs.liquidation import any_due, any_target
 from proofs.registry import Strength, tested, theorem
 from proofs.world import any_exchange, between
 
@@ -114,6 +116,29 @@ def a_takeover_takes_no_more_margin_than_there_is() -> None:
         claim("all of it", implies(whole, all_of(price == mark, along == margin)))
     if choice is TakeoverPrice.MARK:
         claim("kept", all_of(price == mark, along == 0))
+
+
+@theorem("T-VAULT", "VLT-22", subject="transfer_to_vault", assumes=PRICED)
+def who_is_taken_over_keeps_at_the_mark_what_it_has_and_with_its_margin_nothing() -> None:
+    """At the mark nobody gains or loses, a deficit stays; with its margin just what is behind the
+    position passes to the vault, and the equity behind the other positions stays.
+    """
+    exchange, account, market = any_due()
+    choice = choose("takeover_price", (TakeoverPrice.MARK, TakeoverPrice.WITH_MARGIN))
+    exchange = evolve(exchange, rulebook=evolve(exchange.rulebook, takeover_price=choice))
+    insurer, lots = exchange.markets[market].vault, fresh_int("lots")
+    assume(any_of(account > insurer, account < insurer))
+    size = position_of(exchange, account, market).size
+    behind, had = liquidation.share_of_equity(exchange, account, market), equity(exchange, account)
+    fund = equity(exchange, insurer)
+    after = vault.transfer_to_vault(exchange, account, market, lots).exchange
+    left = equity(after, account)
+    claim("between them", had - left == equity(after, insurer) - fund)
+    if choice is TakeoverPrice.MARK:
+        claim("what it has", left == had)
+    else:
+        whole = any_of(size == lots, size == -lots)
+        claim("all that is behind", implies(whole, left == had - behind))
 
 
 @theorem("T-VAULT", "VLT-1", "VLT-22", subject="margin_taken")

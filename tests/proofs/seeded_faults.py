@@ -501,6 +501,14 @@ FAULTS = (
         "is_within_notional_cap",
     ),
     fault(
+        "the vault takes over at the mark of before",
+        vault.transfer_to_vault,
+        "bankruptcy, listed.mark, behind",
+        "bankruptcy, listed.previous_mark, behind",
+        "vault",
+        "transfer_to_vault",
+    ),
+    fault(
         "the margin that goes along is paid the wrong way",
         vault.pass_margin,
         "(account, vault) if margin > 0 else (vault, account)",
