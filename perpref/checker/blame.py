@@ -79,7 +79,11 @@ SIZES = {
 }
 """By how much is closed at a time: the rule that says how many lots an order has."""
 
-TURNS = {LiquidationOrder.ACCOUNT: "LIQ-8", LiquidationOrder.WORST_FIRST: "LIQ-19"}
+TURNS = {
+    LiquidationOrder.ACCOUNT: "LIQ-8",
+    LiquidationOrder.WORST_FIRST: "LIQ-19",
+    LiquidationOrder.SEEDED: "LIQ-19",
+}
 """By whose turn it is: the rule that says so."""
 
 SAME_RULE = {
