@@ -674,7 +674,7 @@ def largest_first(exchange: Exchange, account: AccountId) -> tuple[MarketId, ...
     return tuple(sorted(needs, key=lambda market: (-needs[market], market)))
 
 
-@rule("LIQ-20")
+@rule("LIQ-40")
 def positions_in_turn(exchange: Exchange, account: AccountId) -> tuple[MarketId, ...]:
     """The markets of an account's positions in the order in which they are closed."""
     if exchange.rulebook.liquidation_position is LiquidationPosition.LARGEST_FIRST:

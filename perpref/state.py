@@ -172,7 +172,7 @@ class LiquidationOrder(Enum):
 
 
 class LiquidationPosition(Enum):
-    """Which position of an account is closed first (LIQ-20)."""
+    """Which position of an account is closed first (LIQ-40)."""
 
     LARGEST_FIRST = "largest_first"
     SEEDED = "seeded"
@@ -541,10 +541,10 @@ class Rulebook:
     """Whose turn it is among those who are due (LIQ-19)."""
 
     liquidation_position: LiquidationPosition = LiquidationPosition.LARGEST_FIRST
-    """Which of its positions is closed first (LIQ-20)."""
+    """Which of its positions is closed first (LIQ-40)."""
 
     liquidation_seed: int = 0
-    """Where a walk round accounts, or positions, to liquidate begins (LIQ-19, LIQ-20)."""
+    """Where a walk round accounts, or positions, to liquidate begins (LIQ-19, LIQ-40)."""
 
     auction_steps: int = 1
     """In how many steps an auction's limit walks (LIQ-14)."""

@@ -300,7 +300,7 @@ def a_walk_begins_at_one_of_those_there_are() -> None:
     claim("one of them", all_of(0 <= first, first < count))
 
 
-@theorem("T-ADL", "ADL-12", "LIQ-19", "LIQ-20", subject="place_in_walk")
+@theorem("T-ADL", "ADL-12", "LIQ-19", "LIQ-40", subject="place_in_walk")
 def a_walk_comes_to_everybody_once() -> None:
     """As many turns as there are places: each turn is at a place, and no two at the same one."""
     count = between("count", 1, MAX_CASH)

@@ -189,7 +189,7 @@ FAULTS = {  # name: the rule that it breaks, and how
     "cooldown-forgotten": ("LIQ-17", "After a part the next time a part is closed again."),
     "caps-forgotten": ("LIQ-18", "The portion of a position that may be closed is not kept to."),
     "visited-by-number": ("LIQ-19", "Accounts are visited by number whoever is worst."),
-    "first-position-by-market": ("LIQ-20", "Whatever the seed, the first market is first."),
+    "first-position-by-market": ("LIQ-40", "Whatever the seed, the first market is first."),
     "vault-all-or-nothing": ("VLT-1", "The vault takes the whole position, or none of it."),
     "cap-before-takeover": ("VLT-2", "The vault's cap is looked at before the takeover."),
     "vault-reduces-freely": (
@@ -1577,7 +1577,7 @@ class Exchange:
     def positions_to_close(self, account: Account) -> list[Market]:
         """LIQ-3: the largest maintenance margin first, then in market order."""
         markets = [self.markets[number] for number in sorted(account.positions)]
-        if self.terms.position == "seeded":  # LIQ-20
+        if self.terms.position == "seeded":  # LIQ-40
             if self.fault == "first-position-by-market":
                 return markets
             return self.round(self.terms.liquidation_seed, markets)
@@ -1786,7 +1786,7 @@ class Exchange:
         return sorted(facing, key=rank)
 
     def round(self, seed: int, all_of_them: list[Any]) -> list[Any]:
-        """ADL-12, LIQ-19, LIQ-20: all, from one that nobody picks."""
+        """ADL-12, LIQ-19, LIQ-40: all, from one that nobody picks."""
         first = (seed + 1_000_003 * self.last_order) % max(len(all_of_them), 1)
         return all_of_them[first:] + all_of_them[:first]
 

@@ -87,7 +87,7 @@ TURNS = {
 }
 """By whose turn it is: the rule that says so."""
 
-POSITIONS = {LiquidationPosition.LARGEST_FIRST: "LIQ-3", LiquidationPosition.SEEDED: "LIQ-20"}
+POSITIONS = {LiquidationPosition.LARGEST_FIRST: "LIQ-3", LiquidationPosition.SEEDED: "LIQ-40"}
 """By which position is closed first: the rule that says so."""
 
 SAME_RULE = {

@@ -136,7 +136,7 @@ TERMS = (
     Term("liquidation_share", "first order: of a large position", "LIQ-10", "liquidation"),
     Term("liquidation_whole", "closed at once up to, in quanta", "LIQ-10", "liquidation"),
     Term("liquidation_order", "liquidated first", "LIQ-19", "liquidation"),
-    Term("liquidation_position", "of its positions first", "LIQ-20", "liquidation"),
+    Term("liquidation_position", "of its positions first", "LIQ-40", "liquidation"),
     Term("liquidation_seed", "seed of a walk to liquidate", "LIQ-19", "liquidation"),
     Term("liquidation_size", "closed at a time", "LIQ-15", "liquidation"),
     Term("liquidation_buffer", "closed until margin and, of notional", "LIQ-12", "liquidation"),

@@ -135,7 +135,7 @@ POLICIES: dict[str, Reader] = {
     "liquidation_step": _integer(SMALLEST_STEP, PARTS, "LIQ-13"),
     "liquidation_target": _integer(1, PARTS, "LIQ-13"),
     "liquidation_order": _one_of(LiquidationOrder, "an order", "LIQ-19"),
-    "liquidation_position": _one_of(LiquidationPosition, "an order", "LIQ-20"),
+    "liquidation_position": _one_of(LiquidationPosition, "an order", "LIQ-40"),
     "liquidation_seed": _integer(0, MAX_ID, "LIQ-19"),
     "auction_steps": _integer(1, MAX_LOTS, "LIQ-14"),
     "auction_period": _integer(1, MAX_TIME, "LIQ-14"),

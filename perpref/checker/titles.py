@@ -129,7 +129,7 @@ TITLES = {
     "LIQ-32": "A price on a tick",
     "LIQ-33": "What lots bring at the bankruptcy price",
     "LIQ-34": "A shortage that is covered in time",
-    "LIQ-20": "Which position is first",
+    "LIQ-40": "Which position is first",
     "VLT-1": "The takeover",
     "VLT-2": "The cap",
     "VLT-3": "The vault's margin",

@@ -1715,7 +1715,7 @@ def accounts_are_visited_round_from_one_that_nobody_picks(story: Story) -> None:
 
 @about(
     "liquidation",
-    "LIQ-20",
+    "LIQ-40",
     under=choosing(liquidation_position=LiquidationPosition.SEEDED, liquidation_seed=1),
 )
 def the_first_position_is_one_that_nobody_picks(story: Story) -> None:
