@@ -369,7 +369,7 @@ def _by_number(x: Exchange) -> list[AccountId]:
     return [*(account for account in x.accounts if account != VAULT), VAULT]
 
 
-def _orders_stay(_run: scheduler.Run, _counterparty: AccountId, _market: MarketId) -> None:
+def _closed_keep_orders(_run: scheduler.Run, _counterparty: AccountId, _market: MarketId) -> None:
     return None
 
 
@@ -437,7 +437,7 @@ FAULTS = (
     Planted("LIQ-18", "no caps", liquidation_time.capped_lots, _uncapped),
     Planted("LIQ-19", "by number", scheduler.visited, _by_number),
     Planted("LIQ-40", "first market first", scheduler.positions_in_turn, _by_market),
-    Planted("ADL-14", "orders stay", scheduler.cancel_orders_of_closed, _orders_stay),
+    Planted("ADL-14", "orders stay", scheduler.cancel_orders_of_closed, _closed_keep_orders),
     Planted("VLT-2", "the cap before the takeover", vault.take_over, _cap_before),
     Planted("LOSS-5", "smallest pay first", scheduler.share_by_equity, _smallest_pay_first),
 )
