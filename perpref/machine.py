@@ -325,6 +325,7 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
     _require_between("fund_window", rulebook.fund_window, 0, MAX_TIME, "LOSS-11")
     _require_between("withdrawal_gate", rulebook.withdrawal_gate, 0, MAX_TIME, "LOSS-13")
     _require_between("deleverage_seed", rulebook.deleverage_seed, 0, MAX_ID, "ADL-12")
+    _require_between("liquidation_seed", rulebook.liquidation_seed, 0, MAX_ID, "LIQ-19")
     _require_between("mark_age", rulebook.mark_age, 0, MAX_TIME, "MARK-7")
     _require_between("most_orders", rulebook.most_orders, 0, MAX_LOTS, "BOOK-20")
     _require_between("liquidation_buffer", rulebook.liquidation_buffer, 0, PARTS, "LIQ-12")

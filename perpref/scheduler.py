@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cmp_to_key
-from typing import Concatenate, ParamSpec, Protocol
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from attrs import evolve, frozen
 
@@ -48,6 +48,7 @@ from perpref.state import (
     Kind,
     LiquidationLimit,
     LiquidationOrder,
+    LiquidationPosition,
     LiquidationSize,
     LossSharing,
     MarkPolicy,
@@ -61,6 +62,7 @@ from perpref.state import (
 from perpref.units import MAX_LOTS, AccountId, MarketId, OrderId
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Choices(Protocol):
@@ -492,7 +494,8 @@ def visited(exchange: Exchange) -> list[AccountId]:
     """All accounts in the order in which they are visited, vaults last, the insurance vault after
     its children.
 
-    By number or worst first; of two that are alike the smaller number is first.
+    By number, round from one that nobody picks, or worst first; of two that are alike the smaller
+    number is first.
     """
     children = vault_children(exchange)
     others = [a for a in exchange.accounts if a != VAULT and a not in children]
@@ -504,6 +507,8 @@ def visited(exchange: Exchange) -> list[AccountId]:
             return worse(stands[other], stands[one]) - worse(stands[one], stands[other])
 
         others.sort(key=cmp_to_key(turn))
+    if exchange.rulebook.liquidation_order is LiquidationOrder.SEEDED:
+        others = walk(exchange.rulebook.liquidation_seed, exchange.last_order, others)
     return [*others, *children, VAULT]
 
 
@@ -544,7 +549,7 @@ def liquidate_account(run: Run, account: AccountId) -> None:
     ):
         return
     offer_equal_shares(run, account)
-    progress: Progress | None = Progress(account, largest_first(run.exchange, account))
+    progress: Progress | None = Progress(account, positions_in_turn(run.exchange, account))
     while progress is not None:
         progress = advance(run, progress)
 
@@ -648,7 +653,7 @@ def offer_equal_shares(run: Run, account: AccountId) -> None:
     if not shares or liquidation_time.goes_by_parts(rulebook):
         return
     share = liquidation_size.equal_share(run.exchange, account)
-    for market in largest_first(run.exchange, account):
+    for market in positions_in_turn(run.exchange, account):
         size = margin.position_of(run.exchange, account, market).size
         kept = abs(size) - liquidation_size.lots_of_share(size, share)
         for stage, offer in OFFERS.items():
@@ -667,6 +672,15 @@ def largest_first(exchange: Exchange, account: AccountId) -> tuple[MarketId, ...
         for market, position in exchange.accounts[account].positions.items()
     }
     return tuple(sorted(needs, key=lambda market: (-needs[market], market)))
+
+
+@rule("LIQ-40")
+def positions_in_turn(exchange: Exchange, account: AccountId) -> tuple[MarketId, ...]:
+    """The markets of an account's positions in the order in which they are closed."""
+    if exchange.rulebook.liquidation_position is LiquidationPosition.LARGEST_FIRST:
+        return largest_first(exchange, account)
+    markets = sorted(market for market, _ in exchange.accounts[account].positions.items())
+    return tuple(walk(exchange.rulebook.liquidation_seed, exchange.last_order, markets))
 
 
 def closable(exchange: Exchange, account: AccountId, market: MarketId) -> bool:
@@ -857,6 +871,18 @@ def deleverage_by(
     except Refusal as refusal:
         if refusal.code is not adl.CANNOT_BEAR:
             raise
+    else:
+        cancel_orders_of_closed(run, counterparty, market)
+
+
+@rule("ADL-14")
+def cancel_orders_of_closed(run: Run, counterparty: AccountId, market: MarketId) -> None:
+    """Take the orders in this market of whoever was closed off the book, where that is so."""
+    if not run.exchange.rulebook.deleverage_cancels_orders:
+        return
+    for order_id, order in run.exchange.markets[market].orders.items():
+        if order.account == counterparty:
+            run.do(book.cancel, market, order_id, counterparty, "ADL-14")
 
 
 @rule("ADL-8")
@@ -913,7 +939,8 @@ def queue(exchange: Exchange, account: AccountId, market: MarketId) -> list[Acco
     ]
     ranking = exchange.rulebook.deleverage_ranking
     if ranking is Ranking.UNRANKED:
-        return walk(exchange, [standing.account for standing in standings])
+        others = [standing.account for standing in standings]
+        return walk(exchange.rulebook.deleverage_seed, exchange.last_order, others)
 
     def rank(first: adl.Standing, second: adl.Standing) -> int:
         return -1 if adl.outranks(first, second, ranking) else 1
@@ -923,13 +950,13 @@ def queue(exchange: Exchange, account: AccountId, market: MarketId) -> list[Acco
 
 
 @rule("ADL-12")
-def walk(exchange: Exchange, others: list[AccountId]) -> list[AccountId]:
-    """Accounts in account order, round from one that nobody picks."""
-    if not others:
+def walk(seed: int, last_order: int, others: list[T]) -> list[T]:
+    """All in their order, round from one that nobody picks."""
+    count = len(others)
+    if count == 0:
         return others
-    seed = exchange.rulebook.deleverage_seed
-    first = adl_sharing.first_of_walk(seed, exchange.last_order, len(others))
-    return others[first:] + others[:first]
+    first = adl_sharing.first_of_walk(seed, last_order, count)
+    return [others[adl_sharing.place_in_walk(first, turn, count)] for turn in range(count)]
 
 
 @rule("LOSS-5")

@@ -176,6 +176,14 @@ class LiquidationOrder(Enum):
 
     ACCOUNT = "account"
     WORST_FIRST = "worst_first"
+    SEEDED = "seeded"
+
+
+class LiquidationPosition(Enum):
+    """Which position of an account is closed first (LIQ-40)."""
+
+    LARGEST_FIRST = "largest_first"
+    SEEDED = "seeded"
 
 
 class Chooser(Enum):
@@ -507,6 +515,9 @@ class Rulebook:
     deleverage_seed: int = 0
     """Where an unranked walk begins (ADL-12)."""
 
+    deleverage_cancels_orders: bool = False
+    """Whether whoever it closes loses its orders in that market (ADL-14)."""
+
     liquidation_size: LiquidationSize = LiquidationSize.WHOLE
     """How much is closed at a time (LIQ-15)."""
 
@@ -542,6 +553,12 @@ class Rulebook:
 
     liquidation_order: LiquidationOrder = LiquidationOrder.ACCOUNT
     """Whose turn it is among those who are due (LIQ-19)."""
+
+    liquidation_position: LiquidationPosition = LiquidationPosition.LARGEST_FIRST
+    """Which of its positions is closed first (LIQ-40)."""
+
+    liquidation_seed: int = 0
+    """Where a walk round accounts, or positions, to liquidate begins (LIQ-19, LIQ-40)."""
 
     auction_steps: int = 1
     """In how many steps an auction's limit walks (LIQ-14)."""

@@ -298,3 +298,17 @@ def a_walk_begins_at_one_of_those_there_are() -> None:
     count = between("count", 1, MAX_CASH)
     first = adl_sharing.first_of_walk(seed, last_order, count)
     claim("one of them", all_of(0 <= first, first < count))
+
+
+@theorem("T-ADL", "ADL-12", "LIQ-19", "LIQ-40", subject="place_in_walk")
+def a_walk_comes_to_everybody_once() -> None:
+    """As many turns as there are places: each turn is at a place, and no two at the same one."""
+    count = between("count", 1, MAX_CASH)
+    first, turn = between("first", 0, MAX_CASH), between("turn", 0, MAX_CASH)
+    later = between("later", 0, MAX_CASH)
+    assume(all_of(first < count, turn < later, later < count))
+    now = adl_sharing.place_in_walk(first, turn, count)
+    then = adl_sharing.place_in_walk(first, later, count)
+    claim("a place", all_of(0 <= now, now < count, 0 <= then, then < count))
+    claim("not twice", now != then)
+    claim("begins at the first", adl_sharing.place_in_walk(first, 0, count) == first)

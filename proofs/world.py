@@ -27,6 +27,7 @@ from perpref.state import (
     Isolation,
     LiquidationLimit,
     LiquidationOrder,
+    LiquidationPosition,
     LiquidationSize,
     LossSharing,
     Market,
@@ -114,6 +115,8 @@ def any_rulebook() -> Rulebook:
         liquidation_step=between("liquidation_step", SMALLEST_STEP, PARTS),
         liquidation_target=between("liquidation_target", 1, PARTS),
         liquidation_order=any_choice("liquidation_order", LiquidationOrder.ACCOUNT),
+        liquidation_position=any_choice("liquidation_position", LiquidationPosition.LARGEST_FIRST),
+        liquidation_seed=between("liquidation_seed", 0, MAX_CASH),
         auction_steps=between("auction_steps", 1, MAX_LOTS),
         auction_period=between("auction_period", 1, MAX_TIME),
         liquidation_cooldown=between("liquidation_cooldown", 0, MAX_TIME),
@@ -154,6 +157,7 @@ def any_rulebook() -> Rulebook:
         note_paid_in=fresh_bool("note_paid_in"),
         deleverage_weight=any_choice("deleverage_weight", ShareWeight.LOTS),
         deleverage_seed=between("deleverage_seed", 0, MAX_CASH),
+        deleverage_cancels_orders=fresh_bool("deleverage_cancels_orders"),
         order_margin=fresh_bool("order_margin"),
     )
 

@@ -425,6 +425,40 @@ def test_all_orders_of_the_account_go_first() -> None:
     assert [event.rule for event in run.events[:4]] == ["LIQ-2", "LIQ-2", "LIQ-2", "ADL-3"]
 
 
+@pytest.mark.parametrize("cancels", [False, True])
+def test_whoever_is_closed_by_an_adl_may_lose_its_orders_there(cancels: bool) -> None:
+    """Ann owes 1. Bob gives 4 of 5 lots; his bids for gold go, not his for oil, and not Cy's."""
+    held = {ANN: holds(-1, (4, 400)), BOB: holds(900, (-5, -600)), CY: holds(900, (-5, -500))}
+    gold = market(100, buys(1, BOB, 1, 50), buys(2, CY, 1, 50), buys(3, BOB, 2, 40))
+    book_rules = evolve(
+        rules(), deleverage_cancels_orders=cancels, waterfall=(Stage.DELEVERAGE, Stage.RESIDUAL)
+    )
+    run = Run(exchange(held, gold, market(100, buys(4, BOB, 1, 50)), rulebook=book_rules))
+    liquidate_account(run, ANN)
+    assert position(run.exchange, BOB)[0] == -1
+    assert position(run.exchange, CY)[0] == -5
+    gone = [
+        event.order
+        for event in run.events
+        if isinstance(event, Cancelled) and event.rule == "ADL-14"
+    ]
+    assert gone == ([1, 3] if cancels else [])
+    assert orders(run.exchange) == ({2: 1} if cancels else {1: 1, 2: 1, 3: 2})
+    assert orders(run.exchange, OIL) == {4: 1}
+
+
+def test_the_last_stage_leaves_orders_alone() -> None:
+    """Bob has nothing to bear a loss with, and is closed at the mark."""
+    held = {ANN: holds(-9, (4, 400)), BOB: holds(0, (-4, -400)), CY: holds(900)}
+    book_rules = evolve(
+        rules(), deleverage_cancels_orders=True, waterfall=(Stage.DELEVERAGE, Stage.RESIDUAL)
+    )
+    run = Run(exchange(held, market(100, buys(1, BOB, 1, 50)), rulebook=book_rules))
+    liquidate_account(run, ANN)
+    assert "LOSS-1" in [event.rule for event in run.events]
+    assert orders(run.exchange) == {1: 1}
+
+
 def test_the_position_that_needs_most_goes_first() -> None:
     small = exchange({ANN: holds(1, (2, 200), (-3, -300))})
     assert largest_first(small, ANN) == (OIL, GOLD)

@@ -13,7 +13,13 @@ from perpref.machine import AdvanceClock, Command, Deposit, SetMark
 from perpref.outcome import Event, Filled
 from perpref.rules import liquidation, liquidation_time
 from perpref.rules.margin import equity
-from perpref.scheduler import Run, liquidate_all_due, lots_at_this_time, visited
+from perpref.scheduler import (
+    Run,
+    liquidate_all_due,
+    lots_at_this_time,
+    positions_in_turn,
+    visited,
+)
 from perpref.state import (
     NEVER,
     TREASURY,
@@ -21,12 +27,13 @@ from perpref.state import (
     Exchange,
     LiquidationLimit,
     LiquidationOrder,
+    LiquidationPosition,
     LiquidationSize,
     Order,
     Rulebook,
     Tier,
 )
-from perpref.units import PARTS
+from perpref.units import PARTS, OrderId
 from tests.exchanges import (
     ANN,
     BOB,
@@ -276,6 +283,36 @@ def test_the_first_gets_what_is_bid() -> None:
     assert position(run.exchange, BOB) == (0, 0)
 
 
+def test_a_seed_says_who_is_visited_first_and_the_vault_stays_last() -> None:
+    """Besides the vault there are the treasury, three accounts and who holds the other side."""
+    held = {VAULT: holds(-9), ANN: holds(40, (10, 1_000)), BOB: holds(12), CY: holds(-1)}
+    seeded = book(liquidation_order=LiquidationOrder.SEEDED)
+    before = exchange(held, rulebook=seeded)
+    by_number = visited(evolve(before, rulebook=rules()))[:-1]
+    count = len(by_number)
+    for seed in range(count + 1):
+        turn = visited(evolve(before, rulebook=evolve(seeded, liquidation_seed=seed)))
+        first = seed % count
+        assert turn == [*by_number[first:], *by_number[:first], VAULT]
+    one_order_later = visited(evolve(before, last_order=OrderId(1)))
+    assert one_order_later[0] == by_number[1_000_003 % count]
+
+
+def test_a_seed_says_which_position_is_closed_first() -> None:
+    """Oil needs more margin; the first market is first at an even number, and at an odd one oil."""
+    held = {ANN: holds(1, (2, 200), (-3, -300)), BOB: holds(5)}
+    seeded = book(liquidation_position=LiquidationPosition.SEEDED)
+    turns = [
+        positions_in_turn(exchange(held, rulebook=evolve(seeded, liquidation_seed=seed)), ANN)
+        for seed in range(3)
+    ]
+    assert turns == [(GOLD, OIL), (OIL, GOLD), (GOLD, OIL)]
+    later = exchange(held, rulebook=seeded, last_order=1)
+    assert positions_in_turn(later, ANN) == (OIL, GOLD)
+    assert positions_in_turn(later, BOB) == ()
+    assert positions_in_turn(exchange(held), ANN) == (OIL, GOLD)
+
+
 # From anywhere.
 
 TIMING: st.SearchStrategy[dict[str, Any]] = st.builds(
@@ -294,6 +331,8 @@ TIMING: st.SearchStrategy[dict[str, Any]] = st.builds(
     block_notional=st.sampled_from([0, 1, 450]),
     liquidation_size=st.sampled_from(LiquidationSize),
     liquidation_order=st.sampled_from(LiquidationOrder),
+    liquidation_position=st.sampled_from(LiquidationPosition),
+    liquidation_seed=st.sampled_from([0, 1, 7]),
     liquidation_step=st.sampled_from([200_000, PARTS]),
     liquidation_buffer=st.sampled_from([0, 20_000]),
 )

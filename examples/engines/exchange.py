@@ -52,7 +52,8 @@ RANKINGS = [
 PRICES = ["bankruptcy", "mark", "previous_mark", "bankruptcy_unless_far", "index", "margin"]
 TAKEOVERS = ["bankruptcy", "mark", "with_margin"]
 SIZES = ["whole", "to_buffer", "tier_step", "equal_share"]
-ORDERS = ["account", "worst_first"]
+ORDERS = ["account", "worst_first", "seeded"]
+POSITIONS = ["largest_first", "seeded"]
 LIMITS = ["bankruptcy", "fillable", "auction"]
 SELF_TRADES = ["resting", "incoming", "both"]
 ROUNDINGS = ["up", "down", "towards_zero"]
@@ -189,6 +190,7 @@ FAULTS = {  # name: the rule that it breaks, and how
     "cooldown-forgotten": ("LIQ-17", "After a part the next time a part is closed again."),
     "caps-forgotten": ("LIQ-18", "The portion of a position that may be closed is not kept to."),
     "visited-by-number": ("LIQ-19", "Accounts are visited by number whoever is worst."),
+    "first-position-by-market": ("LIQ-40", "Whatever the seed, the first market is first."),
     "vault-all-or-nothing": ("VLT-1", "The vault takes the whole position, or none of it."),
     "takeover-never-at-mark": ("VLT-22", "Every takeover is at the bankruptcy price."),
     "margin-stays-behind": ("VLT-22", "The vault takes lots at the mark without their margin."),
@@ -206,6 +208,7 @@ FAULTS = {  # name: the rule that it breaks, and how
         "Of equal positions the larger account number is first.",
     ),
     "counterparty-unguarded": ("ADL-4", "Deleveraging may take more than a counterparty has."),
+    "orders-of-the-closed-stay": ("ADL-14", "Whoever is closed by an ADL keeps its orders."),
     "shares-rounded-down": (
         "LOSS-3",
         "Shares of a loss are rounded down, the rest is on the last.",
@@ -431,6 +434,8 @@ class Terms:
     step: int = MILLION
     target: int = MILLION
     order: str = ORDERS[0]
+    position: str = POSITIONS[0]
+    liquidation_seed: int = 0
     auction_steps: int = 1
     auction_period: int = 1
     cooldown: int = 0
@@ -476,6 +481,7 @@ class Terms:
     notes: bool = False
     share_weight: str = SHARE_WEIGHTS[0]
     seed: int = 0
+    cancels: bool = False
 
 
 class Standing(NamedTuple):
@@ -1364,6 +1370,8 @@ class Exchange:
         others = [account for number, account in self.sorted_accounts() if number not in vaults]
         if self.terms.order == "worst_first" and self.fault != "visited-by-number":
             others.sort(key=lambda a: Fraction(self.equity(a), max(self.maintenance(a), 1)))
+        if self.terms.order == "seeded" and self.fault != "visited-by-number":
+            others = self.round(self.terms.liquidation_seed, others)
         return [*others, *(self.accounts[number] for number in vaults)]
 
     def by_parts(self) -> bool:
@@ -1575,6 +1583,10 @@ class Exchange:
     def positions_to_close(self, account: Account) -> list[Market]:
         """LIQ-3: the largest maintenance margin first, then in market order."""
         markets = [self.markets[number] for number in sorted(account.positions)]
+        if self.terms.position == "seeded":  # LIQ-40
+            if self.fault == "first-position-by-market":
+                return markets
+            return self.round(self.terms.liquidation_seed, markets)
         if self.fault != "positions-in-market-order":
             markets.sort(key=lambda m: -self.maintenance_of(m, account.positions[m.number].size))
         return markets
@@ -1802,10 +1814,21 @@ class Exchange:
             return -score, -lots, number
 
         facing = [a for _, a in self.sorted_accounts() if a.position(market.number).size * side < 0]
-        if self.terms.ranking == "unranked" and facing:  # ADL-12
-            first = (self.terms.seed + 1_000_003 * self.last_order) % len(facing)
-            return facing[first:] + facing[:first]
+        if self.terms.ranking == "unranked":
+            return self.round(self.terms.seed, facing)
         return sorted(facing, key=rank)
+
+    def round(self, seed: int, all_of_them: list[Any]) -> list[Any]:
+        """ADL-12, LIQ-19, LIQ-40: all, from one that nobody picks."""
+        first = (seed + 1_000_003 * self.last_order) % max(len(all_of_them), 1)
+        return all_of_them[first:] + all_of_them[:first]
+
+    def closed(self, other: Account, market: Market) -> None:
+        """ADL-14: what becomes of the orders of whoever was closed."""
+        if self.terms.cancels and self.fault != "orders-of-the-closed-stay":
+            for _, order in sorted(market.orders.items()):
+                if order.account == other.number:
+                    self.take_off(order, market, "ADL-14")
 
     def score(self, other: Account, market: Market) -> Fraction:
         """ADL-2, as the rulebook ranks."""
@@ -1938,10 +1961,12 @@ class Exchange:
                 self.fill(account, other, market, -side * most, price, "ADL-3")
                 payer, payee = (account, other) if along >= 0 else (other, account)
                 self.pay(payer, payee, abs(along), "ADL-13")
+                self.closed(other, market)
             return True
         lots = min(most, self.bearable(other, market, side * (price - market.mark)))
         if lots and self.spared(other, market, side * lots, price):
             self.fill(account, other, market, -side * lots, price, "ADL-3")
+            self.closed(other, market)
         return True
 
     def spared(self, other: Account, market: Market, lots: int, price: int, along: int = 0) -> bool:
@@ -2207,6 +2232,8 @@ def read_terms(terms: Json) -> Terms:
         step=between(book.get("liquidation_step", str(MILLION)), 10_000, MILLION, "a step"),
         target=between(book.get("liquidation_target", str(MILLION)), 1, MILLION, "a target"),
         order=known(book.get("liquidation_order", ORDERS[0]), ORDERS),
+        position=known(book.get("liquidation_position", POSITIONS[0]), POSITIONS),
+        liquidation_seed=between(book.get("liquidation_seed", "0"), 0, MAX_ID, "a seed"),
         auction_steps=between(book.get("auction_steps", "1"), 1, MAX_LOTS, "a number of steps"),
         auction_period=between(book.get("auction_period", "1"), 1, MAX_TIME, "a time"),
         cooldown=between(book.get("liquidation_cooldown", "0"), 0, MAX_TIME, "a time"),
@@ -2253,6 +2280,7 @@ def read_terms(terms: Json) -> Terms:
         notes=flag(book.get("note_paid_in", False)),
         share_weight=known(book.get("deleverage_weight", SHARE_WEIGHTS[0]), SHARE_WEIGHTS),
         seed=between(book.get("deleverage_seed", "0"), 0, MAX_ID, "a seed"),
+        cancels=flag(book.get("deleverage_cancels_orders", False)),
         markets=markets,
     )
 

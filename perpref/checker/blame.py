@@ -61,6 +61,7 @@ from perpref.state import (
     ForcedPrice,
     LiquidationLimit,
     LiquidationOrder,
+    LiquidationPosition,
     LiquidationSize,
     MarkPolicy,
     Order,
@@ -80,8 +81,15 @@ SIZES = {
 }
 """By how much is closed at a time: the rule that says how many lots an order has."""
 
-TURNS = {LiquidationOrder.ACCOUNT: "LIQ-8", LiquidationOrder.WORST_FIRST: "LIQ-19"}
+TURNS = {
+    LiquidationOrder.ACCOUNT: "LIQ-8",
+    LiquidationOrder.WORST_FIRST: "LIQ-19",
+    LiquidationOrder.SEEDED: "LIQ-19",
+}
 """By whose turn it is: the rule that says so."""
+
+POSITIONS = {LiquidationPosition.LARGEST_FIRST: "LIQ-3", LiquidationPosition.SEEDED: "LIQ-40"}
+"""By which position is closed first: the rule that says so."""
 
 SAME_RULE = {
     ("LED-5", "amount"): "LED-5",
@@ -487,7 +495,7 @@ def another_position_first(parting: Parting) -> str | None:
         return None
     forced = ours.rule in FORCED and theirs.rule in FORCED
     if forced and ours.market != theirs.market and _one_victim(parting.before, ours, theirs):
-        return "LIQ-3"
+        return POSITIONS[parting.before.rulebook.liquidation_position]
     return None
 
 

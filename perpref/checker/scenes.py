@@ -164,6 +164,24 @@ def crash(world: World, dice: Dice) -> None:
     return None
 
 
+def winners_with_orders(world: World, dice: Dice) -> None:
+    """A victim is ruined by two who have orders resting, far from where anybody trades."""
+    market = world.market(dice)
+    if len(world.people) < 3:
+        return crash(world, dice)
+    victim, *winners = dice.shuffled(world.people)[:3]
+    lots, long, price = dice.pick((1, 3, 10)), dice.one_in(2), world.mark(market)
+    world.equip(victim, market, 2 * lots, 5)
+    for winner in winners:
+        world.equip(winner, market, 2 * lots, 16)
+        _deal(world, victim, winner, market, lots, price, long)
+        world.place(winner, market, Side.BUY, 1, max(price // dice.pick((50, 3)), 1))
+    if world.position(victim, market).size:
+        starve_vault(world, dice, market)
+        world.set_mark(market, world.ruin_price(victim, market, dice.pick((1, 2))))
+    return None
+
+
 def loss_among_holders(world: World, dice: Dice) -> None:
     """A thin account loses all and more to somebody who holds against others too."""
     market = world.market(dice)

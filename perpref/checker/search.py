@@ -169,6 +169,7 @@ def fitting(terms: Terms) -> tuple[Act, ...]:
     shown = (
         (closes_bit_by_bit(book), scenes.bit_by_bit),
         (Stage.DELEVERAGE not in book.waterfall, scenes.loss_among_holders),
+        (book.deleverage_cancels_orders, scenes.winners_with_orders),
         (Stage.VOLUNTEERS in book.waterfall, vault_scenes.volunteers_step_in),
         (book.liquidators, vault_scenes.outsider_liquidates),
         (own_vaults, vault_scenes.capital_for_a_child),
@@ -228,6 +229,7 @@ SCENES = (
     scenes.vault_is_liquidated,
     scenes.crash,
     scenes.loss_among_holders,
+    scenes.winners_with_orders,
     scenes.bids_for_a_victim,
     scenes.limit_moves,
     scenes.bit_by_bit,

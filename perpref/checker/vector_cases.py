@@ -30,6 +30,7 @@ from perpref.state import (
     Kind,
     LiquidationLimit,
     LiquidationOrder,
+    LiquidationPosition,
     LiquidationSize,
     LossSharing,
     MarkPolicy,
@@ -1699,6 +1700,36 @@ def the_worst_account_is_visited_first(story: Story) -> None:
     story.mark(93)
 
 
+SEEDED = choosing(liquidation_order=LiquidationOrder.SEEDED, liquidation_seed=2)
+
+
+@about("liquidation", "LIQ-19", under=SEEDED)
+def accounts_are_visited_round_from_one_that_nobody_picks(story: Story) -> None:
+    """Two accounts are due, and Eve bids for one of them; the last order says who is first."""
+    for account, cash in ((ANN, 80), (BOB, 80), (CY, 5_000), (EVE, 5_000)):
+        story.deposit(account, cash)
+    for account in (ANN, BOB):
+        story.trade(account, CY, 8)
+    story.buys(EVE, 8, 94)
+    story.mark(93)
+
+
+@about(
+    "liquidation",
+    "LIQ-40",
+    under=choosing(liquidation_position=LiquidationPosition.SEEDED, liquidation_seed=1),
+)
+def the_first_position_is_one_that_nobody_picks(story: Story) -> None:
+    """Gold needs more margin than oil, and is first by margin; the last order says otherwise."""
+    for account, cash in ((ANN, 200), (BOB, 5_000), (EVE, 5_000)):
+        story.deposit(account, cash)
+    story.trade(ANN, BOB, 10)
+    story.trade(ANN, BOB, 4, market=OIL)
+    story.buys(EVE, 10, 84)
+    story.buys(EVE, 4, 99, market=OIL)
+    story.mark(84)
+
+
 LENIENT = choosing(
     liquidation_limit=LiquidationLimit.FILLABLE,
     liquidation_adjustment=1_000_000,
@@ -2555,6 +2586,20 @@ def a_counterparty_brings_what_it_has(story: Story) -> None:
 def a_walk_that_nobody_ranks(story: Story) -> None:
     """Three accounts stand on the other side; the last order says where the walk begins."""
     many_shorts(story)
+
+
+@about("adl", "ADL-14", under=choosing(deleverage_cancels_orders=True))
+def whoever_is_closed_loses_its_orders(story: Story) -> None:
+    """Dan is closed in whole and Bob in part; their bids go, and those of Cy and Eve stay."""
+    story.deposit(ANN, 100)
+    for account, cash in ((BOB, 1_000), (CY, 5_000), (DAN, 60), (EVE, 5_000)):
+        story.deposit(account, cash)
+    story.trade(ANN, BOB, 8)
+    story.trade(ANN, DAN, 2)
+    story.trade(EVE, CY, 2)
+    for account in (BOB, CY, DAN, EVE):
+        story.buys(account, 1, 50)
+    story.mark(88)
 
 
 @about("loss", "LOSS-10", under=choosing(loss_sharing=LossSharing.LOTS))

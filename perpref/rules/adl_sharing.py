@@ -105,3 +105,10 @@ def first_of_walk(seed: int, last_order: int, count: int) -> int:
     """
     drawn = seed + 1_000_003 * last_order
     return drawn - floor_div(drawn, count) * count
+
+
+@rule("ADL-12")
+def place_in_walk(first: int, turn: int, count: int) -> int:
+    """Whose turn it is in a walk round `count` that begins at `first`; all are counted from 0."""
+    place = first + turn
+    return place if place < count else place - count

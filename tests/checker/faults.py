@@ -35,6 +35,7 @@ from perpref.state import (
     VAULT,
     Exchange,
     Kind,
+    LiquidationPosition,
     Market,
     Order,
     Position,
@@ -379,6 +380,16 @@ def _by_number(x: Exchange) -> list[AccountId]:
     return [*(account for account in x.accounts if account != VAULT), VAULT]
 
 
+def _closed_keep_orders(_run: scheduler.Run, _counterparty: AccountId, _market: MarketId) -> None:
+    return None
+
+
+def _by_market(x: Exchange, account: AccountId) -> tuple[MarketId, ...]:
+    if x.rulebook.liquidation_position is LiquidationPosition.LARGEST_FIRST:
+        return scheduler_largest_first(x, account)
+    return tuple(sorted(market for market, _ in x.accounts[account].positions.items()))
+
+
 FAULTS = (
     Planted("POS-2", "cost released rounded down", position.closed, _released_down),
     Planted("FEE-1", "fees rounded down", fee.trading_fee, _fee_down),
@@ -436,6 +447,8 @@ FAULTS = (
     Planted("LIQ-17", "no cooldown", liquidation_time.is_cooling, _never_cools),
     Planted("LIQ-18", "no caps", liquidation_time.capped_lots, _uncapped),
     Planted("LIQ-19", "by number", scheduler.visited, _by_number),
+    Planted("LIQ-40", "first market first", scheduler.positions_in_turn, _by_market),
+    Planted("ADL-14", "orders stay", scheduler.cancel_orders_of_closed, _closed_keep_orders),
     Planted("VLT-2", "the cap before the takeover", vault.take_over, _cap_before),
     Planted("VLT-22", "never at the mark", vault.takeover_terms, _at_the_bankruptcy_price),
     Planted("VLT-23", "any notional", vault.is_within_notional_cap, _any_notional),

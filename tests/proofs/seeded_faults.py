@@ -1624,6 +1624,14 @@ FAULTS = (
         "first_of_walk",
     ),
     fault(
+        "a walk goes on behind the last",
+        adl_sharing.place_in_walk,
+        "place < count",
+        "place <= count",
+        "adl",
+        "place_in_walk",
+    ),
+    fault(
         "more margin goes along than there is",
         liquidation.margin_transferred,
         "floor_div(margin * lots, abs(size))",

@@ -228,6 +228,7 @@ def test_every_chapter_has_theorems_and_every_action_every_law_that_it_should_ke
         ("fee", "charge_maker"),
         ("fee", "charge_taker"),
         ("funding", "settle_funding"),
+        ("funding", "pay_receiver"),
         ("funding", "touch"),
         ("settlement", "resume"),  # it moves the mark
         ("loss", "carry"),  # the vault owes what it carries

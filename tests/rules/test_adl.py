@@ -500,6 +500,16 @@ def test_before_the_first_index_an_adl_at_the_index_is_at_the_mark() -> None:
 def test_a_walk_goes_round_from_where_nobody_picks() -> None:
     assert [adl_sharing.first_of_walk(seed, 0, 3) for seed in range(4)] == [0, 1, 2, 0]
     assert adl_sharing.first_of_walk(2, 4, 7) == (2 + 4 * 1_000_003) % 7
+    assert [adl_sharing.place_in_walk(2, turn, 3) for turn in range(3)] == [2, 0, 1]
+    assert adl_sharing.place_in_walk(0, 0, 1) == 0
+
+
+@given(st.integers(1, 40), st.data())
+def test_a_walk_comes_to_each_place_once(count: int, data: st.DataObject) -> None:
+    first = data.draw(st.integers(0, count - 1))
+    places = [adl_sharing.place_in_walk(first, turn, count) for turn in range(count)]
+    assert sorted(places) == list(range(count))
+    assert places[0] == first
 
 
 @pytest.mark.parametrize(
