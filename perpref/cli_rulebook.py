@@ -24,7 +24,7 @@ from perpref.checker.rulebook_card import (
     in_words,
 )
 from perpref.checker.rulebook_file import STATUSES, Beyond, Venue, load_venue
-from perpref.checker.waterfall_words import side_by_side, waterfall_picture
+from perpref.checker.waterfall_words import side_by_side, vault_line, waterfall_picture
 
 WIDTH = 100
 """Lines are no longer than this, however wide the terminal."""
@@ -83,7 +83,7 @@ def show(name: str) -> None:
     if name in own_models():
         return _show_own(OwnModel.read(own_models()[name]))
     venue = _loaded(name)
-    _say([venue.title, "", *waterfall_picture(venue), ""])
+    _say([venue.title, "", *waterfall_picture(venue), "", vault_line(venue.rulebook), ""])
     for heading, lines in card(venue):
         _say([heading])
         _console().print(_table(lines))

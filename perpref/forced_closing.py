@@ -10,12 +10,8 @@ from collections.abc import Callable
 
 from perpref.outcome import Outcome
 from perpref.rules.adl import bearable, deleverage, loss_of_closing
-from perpref.rules.adl_margin import (
-    bearable_with_margin,
-    deleverage_with_margin,
-    margin_transferred,
-)
-from perpref.rules.liquidation import share_of_equity
+from perpref.rules.adl_margin import bearable_with_margin, deleverage_with_margin
+from perpref.rules.liquidation import margin_transferred, share_of_equity
 from perpref.rules.margin import position_of
 from perpref.state import Exchange, ForcedPrice
 from perpref.units import AccountId, MarketId

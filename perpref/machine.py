@@ -338,6 +338,7 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
     _require_between("block_least", rulebook.block_least, 0, MAX_CASH, "LIQ-18")
     _require_between("block_notional", rulebook.block_notional, 0, MAX_CASH, "LIQ-18")
     _require_between("vault_trigger", rulebook.vault_trigger, 1, PARTS, "VLT-7")
+    _require_between("vault_notional_cap", rulebook.vault_notional_cap, 0, MAX_CASH, "VLT-23")
     _require_between("vault_least_shares", rulebook.vault_least_shares, 1, MAX_CASH, "VLT-13")
     _require_between("vault_lockup", rulebook.vault_lockup, 0, MAX_TIME, "VLT-15")
     _require_between("vault_notice", rulebook.vault_notice, 0, MAX_TIME, "VLT-16")

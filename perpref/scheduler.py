@@ -781,8 +781,10 @@ def close_into_vault(
 def largest_takeover(exchange: Exchange, account: AccountId, market: MarketId) -> int:
     """The most lots that the vault may take over, by bisection; 0 when not even one.
 
-    Each bound on the vault is met on an interval of sizes (its equity less its margin is
-    concave in the lots that it takes), so if one lot is allowed the allowed sizes are 1 to n.
+    Each bound on the vault is met on an interval of sizes, so if one lot is allowed the allowed
+    sizes are 1 to n: at every price of VLT-22 its equity is a straight line in the lots that it
+    takes, while its margin and its notional are convex. Only with the last lot of a position may
+    the margin that goes along be some quanta more; that size is asked about last.
     """
     allowed, refused = 0, abs(margin.position_of(exchange, account, market).size) + 1
     if not may_take_over(exchange, account, market, 1):

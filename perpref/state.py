@@ -136,6 +136,14 @@ class ForcedPrice(Enum):
     MARGIN = "margin"
 
 
+class TakeoverPrice(Enum):
+    """At which price a vault takes a position over, and whether its margin goes along (VLT-22)."""
+
+    BANKRUPTCY = "bankruptcy"
+    MARK = "mark"
+    WITH_MARGIN = "with_margin"
+
+
 class MarkPolicy(Enum):
     """Where a mark comes from: the oracle itself, or the index and the market's price (MARK-6)."""
 
@@ -395,6 +403,12 @@ class Rulebook:
 
     vault_trigger: int = PARTS
     """The vault steps in below this part of the maintenance margin (VLT-7)."""
+
+    takeover_price: TakeoverPrice = TakeoverPrice.BANKRUPTCY
+    """At which price it takes a position over, and whether its margin goes along (VLT-22)."""
+
+    vault_notional_cap: int = 0
+    """Of a vault's equity, its notional over all markets at most, any when 0 (VLT-23)."""
 
     liquidation_share: int = PARTS
     """Of a large position the first order closes this part (LIQ-10)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from perpref.rules import adl_margin
+from perpref.rules import adl_margin, liquidation
 from perpref.rules.liquidation import price_without, share_of_equity
 from perpref.rules.margin import equity
 from perpref.units import MAX_PRICE
@@ -51,7 +51,7 @@ def margin_that_goes_along_is_a_part_of_what_there_is() -> None:
     """Never more than there is, and what stays behind the other lots is no less than their part."""
     margin, lots, size = fresh_int("margin"), fresh_int("lots"), fresh_int("size")
     assume(all_of(lots >= 1, any_of(size >= lots, size <= -lots)))
-    along = adl_margin.margin_transferred(margin, lots, size)
+    along = liquidation.margin_transferred(margin, lots, size)
     claim("within", implies(margin >= 0, all_of(along >= 0, along <= margin)))
     claim("of a debt", implies(margin < 0, along < 0))
     left = (margin - along) * abs(size)

@@ -34,11 +34,21 @@ from perpref.rules import (
     loss_trigger,
     margin,
     position,
+    vault,
     volunteers,
 )
 from perpref.rules.adl import Standing
 from perpref.rules.margin import Health
-from perpref.state import FundTrigger, LiquidationSize, Market, Order, Position, Ranking, Rulebook
+from perpref.state import (
+    FundTrigger,
+    LiquidationSize,
+    Market,
+    Order,
+    Position,
+    Ranking,
+    Rulebook,
+    TakeoverPrice,
+)
 from perpref.units import PARTS, AccountId, Rounding
 from proofs.executor import (
     all_of,
@@ -223,6 +233,24 @@ def _margin_transferred(margin: int, lots: int, size: int) -> int:
     assume(implies(margin >= 0, all_of(along >= 0, along <= margin)))
     assume(implies(margin < 0, along < 0))
     return along
+
+
+def _takeover_terms(
+    choice: TakeoverPrice, bankruptcy: int, mark: int, margin: int, lots: int, size: int
+) -> tuple[int, int]:
+    """By a_takeover_takes_no_more_margin_than_there_is: at the mark, or without any."""
+    price, along = fresh_int("price of the takeover"), fresh_int("margin along")
+    assume(any_of(all_of(price == bankruptcy, along == 0), price == mark))
+    assume(implies(margin >= 0, all_of(along >= 0, along <= margin)))
+    assume(implies(margin < 0, along <= 0))
+    return price, along
+
+
+def _is_within_notional_cap(notional: int, equity: int, cap: int) -> bool:
+    """By a_cap_of_notional_is_a_part_of_equity."""
+    within = fresh_bool("within the notional cap")
+    assume(implies(all_of(within, cap > 0), notional * PARTS <= cap * equity))
+    return within
 
 
 def _fund_has_fallen(trigger: FundTrigger, fund: int, drawn_down: bool) -> bool:
@@ -462,10 +490,24 @@ CONTRACTS = (
         loss_trigger.fund_has_fallen, (loss_trigger,), lambda *rest: all_of(), _fund_has_fallen
     ),
     Contract(
-        adl_margin.margin_transferred,
+        liquidation.margin_transferred,
         (adl_margin,),
         lambda margin, lots, size: all_of(lots >= 1, any_of(size >= lots, size <= -lots)),
         _margin_transferred,
+    ),
+    Contract(
+        vault.takeover_terms,
+        (vault,),
+        lambda choice, bankruptcy, mark, margin, lots, size: all_of(
+            bankruptcy >= 1, mark >= 1, lots >= 1, any_of(size >= lots, size <= -lots)
+        ),
+        _takeover_terms,
+    ),
+    Contract(
+        vault.is_within_notional_cap,
+        (vault,),
+        lambda notional, equity, cap: all_of(),
+        _is_within_notional_cap,
     ),
     Contract(
         ledger.paid_out,

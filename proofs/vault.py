@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from attrs import evolve
+
 from perpref.rules import liquidation, liquidator, vault, vault_shares, volunteers
-from perpref.rules.margin import Health, equity, health, position_of
+from perpref.rules.margin import Health, equity, health, notional, position_of
 from perpref.rules.vault_shares import shares_out
-from perpref.state import NO_PLEDGE, VAULT, Exchange, LiquidationSize
+from perpref.state import NO_PLEDGE, VAULT, Exchange, LiquidationSize, TakeoverPrice
 from perpref.units import MAX_CASH, MAX_PRICE, PARTS, AccountId, MarketId
-from proofs.contracts import CLOSING, MARGINS, PRICED
+from proofs.contracts import MARGINS, PRICED
 from proofs.executor import (
     all_of,
     any_of,
@@ -22,13 +24,17 @@ from proofs.executor import (
 )
 from proofs.laws import QUIET, SOLVENCY, Step, action, attempt, of, take
 from proofs.ledger import any_account
-from proofs.liquidation import any_target
+from proofs.liquidation import any_due, any_target
 from proofs.registry import Strength, tested, theorem
 from proofs.world import any_exchange, between
 
+TAKING_OVER = (*PRICED, "takeover_terms", "is_within_notional_cap")
+
 
 @action(
-    "VLT-1", "VLT-2", "VLT-3", "VLT-4", "VLT-5", "VLT-7", "LIQ-5", keeps=SOLVENCY, assumes=CLOSING
+    *("VLT-1", "VLT-2", "VLT-3", "VLT-4", "VLT-5", "VLT-7", "VLT-22", "VLT-23", "LIQ-5"),
+    keeps=SOLVENCY,
+    assumes=TAKING_OVER,
 )
 def take_over() -> Step:
     exchange, account, market = any_target()
@@ -36,7 +42,7 @@ def take_over() -> Step:
     return Step(exchange, after, (account, exchange.markets[market].vault), market)
 
 
-@of(take_over, "T-VAULT", "VLT-2", "VLT-3", "VLT-4", "VLT-17", assumes=CLOSING)
+@of(take_over, "T-VAULT", "VLT-2", "VLT-3", "VLT-4", "VLT-17", assumes=TAKING_OVER)
 def the_vault_stays_within_its_cap_its_margin_and_its_boundary(step: Step) -> None:
     """After a takeover the vault holds at most its cap, with initial margin, above its boundary."""
     assert step.market is not None
@@ -48,7 +54,7 @@ def the_vault_stays_within_its_cap_its_margin_and_its_boundary(step: Step) -> No
     claim("boundary", now.equity >= liquidation.vault_boundary(step.before, step.market))
 
 
-@of(take_over, "T-VAULT", "VLT-1", "VLT-5", "VLT-17", "LIQ-1", assumes=CLOSING)
+@of(take_over, "T-VAULT", "VLT-1", "VLT-5", "VLT-17", "LIQ-1", assumes=TAKING_OVER)
 def the_vault_takes_only_what_is_due_and_never_its_own(step: Step) -> None:
     """The account is due, is not the vault, and loses exactly the lots that the vault gains."""
     assert step.market is not None
@@ -62,12 +68,114 @@ def the_vault_takes_only_what_is_due_and_never_its_own(step: Step) -> None:
     claim("gained", holds - held == before - now)
 
 
-@of(take_over, "T-VAULT", "VLT-7", assumes=CLOSING)
+@of(take_over, "T-VAULT", "VLT-7", assumes=TAKING_OVER)
 def the_vault_takes_nothing_before_its_trigger(step: Step) -> None:
     """After a takeover: the account's equity was below the trigger's part of its margin."""
     account, _ = step.accounts
     was, trigger = health(step.before, account), step.before.rulebook.vault_trigger
     claim("below", was.equity * PARTS < was.maintenance * trigger)
+
+
+@of(take_over, "T-VAULT", "VLT-22", assumes=TAKING_OVER)
+def what_a_vault_gains_by_a_takeover_the_account_loses(step: Step) -> None:
+    """At the mark, and a solvent account never more than the equity behind the position."""
+    assert step.market is not None
+    account, insurer = step.accounts
+    was, now = equity(step.before, account), equity(step.after, account)
+    had, has = equity(step.before, insurer), equity(step.after, insurer)
+    claim("between them", was - now == has - had)
+    behind = liquidation.share_of_equity(step.before, account, step.market)
+    claim("no more than is behind", implies(was >= 0, all_of(now <= was, was - now <= behind)))
+
+
+@of(take_over, "T-VAULT", "VLT-23", assumes=TAKING_OVER)
+def a_vault_holds_no_more_notional_than_its_part_of_equity(step: Step) -> None:
+    """After a takeover, over all markets, where the rulebook has such a cap."""
+    _, insurer = step.accounts
+    cap = step.before.rulebook.vault_notional_cap
+    positions = step.after.accounts[insurer].positions
+    held = positions.total_against(step.after.markets, notional)
+    claim("within", implies(cap > 0, held * PARTS <= cap * equity(step.after, insurer)))
+
+
+@theorem("T-VAULT", "VLT-22", subject="takeover_terms")
+def a_takeover_takes_no_more_margin_than_there_is() -> None:
+    """At the bankruptcy price or the mark nothing goes along; with its margin a whole position
+    leaves nothing behind.
+    """
+    choice = choose("takeover_price", tuple(TakeoverPrice))
+    bankruptcy, mark = (between(name, 1, MAX_PRICE) for name in ("bankruptcy", "mark"))
+    margin, lots, size = fresh_int("margin"), fresh_int("lots"), fresh_int("size")
+    assume(all_of(lots >= 1, any_of(size >= lots, size <= -lots)))
+    price, along = vault.takeover_terms(choice, bankruptcy, mark, margin, lots, size)
+    claim("terms", any_of(all_of(price == bankruptcy, along == 0), price == mark))
+    claim("within", implies(margin >= 0, all_of(along >= 0, along <= margin)))
+    claim("of a debt", implies(margin < 0, along <= 0))
+    if choice is TakeoverPrice.WITH_MARGIN:
+        whole = any_of(size == lots, size == -lots)
+        claim("all of it", implies(whole, all_of(price == mark, along == margin)))
+    if choice is TakeoverPrice.MARK:
+        claim("kept", all_of(price == mark, along == 0))
+
+
+@theorem("T-VAULT", "VLT-22", subject="transfer_to_vault", assumes=PRICED)
+def who_is_taken_over_keeps_at_the_mark_what_it_has_and_with_its_margin_nothing() -> None:
+    """At the mark nobody gains or loses, a deficit stays; with its margin just what is behind the
+    position passes to the vault, and the equity behind the other positions stays.
+    """
+    exchange, account, market = any_due()
+    choice = choose("takeover_price", (TakeoverPrice.MARK, TakeoverPrice.WITH_MARGIN))
+    exchange = evolve(exchange, rulebook=evolve(exchange.rulebook, takeover_price=choice))
+    insurer, lots = exchange.markets[market].vault, fresh_int("lots")
+    assume(any_of(account > insurer, account < insurer))
+    size = position_of(exchange, account, market).size
+    behind, had = liquidation.share_of_equity(exchange, account, market), equity(exchange, account)
+    fund = equity(exchange, insurer)
+    after = vault.transfer_to_vault(exchange, account, market, lots).exchange
+    left = equity(after, account)
+    claim("between them", had - left == equity(after, insurer) - fund)
+    if choice is TakeoverPrice.MARK:
+        claim("what it has", left == had)
+    else:
+        whole = any_of(size == lots, size == -lots)
+        claim("all that is behind", implies(whole, left == had - behind))
+
+
+@theorem("T-VAULT", "VLT-1", "VLT-22", subject="margin_taken")
+def the_margin_of_each_lot_is_alike_and_the_last_one_brings_no_less() -> None:
+    """So what a vault has after n lots is a straight line: what it may take has no gaps."""
+    margin, lots, size = fresh_int("margin"), fresh_int("lots"), fresh_int("size")
+    assume(all_of(lots >= 1, any_of(size > lots, size < -lots)))
+    each, many, more = (vault.margin_taken(margin, n, size) for n in (1, lots, lots + 1))
+    claim("a straight line", many == lots * each)
+    claim("no less", more - many >= each)
+    claim("only the last", implies(any_of(size > lots + 1, size < -lots - 1), more - many == each))
+
+
+@theorem(
+    "T-VAULT",
+    "VLT-1",
+    "VLT-22",
+    subject="margin_transferred",
+    strength=Strength.REFUTED,
+    assumes=(),
+)
+def rounded_at_once_the_margin_of_each_lot_is_alike() -> None:
+    """Rounded as ADL-13 does, it is not: a vault might take 2 lots, not 3, and 4 again."""
+    margin, lots, size = fresh_int("margin"), fresh_int("lots"), fresh_int("size")
+    assume(all_of(lots >= 1, size > lots + 1))
+    each, many = (liquidation.margin_transferred(margin, n, size) for n in (1, lots))
+    claim("a straight line", many == lots * each)
+
+
+@theorem("T-VAULT", "VLT-23", subject="is_within_notional_cap")
+def a_cap_of_notional_is_a_part_of_equity() -> None:
+    """Within it the notional is at most that part; without a cap nothing is beyond it."""
+    held, worth, cap = fresh_int("notional"), fresh_int("equity"), between("cap", 0, MAX_CASH)
+    if vault.is_within_notional_cap(held, worth, cap):
+        claim("within", implies(cap > 0, held * PARTS <= cap * worth))
+    else:
+        claim("beyond", all_of(cap > 0, held * PARTS > cap * worth))
 
 
 @theorem("T-VAULT", "VLT-11", subject="pool_on_the_way")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from attrs import evolve, frozen
 
-from perpref.rules import adl, adl_margin, ledger, liquidation, liquidation_size, vault
+from perpref.rules import adl, ledger, liquidation, liquidation_size, vault
 from perpref.rules.margin import maintenance_margin
 from perpref.state import NEVER, ForcedPrice, LiquidationSize, Market, Position, Rulebook, Stage
 from perpref.units import MAX_LOTS, MAX_PRICE, MAX_TIME
@@ -83,7 +83,7 @@ def who_is_closed_by_adl_loses_what_it_has_and_no_less(rulebook: Rulebook) -> No
     """The price of an ADL is the bankruptcy price, or all margin goes along (ADL-3, ADL-13)."""
     if rulebook.deleverage_price is ForcedPrice.MARGIN:
         margin, lots = fresh_int("margin"), between("lots", 1, MAX_LOTS)
-        claim("all", adl_margin.margin_transferred(margin, lots, lots) == margin)
+        claim("all", liquidation.margin_transferred(margin, lots, lots) == margin)
         return
     bankruptcy, mark, previous = (
         between(name, 1, MAX_PRICE) for name in ("bankruptcy", "mark", "previous_mark")

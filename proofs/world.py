@@ -41,6 +41,7 @@ from perpref.state import (
     Side,
     Stage,
     Stake,
+    TakeoverPrice,
 )
 from perpref.units import (
     MAX_CASH,
@@ -104,6 +105,8 @@ def any_rulebook() -> Rulebook:
         deleverage_only_insolvent=fresh_bool("deleverage_only_insolvent"),
         deleverage_never_riskier=fresh_bool("deleverage_never_riskier"),
         vault_trigger=between("vault_trigger", 1, PARTS),
+        takeover_price=any_choice("takeover_price", TakeoverPrice.WITH_MARGIN),
+        vault_notional_cap=between("vault_notional_cap", 0, MAX_CASH),
         liquidation_limit=any_choice("liquidation_limit", LiquidationLimit.FILLABLE),
         liquidation_adjustment=between("liquidation_adjustment", 0, MAX_CASH),
         liquidation_spread=between("liquidation_spread", 0, PARTS),

@@ -28,7 +28,7 @@ from perpref.checker.rulebook_file import (
     RULES,
     load_venue,
 )
-from perpref.checker.waterfall_words import PHRASES, side_by_side, who_pays
+from perpref.checker.waterfall_words import PHRASES, side_by_side, vault_line, who_pays
 from perpref.cli_rulebook import rulebook
 from perpref.rule_registry import functions, refusals
 from perpref.state import (
@@ -46,6 +46,7 @@ from perpref.state import (
     ShareWeight,
     Sharing,
     Stage,
+    TakeoverPrice,
 )
 from perpref.units import Rounding
 
@@ -83,6 +84,7 @@ def test_every_choice_is_on_the_card_and_has_words() -> None:
         *Ranking,
         *ForcedPrice,
         *LiquidationLimit,
+        *TakeoverPrice,
         *LiquidationOrder,
         *LiquidationPosition,
         *LiquidationSize,
@@ -109,6 +111,27 @@ def test_every_choice_is_on_the_card_and_has_words() -> None:
 )
 def test_parts_per_million_as_per_cent(parts: int, says: str) -> None:
     assert percent(parts) == says
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        (
+            "hyperliquid",
+            "takes positions over at the mark, and the margin behind the lots goes along",
+        ),
+        ("paradex", "takes positions over at the mark, without any margin"),
+        ("dydx-v4", "pays what a fill lacks of the bankruptcy price"),
+        ("drift", "liquidators from outside take positions first"),
+        ("kraken", "volunteers take positions at an edge"),
+    ],
+)
+def test_a_card_says_in_one_line_which_vault_there_is(name: str, says: str) -> None:
+    lines = run("show", name).output.splitlines()
+    (line,) = (one for one in lines if one.startswith("vault: ") and "(VLT" in one)
+    assert line.startswith(f"vault: {says} (VLT-")
+    bare = evolve(load_venue(name).rulebook, waterfall=(Stage.RESIDUAL,), liquidators=False)
+    assert vault_line(bare) == "vault: none"
 
 
 def test_the_list_names_every_rulebook() -> None:

@@ -325,6 +325,10 @@ BY_ACTION: dict[str, Provocation] = {
     ),
     "nobody_to_charge": Provocation(LOSER, lambda x: charged(x, loss.charge_per_lot(1, 0))),
     "over_cap": Provocation(capped(9), lambda x: vault.take_over(x, ANN, GOLD, 10)),
+    "over_notional_cap": Provocation(
+        evolve(capped(10), rulebook=evolve(rules(), vault_notional_cap=1)),
+        lambda x: vault.take_over(x, ANN, GOLD, 10),
+    ),
     "vault_under_margin": Provocation(
         capped(10, safe=129), lambda x: vault.take_over(x, ANN, GOLD, 10)
     ),

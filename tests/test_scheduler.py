@@ -56,6 +56,7 @@ from perpref.state import (
     Sharing,
     Side,
     Stage,
+    TakeoverPrice,
     Tier,
 )
 from perpref.units import MAX_PRICE, AccountId, MarketId, OrderId, Rounding
@@ -591,6 +592,37 @@ def test_the_vault_takes_what_it_may_and_nothing_when_it_may_not() -> None:
     assert run.events == []
 
 
+def test_a_deficit_that_the_vault_left_at_the_mark_goes_on_to_the_last_stage() -> None:
+    # Ann owes 30. The vault takes her 10 lots at 100, and she still owes 30: Bob and the vault
+    # share it by their equities of 500 and 1,000.
+    before = exchange(
+        {VAULT: holds(1_000), ANN: holds(-30, (10, 1_000)), BOB: holds(500, (-10, -1_000))},
+        rulebook=evolve(rules(), takeover_price=TakeoverPrice.MARK),
+    )
+    run = Run(before)
+    liquidate_account(run, ANN)
+    assert run.events == [
+        Filled(VAULT, ANN, GOLD, 10, 100, "VLT-1"),
+        Paid(VAULT, ANN, 20, "LOSS-3"),
+        Paid(BOB, ANN, 10, "LOSS-3"),
+    ]
+
+
+def test_a_vault_that_carries_no_more_of_a_deficit_leaves_the_rest_to_the_winners() -> None:
+    # Each lot lacks 3. With 200 the vault brings 3 and needs 10 for each: 15 lots and no more.
+    before = exchange(
+        {VAULT: holds(200), ANN: holds(-60, (20, 2_000)), BOB: holds(5_000, (-20, -2_000))},
+        rulebook=evolve(rules(), takeover_price=TakeoverPrice.WITH_MARGIN),
+    )
+    run = Run(before)
+    liquidate_account(run, ANN)
+    assert run.events == [
+        Filled(VAULT, ANN, GOLD, 15, 100, "VLT-1"),
+        Paid(VAULT, ANN, 45, "VLT-22"),
+        Filled(BOB, ANN, GOLD, 5, 103, "ADL-3"),
+    ]
+
+
 def test_the_vaults_own_waterfall_skips_the_vault() -> None:
     before = exchange({VAULT: holds(10, (10, 1_000)), BOB: holds(5_000, (-10, -1_000))})
     run = Run(before)
@@ -879,6 +911,8 @@ DELEVERAGING: st.SearchStrategy[dict[str, Any]] = st.builds(
 LIQUIDATING: st.SearchStrategy[dict[str, Any]] = st.builds(
     dict,
     vault_trigger=st.sampled_from([1, 300_000, 666_667, 1_000_000]),
+    takeover_price=st.sampled_from(TakeoverPrice),
+    vault_notional_cap=st.sampled_from([0, 1_000_000, 5_000_000]),
     liquidation_share=st.sampled_from([1, 200_000, 1_000_000]),
     liquidation_whole=st.sampled_from([0, 300]),
     liquidation_size=st.sampled_from(LiquidationSize),

@@ -50,6 +50,7 @@ RANKINGS = [
     "unranked",
 ]
 PRICES = ["bankruptcy", "mark", "previous_mark", "bankruptcy_unless_far", "index", "margin"]
+TAKEOVERS = ["bankruptcy", "mark", "with_margin"]
 SIZES = ["whole", "to_buffer", "tier_step", "equal_share"]
 ORDERS = ["account", "worst_first", "seeded"]
 POSITIONS = ["largest_first", "seeded"]
@@ -191,6 +192,9 @@ FAULTS = {  # name: the rule that it breaks, and how
     "visited-by-number": ("LIQ-19", "Accounts are visited by number whoever is worst."),
     "first-position-by-market": ("LIQ-40", "Whatever the seed, the first market is first."),
     "vault-all-or-nothing": ("VLT-1", "The vault takes the whole position, or none of it."),
+    "takeover-never-at-mark": ("VLT-22", "Every takeover is at the bankruptcy price."),
+    "margin-stays-behind": ("VLT-22", "The vault takes lots at the mark without their margin."),
+    "notional-uncapped": ("VLT-23", "The vault's notional over all markets has no cap."),
     "cap-before-takeover": ("VLT-2", "The vault's cap is looked at before the takeover."),
     "vault-reduces-freely": (
         "VLT-3",
@@ -420,6 +424,8 @@ class Terms:
     only_insolvent: bool = False
     never_riskier: bool = False
     vault_trigger: int = MILLION
+    takeover: str = TAKEOVERS[0]
+    notional_cap: int = 0
     share: int = MILLION
     whole: int = 0
     limit: str = LIMITS[0]
@@ -1731,15 +1737,27 @@ class Exchange:
             return  # VLT-7
         size = account.position(market.number).size
         side = sign(size)
-        price = self.bankruptcy_price(account, market)
+        price = self.takeover_price(account, market)
+        behind = self.equity_behind(account, market)
         held = vault.position(market.number).size
         gain = side * (market.mark - price)  # of the vault, for each lot
         equity = self.equity(vault)
         elsewhere = self.initial(vault) - self.initial_of(market, held)
+        others = sum(
+            abs(p.size) * self.markets[number].mark
+            for number, p in vault.positions.items()
+            if number != market.number
+        )
+
+        def along(lots: int) -> int:
+            """VLT-22: the margin that goes along with the lots."""
+            if self.terms.takeover != "with_margin" or self.fault == "margin-stays-behind":
+                return 0
+            return behind if lots == abs(size) else lots * (behind // abs(size))
 
         def may_take(lots: int) -> bool:
             after = held + side * lots
-            worth = equity + gain * lots
+            worth = equity + gain * lots + along(lots)
             counted = held if self.fault == "cap-before-takeover" else after
             within_cap = abs(counted) <= market.vault_cap  # VLT-2
             left = size - side * lots
@@ -1748,6 +1766,9 @@ class Exchange:
             if self.fault == "vault-reduces-freely":
                 margin_met = margin_met or abs(after) < abs(held)
             above_boundary = worth >= self.boundary(market)  # VLT-4
+            notional = others + abs(after) * market.mark
+            if self.terms.notional_cap and self.fault != "notional-uncapped":  # VLT-23
+                within_cap = within_cap and notional * MILLION <= self.terms.notional_cap * worth
             return (
                 within_cap and margin_met and (above_boundary or self.fault == "boundary-ignored")
             )
@@ -1761,7 +1782,19 @@ class Exchange:
                 low = middle
             else:
                 high = middle - 1
-        self.fill(account, vault, market, -side * min(low, most), price, "VLT-1")
+        lots = min(low, most)
+        margin = along(lots)
+        self.fill(account, vault, market, -side * lots, price, "VLT-1")
+        if margin:
+            payer, payee = (account, vault) if margin > 0 else (vault, account)
+            self.pay(payer, payee, abs(margin), "VLT-22")
+
+    def takeover_price(self, account: Account, market: Market) -> int:
+        """VLT-22."""
+        at_bankruptcy = self.terms.takeover == "bankruptcy"
+        if at_bankruptcy or self.fault == "takeover-never-at-mark":
+            return self.bankruptcy_price(account, market)
+        return market.mark
 
     def queue(self, account: Account, market: Market) -> list[Account]:
         """ADL-2: everybody on the other side, by rank."""
@@ -2190,6 +2223,8 @@ def read_terms(terms: Json) -> Terms:
         only_insolvent=waits,
         never_riskier=flag(book.get("deleverage_never_riskier", False)),
         vault_trigger=between(book.get("vault_trigger", str(MILLION)), 1, MILLION, "a trigger"),
+        takeover=known(book.get("takeover_price", TAKEOVERS[0]), TAKEOVERS),
+        notional_cap=between(book.get("vault_notional_cap", "0"), 0, MAX_CASH, "a part"),
         share=between(book.get("liquidation_share", str(MILLION)), 1, MILLION, "a share"),
         whole=between(book.get("liquidation_whole", "0"), 0, MAX_CASH, "a notional"),
         size=known(book.get("liquidation_size", SIZES[0]), SIZES),

@@ -68,6 +68,7 @@ from perpref.state import (
     Rulebook,
     SelfTrade,
     Side,
+    TakeoverPrice,
 )
 from perpref.state import Kind as OrderKind
 from perpref.units import PARTS, AccountId, MarketId, Rounding, sign
@@ -113,6 +114,7 @@ SAME_RULE = {
     ("LIQ-6", "price"): "LIQ-6",
     ("LIQ-6", "lots"): "LIQ-6",
     ("VLT-1", "price"): "LIQ-5",
+    ("VLT-22", "amount"): "VLT-22",
     ("VLT-1", "lots"): "VLT-1",
     ("ADL-3", "counterparty"): "ADL-2",
     ("ADL-3", "price"): "LIQ-5",
@@ -345,6 +347,7 @@ def first_event(clues: Clues) -> str | None:
         another_limit,
         book_beyond_need,
         a_maker_that_bears_fewer_lots,
+        a_takeover_away_from_the_mark,
         the_guards_say_no,
         another_rounding,
         same_rule_other_value,
@@ -566,6 +569,22 @@ def _fee_of_earlier_limit(parting: Parting, victim: AccountId, charged: int) -> 
     )
 
 
+def a_takeover_away_from_the_mark(parting: Parting) -> str | None:
+    """A takeover at another price than the mark, where that is the rulebook's (VLT-22).
+
+    Asked before the guards, since the price decides how many lots a vault can carry.
+    """
+    ours, theirs, now = parting.ours, parting.theirs, parting.before
+    if not isinstance(ours, Filled) or not isinstance(theirs, Filled):
+        return None
+    if not ours.rule == theirs.rule == "VLT-1":
+        return None
+    if now.rulebook.takeover_price is TakeoverPrice.BANKRUPTCY:
+        return None
+    same = (ours.buyer, ours.seller, ours.market) == (theirs.buyer, theirs.seller, theirs.market)
+    return "VLT-22" if same and theirs.price != now.markets[theirs.market].mark else None
+
+
 def the_guards_say_no(parting: Parting) -> str | None:
     """What the rules say of the engine's event in the reference's state, if they refuse it."""
     event = parting.theirs
@@ -625,6 +644,8 @@ def guard_sentence(clues: Clues) -> str:
         return ""
     parting = _parting(clues, clues.result.events)
     if parting is None or not isinstance(parting.theirs, Filled):
+        return ""
+    if a_takeover_away_from_the_mark(parting) is not None:
         return ""
     try:
         _attempt(parting, parting.theirs)

@@ -58,6 +58,7 @@ PURPOSE = {
     "VLT-8": Column.LIQUIDATION,
     "VLT-9": Column.LIQUIDATION,
     "VLT-10": Column.LIQUIDATION,
+    "VLT-22": Column.LIQUIDATION,
     "LOSS-1": Column.DELEVERAGING,
     "LOSS-3": Column.SHARED_LOSS,
     "LOSS-8": Column.SHARED_LOSS,

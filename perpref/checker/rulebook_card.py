@@ -32,6 +32,7 @@ from perpref.state import (
     ShareWeight,
     Sharing,
     Stage,
+    TakeoverPrice,
     Tier,
 )
 from perpref.units import PARTS, Rounding
@@ -46,6 +47,9 @@ IN_WORDS: Mapping[Enum, str] = {
     ForcedPrice.MARK: "the mark",
     ForcedPrice.PREVIOUS_MARK: "the mark before the last one",
     ForcedPrice.BANKRUPTCY_UNLESS_FAR: "the bankruptcy price, or the mark when they are far apart",
+    TakeoverPrice.BANKRUPTCY: "the bankruptcy price",
+    TakeoverPrice.MARK: "the mark, without any margin",
+    TakeoverPrice.WITH_MARGIN: "the mark, and the margin behind the lots goes along",
     LiquidationLimit.BANKRUPTCY: "the bankruptcy price",
     LiquidationOrder.ACCOUNT: "the account with the smaller number",
     LiquidationOrder.WORST_FIRST: "the account whose equity covers least of its margin",
@@ -163,6 +167,8 @@ TERMS = (
     ),
     Term("vault_boundary", "equity that the vault keeps, in quanta", "VLT-4", "vault"),
     Term("vault_trigger", "vault: steps in below, of the margin", "VLT-7", "vault"),
+    Term("takeover_price", "vault: takes positions over at", "VLT-22", "vault"),
+    Term("vault_notional_cap", "vault: notional, of its equity, 0 any", "VLT-23", "vault"),
     Term("liquidators", "liquidators from outside take what is due", "VLT-9", "vault"),
     Term("liquidator_fee", "liquidators: the mark less", "VLT-9", "vault"),
     Term("volunteer_edge", "volunteers: from the mark at most", "VLT-10", "vault"),
@@ -242,7 +248,7 @@ PARTS_OF = {
     *("liquidation_step", "liquidation_target", "block_portion"),
     *("funding_interest", "funding_damper", "funding_offset", "funding_cap_factor"),
     *("share_step", "share_target", "insurance_fee_part", "liquidator_fee_growth"),
-    *("price_band", "volunteer_edge"),
+    *("price_band", "volunteer_edge", "vault_notional_cap"),
     *("drawdown_begins", "drawdown_ends", "fund_fall"),
     *(key for key in (*RULES, *MARKET, *FORMULAS) if key.endswith(("_fee", "_rate"))),
 }

@@ -40,6 +40,7 @@ from perpref.state import (
     ShareWeight,
     Sharing,
     Stage,
+    TakeoverPrice,
     Tier,
 )
 from perpref.units import MAX_CASH, MAX_ID, MAX_LOTS, MAX_PRICE, MAX_TIME, PARTS, MarketId, Rounding
@@ -108,6 +109,8 @@ POLICIES: dict[str, Reader] = {
     "deleverage_only_insolvent": Value.flag,
     "deleverage_never_riskier": Value.flag,
     "vault_trigger": _integer(1, PARTS, "VLT-7"),
+    "takeover_price": _one_of(TakeoverPrice, "a price", "VLT-22"),
+    "vault_notional_cap": _integer(0, MAX_CASH, "VLT-23"),
     "liquidation_share": _integer(1, PARTS, "LIQ-10"),
     "liquidation_whole": _integer(0, MAX_CASH, "LIQ-10"),
     "liquidation_limit": _one_of(LiquidationLimit, "a limit", "LIQ-11"),

@@ -400,10 +400,15 @@ class _Teller:
         return Line(4, f"book: {what} at {maker.price:,} (LIQ-6){rest}{self.fees(fees)}")
 
     def taken_over(self, act: Act, market: MarketId, lots: int) -> Line:
-        price = liquidation.bankruptcy_price(act.before, self._victim(), market)
+        (fill,) = (event for event in act.events if isinstance(event, Filled))
         insurer = act.before.markets[market].vault
-        what = f"{self.who(insurer)} takes over {self.lots(lots, market)} at {price:,}"
-        return Line(4, f"vault: {what} (VLT-1){self.worth(act, insurer)}")
+        what = f"{self.who(insurer)} takes over {self.lots(lots, market)} at {fill.price:,}"
+        along = "".join(
+            f", {self.who(event.payer)} passes on {event.amount:,} of margin (VLT-22)"
+            for event in act.events
+            if isinstance(event, Paid)
+        )
+        return Line(4, f"vault: {what} (VLT-1){along}{self.worth(act, insurer)}")
 
     def assigned(self, act: Act, market: MarketId, taker: AccountId) -> Line:
         (fill,) = (event for event in act.events if isinstance(event, Filled))

@@ -151,6 +151,8 @@ TITLES = {
     "VLT-19": "Capital recalled",
     "VLT-20": "A pledge",
     "VLT-21": "No more than is needed",
+    "VLT-22": "The price of a takeover",
+    "VLT-23": "A cap on notional",
     "ADL-1": "Who can be deleveraged",
     "ADL-2": "Rank",
     "ADL-3": "The price",

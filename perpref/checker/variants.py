@@ -26,6 +26,7 @@ from perpref.state import (
     ShareWeight,
     Sharing,
     Stage,
+    TakeoverPrice,
     Tier,
 )
 from perpref.units import PARTS, AccountId, MarketId, Rounding
@@ -215,6 +216,8 @@ def _insuring(rulebook: Rulebook, dice: Dice) -> Rulebook:
         volunteer_edge=dice.pick((0, 10_000, 25_000, PARTS)),
         liquidators=dice.one_in(3),
         liquidator_fee=dice.pick((0, 1, 10_000, 40_000, PARTS)),
+        takeover_price=dice.pick(tuple(TakeoverPrice)),
+        vault_notional_cap=dice.pick((0, 0, 500_000, PARTS, 3 * PARTS)),
         vault_least_shares=dice.pick((1, 1, 2, 1_000)),
         vault_lockup=dice.pick((0, 0, 1, 60)),
         vault_notice=dice.pick((0, 0, 1, 60)),

@@ -42,6 +42,7 @@ from perpref.state import (
     Sharing,
     Side,
     Stage,
+    TakeoverPrice,
     Tier,
 )
 from perpref.units import (
@@ -1770,6 +1771,54 @@ def a_vault_that_waits_leaves_a_mild_case_to_the_winners(story: Story) -> None:
     story.trade(DAN, BOB, 10)
     story.mark(94)
     story.mark(88)
+
+
+@about("vault", "VLT-22", under=choosing(takeover_price=TakeoverPrice.MARK))
+def a_vault_that_takes_over_at_the_mark_leaves_what_is_there(story: Story) -> None:
+    """At 94 the vault takes Ann's 10, and she keeps her 40."""
+    falls_to_the_vault(story, 500)
+
+
+@about("vault", "VLT-22", "LOSS-3", under=choosing(takeover_price=TakeoverPrice.MARK))
+def a_vault_that_takes_over_at_the_mark_insures_nobody(story: Story) -> None:
+    """At 87 Ann owes 30, takeover or not; all who have something share it, the vault as well."""
+    falls_to_the_vault(story, 500, 87)
+
+
+@about("vault", "VLT-22", under=choosing(takeover_price=TakeoverPrice.WITH_MARGIN))
+def a_vault_takes_the_margin_as_well(story: Story) -> None:
+    """At 94 the vault takes Ann's 10 at the mark, and her 43; she is left with nothing."""
+    story.deposit(VAULT, 500)
+    story.deposit(ANN, 103)
+    story.deposit(BOB, 5_000)
+    story.trade(ANN, BOB, 10)
+    story.mark(94)
+
+
+@about("vault", "VLT-22", under=choosing(takeover_price=TakeoverPrice.WITH_MARGIN))
+def a_vault_that_takes_a_part_takes_as_much_margin_with_each_lot(story: Story) -> None:
+    """A lot at 94 needs 9.4 and 4 of Ann's 43 go along: with 48 the vault takes 8 and 32."""
+    story.deposit(VAULT, 48)
+    story.deposit(ANN, 103)
+    story.deposit(BOB, 5_000)
+    story.trade(ANN, BOB, 10)
+    story.mark(94)
+
+
+@about("vault", "VLT-22", under=choosing(takeover_price=TakeoverPrice.WITH_MARGIN))
+def a_vault_brings_the_margin_that_is_lacking(story: Story) -> None:
+    """At 86 Ann owes 37, which the vault brings."""
+    story.deposit(VAULT, 500)
+    story.deposit(ANN, 103)
+    story.deposit(BOB, 5_000)
+    story.trade(ANN, BOB, 10)
+    story.mark(86)
+
+
+@about("vault", "VLT-23", under=choosing(vault_notional_cap=1_000_000))
+def a_vaults_notional_stops_at_its_equity(story: Story) -> None:
+    """A lot at 94 is a notional of 94 and brings 4: from 540 it takes 6 (564 for 564), not 7."""
+    falls_to_the_vault(story, 540)
 
 
 PREMIUMS = choosing(funding_interest=100, funding_damper=500, funding_samples=4)

@@ -58,10 +58,13 @@ _SIZES = {
 
 
 def _vault(rulebook: Rulebook) -> Iterator[str]:
-    yield "the insurance vault takes over at the bankruptcy price"
+    yield f"the insurance vault takes over at {IN_WORDS[rulebook.takeover_price]}"
     if rulebook.vault_trigger < PARTS:
         yield f"once equity is below {percent(rulebook.vault_trigger)} of the maintenance margin"
     yield "as far as its cap, its own margin and its boundary allow"
+    if rulebook.vault_notional_cap:
+        part = percent(rulebook.vault_notional_cap)
+        yield f"with a notional of at most {part} of its equity in all"
 
 
 def _volunteers(rulebook: Rulebook) -> Iterator[str]:
@@ -129,6 +132,25 @@ def who_pays(rulebook: Rulebook) -> str:
         case ForcedPrice.MARK | ForcedPrice.PREVIOUS_MARK | ForcedPrice.INDEX:
             price = IN_WORDS[rulebook.deleverage_price]
             return f"{last}: the winners who are closed get {price}, whatever is missing"
+
+
+def vault_line(rulebook: Rulebook) -> str:
+    """Which ways of a vault the keys of a rulebook make, as one line; the page on the vault has a
+    table of them.
+    """
+    ways = [says for stands, says in _ways_of_a_vault(rulebook) if stands]
+    return f"vault: {'; '.join(ways) or 'none'}"
+
+
+def _ways_of_a_vault(rulebook: Rulebook) -> Iterator[tuple[bool, str]]:
+    stages = rulebook.waterfall
+    lenient = rulebook.liquidation_limit is LiquidationLimit.FILLABLE
+    makes_good = lenient and Stage.BOOK in stages
+    yield makes_good, "pays what a fill lacks of the bankruptcy price (VLT-8)"
+    yield rulebook.liquidators, "liquidators from outside take positions first (VLT-9)"
+    price = IN_WORDS[rulebook.takeover_price]
+    yield Stage.VAULT in stages, f"takes positions over at {price} (VLT-22)"
+    yield Stage.VOLUNTEERS in stages, "volunteers take positions at an edge (VLT-10)"
 
 
 def waterfall_picture(venue: Venue) -> list[str]:

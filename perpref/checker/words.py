@@ -110,6 +110,7 @@ REASONS = {
     "VLT-14": "shares redeemed",
     "VLT-9": "taken from outside",
     "VLT-10": "assigned to a volunteer",
+    "VLT-22": "margin that goes along",
     "VLT-18": "recapitalisation",
     "VLT-19": "capital recalled",
     "SET-2": "settlement",

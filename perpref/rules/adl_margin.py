@@ -6,24 +6,11 @@ from perpref.outcome import Outcome
 from perpref.rule_registry import rule
 from perpref.rules.adl import require_borne, require_closable
 from perpref.rules.ledger import pay
-from perpref.rules.liquidation import share_of_equity
+from perpref.rules.liquidation import margin_transferred, share_of_equity
 from perpref.rules.margin import equity, position_of
 from perpref.rules.vault import transfer_position
 from perpref.state import Exchange
 from perpref.units import AccountId, MarketId, floor_div, sign
-
-
-@rule("ADL-13")
-def margin_transferred(margin: int, lots: int, size: int) -> int:
-    """The cash that goes along with `lots` of a position: their part of what stands behind it.
-
-    In quanta, rounded down, so that what stands behind the other lots is no less; all of it with
-    the last ones. Negative is what the other side brings along.
-
-    Args:
-        margin: the equity behind the position (LIQ-4).
-    """
-    return floor_div(margin * lots, abs(size))
 
 
 @rule("ADL-13")

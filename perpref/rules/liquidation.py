@@ -110,6 +110,19 @@ def share_of_equity(exchange: Exchange, account: AccountId, market: MarketId) ->
     return part_of_equity(now.equity, weight, now.maintenance)
 
 
+@rule("ADL-13")
+def margin_transferred(margin: int, lots: int, size: int) -> int:
+    """The cash that goes along with `lots` of a position: their part of what stands behind it.
+
+    In quanta, rounded down, so that what stands behind the other lots is no less; all of it with
+    the last ones. Negative is what the other side brings along.
+
+    Args:
+        margin: the equity behind the position (LIQ-4).
+    """
+    return floor_div(margin * lots, abs(size))
+
+
 @formula("LIQ-33")
 def value_without(mark: int, closed: int, share: int) -> int:
     """What closing lots brings an account when it gives up a share of its equity, in quanta.

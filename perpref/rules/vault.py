@@ -8,13 +8,20 @@ from perpref.rules.ledger import (
     NOT_WITHDRAWABLE,
     fill,
     hand_over,
+    pay,
     require_amount,
     withdrawable,
 )
-from perpref.rules.liquidation import bankruptcy_price, require_due, vault_boundary
-from perpref.rules.margin import equity, health, position_of
+from perpref.rules.liquidation import (
+    bankruptcy_price,
+    margin_transferred,
+    require_due,
+    share_of_equity,
+    vault_boundary,
+)
+from perpref.rules.margin import equity, health, notional, position_of
 from perpref.rules.mark import require_market
-from perpref.state import VAULT, Exchange
+from perpref.state import VAULT, Exchange, TakeoverPrice
 from perpref.units import PARTS, AccountId, MarketId, floor_div
 
 VAULT_IS_LIQUIDATED = refusal(
@@ -22,6 +29,12 @@ VAULT_IS_LIQUIDATED = refusal(
 )
 OVER_CAP = refusal(
     "VLT-2", "over_cap", Phase.MARGIN, "The vault would hold {value} lots, its cap is {limit}"
+)
+OVER_NOTIONAL_CAP = refusal(
+    "VLT-23",
+    "over_notional_cap",
+    Phase.MARGIN,
+    "The vault would hold a notional of {value}, too much for its equity of {limit}",
 )
 UNDER_MARGIN = refusal(
     "VLT-3",
@@ -47,6 +60,13 @@ VAULT_WAITS = refusal(
 )
 
 
+def require_held(exchange: Exchange, account: AccountId, market: MarketId, lots: int) -> int:
+    """The size of a position, in lots. Refuses more lots than it has, or none (LIQ-3)."""
+    size = position_of(exchange, account, market).size
+    require(1 <= lots <= abs(size), MORE_THAN_THERE_IS, lots, abs(size))
+    return size
+
+
 def transfer_position(
     exchange: Exchange,
     account: AccountId,
@@ -57,8 +77,7 @@ def transfer_position(
     reason: str,
 ) -> Outcome:
     """Close `lots` of an account's position against a receiver, off the book."""
-    size = position_of(exchange, account, market).size
-    require(1 <= lots <= abs(size), MORE_THAN_THERE_IS, lots, abs(size))
+    size = require_held(exchange, account, market, lots)
     buyer, seller = (receiver, account) if size > 0 else (account, receiver)
     return fill(exchange, buyer, seller, market, lots, price, reason)
 
@@ -80,22 +99,91 @@ def require_stepping_in(exchange: Exchange, account: AccountId) -> None:
     require(not waits, VAULT_WAITS, now.equity, now.maintenance)
 
 
+@rule("VLT-22")
+def margin_taken(margin: int, lots: int, size: int) -> int:
+    """The margin that goes along with `lots` that a vault takes: as much with each, in quanta.
+
+    What rounding leaves goes along with the last of them. So what a vault has after it has taken n
+    lots is on a straight line, up to the whole position, and what it may take has no gaps.
+    """
+    if lots == abs(size):
+        return margin_transferred(margin, lots, size)
+    return lots * margin_transferred(margin, 1, size)
+
+
+@rule("VLT-22")
+def takeover_terms(
+    choice: TakeoverPrice, bankruptcy: int, mark: int, margin: int, lots: int, size: int
+) -> tuple[int, int]:
+    """The price of a takeover of `lots`, in ticks, and the margin that goes along, in quanta.
+
+    Args:
+        bankruptcy: the bankruptcy price of the position (LIQ-5).
+        margin: the equity behind it (LIQ-4); where it is negative the vault brings what is lacking.
+    """
+    match choice:
+        case TakeoverPrice.BANKRUPTCY:
+            return bankruptcy, 0
+        case TakeoverPrice.MARK:
+            return mark, 0
+        case TakeoverPrice.WITH_MARGIN:
+            return mark, margin_taken(margin, lots, size)
+
+
+@rule("VLT-22")
+def pass_margin(exchange: Exchange, account: AccountId, vault: AccountId, margin: int) -> Outcome:
+    """Pass the margin that goes along to the vault; a negative one is what the vault brings."""
+    if margin == 0:
+        return Outcome(exchange)
+    payer, payee = (account, vault) if margin > 0 else (vault, account)
+    return pay(exchange, payer, payee, abs(margin), "VLT-22")
+
+
+@rule("VLT-23")
+def is_within_notional_cap(notional: int, equity: int, cap: int) -> bool:
+    """Whether a vault with this equity may hold so much notional over all markets, in quanta.
+
+    Args:
+        cap: the part of its equity, in parts per million; any notional when 0.
+    """
+    return cap == 0 or notional * PARTS <= cap * equity
+
+
+def require_within_notional_cap(exchange: Exchange, vault: AccountId) -> None:
+    """Refuse that a vault holds more notional than the rulebook's part of its equity (VLT-23)."""
+    positions, cap = exchange.accounts[vault].positions, exchange.rulebook.vault_notional_cap
+    held, worth = positions.total_against(exchange.markets, notional), equity(exchange, vault)
+    require(is_within_notional_cap(held, worth, cap), OVER_NOTIONAL_CAP, held, worth)
+
+
+def transfer_to_vault(
+    exchange: Exchange, account: AccountId, market: MarketId, lots: int
+) -> Outcome:
+    """Pass `lots` of a position to the market's vault, on the rulebook's terms (VLT-22)."""
+    size, listed = require_held(exchange, account, market, lots), exchange.markets[market]
+    bankruptcy = bankruptcy_price(exchange, account, market)
+    behind, choice = share_of_equity(exchange, account, market), exchange.rulebook.takeover_price
+    price, along = takeover_terms(choice, bankruptcy, listed.mark, behind, lots, size)
+    moved = transfer_position(exchange, account, listed.vault, market, lots, price, "VLT-1")
+    return moved.then(pass_margin, account, listed.vault, along)
+
+
 @rule("VLT-1", "VLT-2", "VLT-3", "VLT-4", "VLT-5")
 def take_over(exchange: Exchange, account: AccountId, market: MarketId, lots: int) -> Outcome:
-    """The market's vault takes `lots` of a position at its bankruptcy price, if it can.
+    """The market's vault takes `lots` of a position at the rulebook's price, if it can.
 
-    Afterwards its size is within the market's cap, its equity covers its initial margin over
-    all markets, and its equity has not fallen below the boundary.
+    Afterwards its size is within the market's cap and its notional within the rulebook's, its
+    equity covers its initial margin over all markets, and has not fallen below the boundary.
     """
     vault = exchange.markets[market].vault
     require(account != vault, VAULT_IS_LIQUIDATED)
     require_due(exchange, account, market)
     require_stepping_in(exchange, account)
-    price = bankruptcy_price(exchange, account, market)
-    outcome = transfer_position(exchange, account, vault, market, lots, price, "VLT-1")
+    outcome = transfer_to_vault(exchange, account, market, lots)
     held = abs(position_of(outcome.exchange, vault, market).size)
     cap = exchange.markets[market].vault_cap
     require(held <= cap, OVER_CAP, held, cap)
+    require_within_notional_cap(outcome.exchange, vault)
     after = health(outcome.exchange, vault)
     require(after.equity >= after.initial, UNDER_MARGIN, after.equity, after.initial)
     boundary = vault_boundary(exchange, market)

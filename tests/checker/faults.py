@@ -43,6 +43,7 @@ from perpref.state import (
     Rulebook,
     SelfTrade,
     Side,
+    TakeoverPrice,
     Tier,
 )
 from perpref.units import (
@@ -149,6 +150,16 @@ def _cap_before(x: Exchange, account: AccountId, market: MarketId, lots: int) ->
     outcome = _take_over(capped, account, market, lots)
     restored = evolve(outcome.exchange, markets=outcome.exchange.markets.put(market, listed))
     return evolve(outcome, exchange=restored)
+
+
+def _at_the_bankruptcy_price(
+    choice: TakeoverPrice, bankruptcy: int, mark: int, margin: int, lots: int, size: int
+) -> tuple[int, int]:
+    return bankruptcy, 0
+
+
+def _any_notional(notional: int, equity: int, cap: int) -> bool:
+    return True
 
 
 def _everybody_bears(x: Exchange, _: AccountId, other: AccountId, market: MarketId) -> int:
@@ -439,6 +450,8 @@ FAULTS = (
     Planted("LIQ-40", "first market first", scheduler.positions_in_turn, _by_market),
     Planted("ADL-14", "orders stay", scheduler.cancel_orders_of_closed, _closed_keep_orders),
     Planted("VLT-2", "the cap before the takeover", vault.take_over, _cap_before),
+    Planted("VLT-22", "never at the mark", vault.takeover_terms, _at_the_bankruptcy_price),
+    Planted("VLT-23", "any notional", vault.is_within_notional_cap, _any_notional),
     Planted("LOSS-5", "smallest pay first", scheduler.share_by_equity, _smallest_pay_first),
 )
 """Each is found by the search, and blamed on its rule."""

@@ -132,8 +132,8 @@ def taken_home(told: Play, *accounts: str) -> int:
 @pytest.mark.parametrize(
     ("name", "accounts", "gain", "vault"),
     [
-        ("incident-hyperliquid-eth-whale", ["whale"], 17_090 + 60 - 15_230, -25 * 160),
-        ("incident-hyperliquid-eth-whale-leverage", ["whale"], 12_266 + 84 - 15_230, 5 * 160),
+        ("incident-hyperliquid-eth-whale", ["whale"], 17_090 - 15_230, 60 - 25 * 160),
+        ("incident-hyperliquid-eth-whale-leverage", ["whale"], 12_266 - 15_230, 84 + 5 * 160),
         ("incident-hyperliquid-eth-whale-mended", ["whale"], -13 * 160, 0),
         ("incident-dydx-yfi", ["yan", "zoe", "xia"], 657 - 600, -211 * 42),
         ("incident-dydx-yfi-mended", ["yan", "zoe"], 24 - 600, -211 * 39),

@@ -18,7 +18,7 @@ from perpref import machine
 from perpref.allotment import allotted
 from perpref.machine import Deposit, Place, SetMark, SettleFunding, Unwind, Withdraw
 from perpref.outcome import Cancelled, Event, Filled, Outcome, Paid, Refused, Rested
-from perpref.rules import adl, adl_margin, fee, funding, ledger, liquidation, loss, margin, position
+from perpref.rules import adl, fee, funding, ledger, liquidation, loss, margin, position
 from perpref.rules.adl_sharing import Claim
 from perpref.rules.margin import equity, health
 from perpref.scheduler import queue
@@ -551,8 +551,8 @@ def test_parts_within_capacities() -> None:
 
 def test_margin_goes_along() -> None:
     owes, lots, some = 100, 7, 3
-    first = -adl_margin.margin_transferred(-owes, some, lots)
-    rest = -adl_margin.margin_transferred(first - owes, lots - some, lots - some)
+    first = -liquidation.margin_transferred(-owes, some, lots)
+    rest = -liquidation.margin_transferred(first - owes, lots - some, lots - some)
     price = liquidation.price_without(1_000, lots, -owes) - 1_000
     says(
         "adl",

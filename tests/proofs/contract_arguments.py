@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from perpref.rules.margin import Health
-from perpref.state import FundTrigger, LiquidationSize, Ranking
+from perpref.state import FundTrigger, LiquidationSize, Ranking, TakeoverPrice
 from perpref.units import MarketId, Rounding
 from proofs.adl import any_standing
 from proofs.executor import choose, fresh_bool, fresh_int
@@ -74,6 +74,11 @@ ARGUMENTS: dict[str, Callable[[], tuple[Any, ...]]] = {
         fresh_bool("drawn_down"),
     ),
     "margin_transferred": lambda: _numbers("margin", "lots", "size"),
+    "takeover_terms": lambda: (
+        choose("takeover_price", tuple(TakeoverPrice)),
+        *_numbers("bankruptcy", "mark", "margin", "lots", "size"),
+    ),
+    "is_within_notional_cap": lambda: _numbers("notional", "equity", "cap"),
     "paid_out": lambda: _numbers("amount", "pot", "lack"),
     "triggers": lambda: (*_numbers("equity"), fresh_bool("only_insolvent")),
     "bears_closing": lambda: (_health("before"), _health("after"), fresh_bool("never_riskier")),

@@ -526,7 +526,7 @@ def test_margin_goes_along_with_lots(
     margin: int, lots: int, size: int, along: int, value: int
 ) -> None:
     """At a mark of 100."""
-    assert adl_margin.margin_transferred(margin, lots, size) == along
+    assert liquidation.margin_transferred(margin, lots, size) == along
     assert adl_margin.takeover_value(100, lots, size, margin) == value
 
 

@@ -14,7 +14,7 @@ from perpref.rules import ledger, liquidation, liquidator, mark, vault, voluntee
 from perpref.rules.margin import health
 from perpref.rules.vault import take_over, transfer_position
 from perpref.scheduler import largest_takeover, may_take_over
-from perpref.state import TREASURY, VAULT, Account, Exchange, LiquidationLimit
+from perpref.state import TREASURY, VAULT, Account, Exchange, LiquidationLimit, TakeoverPrice
 from perpref.units import MAX_CASH, PARTS, MarketId, OrderId
 from tests.exchanges import (
     ANN,
@@ -139,6 +139,101 @@ def test_a_position_passes_to_anybody_at_any_price() -> None:
     assert outcome.events == (Filled(BOB, ANN, GOLD, 4, 88, "ADL-3"),)
 
 
+# At which price, and with what.
+
+
+@pytest.mark.parametrize("size", [10, -10])
+@pytest.mark.parametrize(
+    ("cash", "choice", "price", "left", "gained"),
+    [
+        (43, TakeoverPrice.BANKRUPTCY, 96, 3, 40),
+        (43, TakeoverPrice.MARK, 100, 43, 0),
+        (43, TakeoverPrice.WITH_MARGIN, 100, 0, 43),
+        (-33, TakeoverPrice.BANKRUPTCY, 104, 7, -40),
+        (-33, TakeoverPrice.MARK, 100, -33, 0),
+        (-33, TakeoverPrice.WITH_MARGIN, 100, 0, -33),
+        (0, TakeoverPrice.WITH_MARGIN, 100, 0, 0),
+    ],
+)
+def test_what_is_left_and_what_the_vault_gains(
+    size: int, cash: int, choice: TakeoverPrice, price: int, left: int, gained: int
+) -> None:
+    # Ann has, or owes, so much at the mark of 100; the vault has 500
+    before = victim(holds(500), cash, size=size)
+    after = take_over(priced(before, choice), ANN, GOLD, 10).exchange
+    paid = price if size > 0 else 200 - price
+    assert position(after, VAULT) == (size, size * (100 if choice is MARGIN else paid))
+    assert health(after, ANN).equity == left
+    assert health(after, VAULT).equity == 500 + gained
+    require_lawful(after)
+
+
+MARGIN = TakeoverPrice.WITH_MARGIN
+
+
+def priced(before: Exchange, choice: TakeoverPrice, cap: int = 0) -> Exchange:
+    chosen = evolve(before.rulebook, takeover_price=choice, vault_notional_cap=cap)
+    return evolve(before, rulebook=chosen)
+
+
+def test_the_margin_is_paid_after_the_fill_and_not_when_it_is_nothing() -> None:
+    filled = Filled(VAULT, ANN, GOLD, 4, 100, "VLT-1")
+    after = take_over(priced(victim(holds(500), 43), MARGIN), ANN, GOLD, 4)
+    assert after.events == (filled, Paid(ANN, VAULT, 16, "VLT-22"))
+    brings = take_over(priced(victim(holds(500), -33), MARGIN), ANN, GOLD, 4)
+    assert brings.events == (filled, Paid(VAULT, ANN, 16, "VLT-22"))
+    nothing = take_over(priced(victim(holds(500), 0), MARGIN), ANN, GOLD, 4)
+    assert nothing.events == (filled,)
+
+
+@pytest.mark.parametrize(
+    ("margin", "lots", "size", "along"),
+    [
+        (43, 1, 10, 4),
+        (43, 9, 10, 36),
+        (43, 10, 10, 43),
+        (43, 10, -10, 43),
+        (-33, 1, 10, -4),
+        (-33, 9, -10, -36),
+        (-33, 10, 10, -33),
+        (3, 2, 5, 0),
+    ],
+)
+def test_the_margin_of_lots(margin: int, lots: int, size: int, along: int) -> None:
+    assert vault.margin_taken(margin, lots, size) == along
+
+
+def test_only_the_margin_behind_the_position_goes_along() -> None:
+    # 10 gold and 10 oil at 100 have the same margin, so half of the equity stands behind each
+    before = exchange(
+        {VAULT: holds(5_000), ANN: holds(61, (10, 1_000), (10, 1_000))}, rulebook=rules()
+    )
+    after = take_over(priced(before, MARGIN), ANN, GOLD, 10).exchange
+    assert health(after, ANN).equity == 31
+    assert health(take_over(after, ANN, OIL, 10).exchange, ANN).equity == 0
+
+
+def test_the_vault_may_hold_a_notional_of_a_part_of_its_equity() -> None:
+    # 10 lots bought at 96 are a notional of 1,000; 460 and 40 are half of it
+    before = victim(holds(460))
+    after = take_over(priced(before, TakeoverPrice.BANKRUPTCY, 2 * PARTS), ANN, GOLD, 10)
+    assert position(after.exchange, VAULT)[0] == 10
+    with refuses(vault.OVER_NOTIONAL_CAP, 1_000, 500):
+        take_over(priced(before, TakeoverPrice.BANKRUPTCY, 2 * PARTS - 1), ANN, GOLD, 10)
+    with refuses(vault.OVER_NOTIONAL_CAP, 1_000, 499):
+        take_over(priced(victim(holds(459)), TakeoverPrice.BANKRUPTCY, 2 * PARTS), ANN, GOLD, 10)
+
+
+def test_the_notional_is_over_all_markets_whatever_the_side() -> None:
+    # 5 short of oil are 500 more
+    before = victim(holds(710, oil=(-5, -500)))
+    after = take_over(priced(before, TakeoverPrice.BANKRUPTCY, 2 * PARTS), ANN, GOLD, 10)
+    assert position(after.exchange, VAULT)[0] == 10
+    with refuses(vault.OVER_NOTIONAL_CAP, 1_500, 749):
+        less = victim(holds(709, oil=(-5, -500)))
+        take_over(priced(less, TakeoverPrice.BANKRUPTCY, 2 * PARTS), ANN, GOLD, 10)
+
+
 # How much the vault takes.
 
 
@@ -162,18 +257,32 @@ def largest_by_trying(exchange: Exchange, lots: int) -> tuple[int, list[int]]:
     cost=st.integers(-30, 30),
     cap=st.integers(0, 14),
     boundary=st.integers(0, 120),
+    choice=st.sampled_from(TakeoverPrice),
+    part=st.sampled_from([0, 0, PARTS, 5 * PARTS, 9_999_999]),
+    mark=st.sampled_from([100, 100, 5]),
 )
 def test_bisection_finds_what_trying_all_sizes_finds(
-    cash: int, size: int, safe: int, held: int, oil: int, cost: int, cap: int, boundary: int
+    cash: int,
+    size: int,
+    safe: int,
+    held: int,
+    oil: int,
+    cost: int,
+    cap: int,
+    boundary: int,
+    choice: TakeoverPrice,
+    part: int,
+    mark: int,
 ) -> None:
     before = exchange(
         {
-            VAULT: holds(safe, (held, 100 * held + cost), (oil, 100 * oil)),
-            ANN: holds(cash * abs(size) // 10, (size, 100 * size)),
+            VAULT: holds(safe, (held, mark * held + cost), (oil, 100 * oil)),
+            ANN: holds(cash * abs(size) * mark // 1_000, (size, mark * size)),
         },
-        market(100, cap=cap),
+        market(mark, cap=cap),
         rulebook=rules(boundary=boundary),
     )
+    before = priced(before, choice, part)
     if health(before, ANN).equity >= health(before, ANN).maintenance:
         return
     expected, allowed = largest_by_trying(before, abs(size))
