@@ -146,6 +146,21 @@ class MarkPolicy(Enum):
     MEDIAN = "median"
 
 
+class BankruptcyPrice(Enum):
+    """What stands behind a position, and so its bankruptcy price (LIQ-20)."""
+
+    EQUITY_SHARE = "equity_share"
+    WHOLE_EQUITY = "whole_equity"
+    ENTRY = "entry"
+
+
+class FeeBound(Enum):
+    """What a liquidation fee is taken out of (FEE-10)."""
+
+    SURPLUS = "surplus"
+    EQUITY = "equity"
+
+
 class LiquidationLimit(Enum):
     """The limit of the order that liquidates (LIQ-11)."""
 
@@ -387,6 +402,15 @@ class Rulebook:
 
     vault_trigger: int = PARTS
     """The vault steps in below this part of the maintenance margin (VLT-7)."""
+
+    liquidation_fee_bound: FeeBound = FeeBound.SURPLUS
+    """What the liquidation fee is taken out of (FEE-10)."""
+
+    liquidation_surplus: int = 0
+    """Of what the book gave beyond the liquidation fee the vault gets this part (FEE-9)."""
+
+    bankruptcy_price: BankruptcyPrice = BankruptcyPrice.EQUITY_SHARE
+    """What stands behind a position, and so its bankruptcy price (LIQ-20)."""
 
     liquidation_share: int = PARTS
     """Of a large position the first order closes this part (LIQ-10)."""
