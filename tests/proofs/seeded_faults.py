@@ -258,7 +258,7 @@ FAULTS = (
         "max(left, 0)",
         "abs(left)",
         "fee",
-        "charge_liquidated",
+        "liquidation_fee",
     ),
     fault(
         "the vault's part of a surplus takes what is not there",
@@ -290,7 +290,7 @@ FAULTS = (
         ", better, ",
         ", ",
         "fee",
-        "charge_liquidated",
+        "liquidation_fee",
     ),
     fault(
         "the worse price is first",
