@@ -167,9 +167,9 @@ DIVISIONS = (
         "the_part_of_a_solvent_equity_is_not_more_than_it",
     ),
     _fixed(
-        "isolated_margin",
+        "margin_of_entry",
         "LIQ-21",
-        "liquidation_equity.isolated_margin",
+        "liquidation_equity.margin_of_entry",
         DOWN,
         A_QUANTUM,
         "whoever is liquidated",

@@ -29,6 +29,7 @@ from perpref.rules import (
     funding,
     ledger,
     liquidation,
+    liquidation_equity,
     liquidation_size,
     liquidator,
     loss_trigger,
@@ -404,7 +405,7 @@ CONTRACTS = (
     Contract(funding.funding_due, (funding,), lambda *rest: all_of(), _funding),
     Contract(funding.funding_by_index, (funding,), lambda *rest: all_of(), _funding),
     Contract(
-        liquidation.equity_behind,
+        liquidation_equity.equity_behind,
         (liquidation,),
         lambda definition, equity, weight, weights, *entry: weights > 0,
         _equity_behind,

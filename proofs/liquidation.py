@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from perpref.rules import liquidation, liquidation_size, margin
+from perpref.rules import liquidation, liquidation_equity, liquidation_size, margin
 from perpref.rules.margin import equity, health, position_of
 from perpref.rules.vault import transfer_position
 from perpref.state import (
@@ -152,7 +152,7 @@ def the_part_of_a_solvent_equity_is_not_more_than_it() -> None:
     """A weight's part of a non-negative equity is between 0 and the equity, rounded down."""
     had, weight, weights = fresh_int("equity"), fresh_int("weight"), fresh_int("weights")
     assume(all_of(0 <= weight, weight <= weights, weights > 0))
-    part = liquidation.part_of_equity(had, weight, weights)
+    part = liquidation_equity.part_of_equity(had, weight, weights)
     claim("part of it", implies(had >= 0, all_of(part >= 0, part <= had)))
     claim(
         "rounded down", all_of(part * weights <= had * weight, had * weight < (part + 1) * weights)
@@ -170,7 +170,7 @@ def what_stands_behind_a_position_is_never_more_than_a_solvent_equity() -> None:
     profit, cost = fresh_int("profit"), fresh_int("cost")
     rate = between("rate", 0, PARTS)
     assume(all_of(0 <= weight, weight <= weights, weights > 0))
-    behind = liquidation.equity_behind(definition, had, weight, weights, profit, cost, rate)
+    behind = liquidation_equity.equity_behind(definition, had, weight, weights, profit, cost, rate)
     claim("part of it", implies(had >= 0, all_of(behind >= 0, behind <= had)))
     claim("a loss", implies(all_of(had < 0, weight >= 1), all_of(behind < 0, behind >= had)))
     if definition is BankruptcyPrice.WHOLE_EQUITY:
@@ -188,14 +188,14 @@ def with_just_its_own_margin_a_position_is_bankrupt_at_entry_less_initial_margin
     rate, had = between("rate", 0, PARTS), fresh_int("equity")
     assume(any_of(size > 0, size < 0))
     profit = size * mark - cost
-    own = liquidation.isolated_margin(profit, cost, rate)
+    own = liquidation_equity.margin_of_entry(profit, cost, rate)
     initial = own - profit
     claim(
         "its rate of cost, rounded down",
         all_of(initial * PARTS <= abs(cost) * rate, abs(cost) * rate < (initial + 1) * PARTS),
     )
     assume(all_of(0 <= own, own <= had))
-    behind = liquidation.equity_behind(BankruptcyPrice.ENTRY, had, 0, 1, profit, cost, rate)
+    behind = liquidation_equity.equity_behind(BankruptcyPrice.ENTRY, had, 0, 1, profit, cost, rate)
     price = liquidation.price_without(mark, size, behind)
     lost = cost - size * price  # at that price, to the quantum
     claim("no more than the margin", implies(price > 1, lost <= initial))
@@ -214,7 +214,7 @@ def an_isolated_position_loses_no_more_than_its_own_margin() -> None:
     receiver = any_account("receiver")
     assume(receiver != account)
     held, listed = position_of(exchange, account, market), exchange.markets[market]
-    own = liquidation.isolated_margin(
+    own = liquidation_equity.margin_of_entry(
         margin.position_value(held, listed), held.cost, listed.initial_rate
     )
     had = equity(exchange, account)
@@ -434,7 +434,7 @@ def lots_closed_at_their_bankruptcy_value_leave_an_account_covered_as_before() -
     mark, closed = between("mark", 1, MAX_PRICE), fresh_int("closed")
     worth, freed, weights = fresh_int("equity"), fresh_int("freed"), fresh_int("weights")
     assume(all_of(weights >= 1, freed >= 0, freed <= weights))
-    share = liquidation.part_of_equity(worth, freed, weights)
+    share = liquidation_equity.part_of_equity(worth, freed, weights)
     left = worth + liquidation.value_without(mark, closed, share) - closed * mark
     claim("no worse", left * weights >= worth * (weights - freed))
     claim("a quantum", left * weights < worth * (weights - freed) + weights)

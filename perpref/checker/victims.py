@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from perpref.checker.trace import Traced
 from perpref.outcome import Cancelled, Event, Filled, Paid
-from perpref.rules import liquidation, liquidation_size, margin
+from perpref.rules import liquidation, liquidation_equity, liquidation_size, margin
 from perpref.scheduler import visited
 from perpref.state import BankruptcyPrice, Exchange
 from perpref.units import PARTS, AccountId, MarketId
@@ -85,7 +85,7 @@ def price_by_rounding(now: Exchange, account: AccountId, market: MarketId) -> in
     if not all(weights.values()):
         return None
     worth, all_weights = margin.equity(now, account), sum(weights.values())
-    share = liquidation.part_of_equity(worth, weights[market], all_weights)
+    share = liquidation_equity.part_of_equity(worth, weights[market], all_weights)
     size = margin.position_of(now, account, market).size
     return liquidation.price_without(now.markets[market].mark, size, share)
 

@@ -14,7 +14,7 @@ def part_of_equity(equity: int, weight: int, weights: int) -> int:
 
 
 @rule("LIQ-21")
-def isolated_margin(profit: int, cost: int, rate: int) -> int:
+def margin_of_entry(profit: int, cost: int, rate: int) -> int:
     """What a position would have left if it stood alone with its initial margin at entry.
 
     In quanta; the initial margin is rounded down, in favour of the account. Negative when the
@@ -48,4 +48,4 @@ def equity_behind(
         case BankruptcyPrice.WHOLE_EQUITY:
             return equity
         case BankruptcyPrice.ENTRY:
-            return min(max(isolated_margin(profit, cost, rate), 0), equity)
+            return min(max(margin_of_entry(profit, cost, rate), 0), equity)

@@ -145,10 +145,10 @@ def test_the_guard_refuses_what_ruins_the_counterparty_without_it(
 def test_a_contract_claims_what_it_needs() -> None:
     def program() -> None:
         with assuming("equity_behind"):
-            from perpref.rules import liquidation
+            from perpref.rules import liquidation_equity
 
             numbers = (fresh_int(name) for name in ("e", "w", "weights", "profit", "cost", "rate"))
-            liquidation.equity_behind(BankruptcyPrice.EQUITY_SHARE, *numbers)
+            liquidation_equity.equity_behind(BankruptcyPrice.EQUITY_SHARE, *numbers)
 
     row = only(program)
     assert row.problem == "refuted: equity_behind is given what it needs"
