@@ -179,6 +179,8 @@ def _equity_behind(
     behind = fresh_int("equity behind")
     solvent = all_of(equity >= 0, weight >= 0, weight <= weights)
     assume(implies(solvent, all_of(behind >= 0, behind <= equity)))
+    insolvent = all_of(equity < 0, weight >= 1, weight <= weights)
+    assume(implies(insolvent, all_of(behind < 0, behind >= equity)))
     return behind
 
 
@@ -406,7 +408,7 @@ CONTRACTS = (
     Contract(funding.funding_by_index, (funding,), lambda *rest: all_of(), _funding),
     Contract(
         liquidation_equity.equity_behind,
-        (liquidation,),
+        (liquidation, liquidation_equity),
         lambda definition, equity, weight, weights, *entry: weights > 0,
         _equity_behind,
     ),

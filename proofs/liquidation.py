@@ -43,6 +43,12 @@ from proofs.margin import any_health
 from proofs.registry import tested, theorem
 from proofs.world import any_exchange, any_order, between
 
+BEHIND = (*MARGINS, "equity_behind")
+"""What stands behind a position is any amount that a definition may give (LIQ-20)."""
+
+CLOSED = (*MARGINS, "traded", "newly_long", "price_without")
+"""A position is closed at a price, which costs no more than what stands behind it."""
+
 
 def any_due() -> tuple[Exchange, AccountId, MarketId]:
     """Any account that is due, with an open position in the market."""
@@ -112,14 +118,14 @@ def the_equity_behind_a_position_is_part_of_the_equity() -> None:
         claim("every position", share == now)
 
 
-@theorem("T-BP", "LIQ-5", subject="bankruptcy_price", assumes=MARGINS)
+@theorem("T-BP", "LIQ-5", subject="bankruptcy_price", assumes=BEHIND)
 def closing_in_full_at_the_bankruptcy_price_uses_up_the_equity_behind_it() -> None:
     """It leaves the equity that does not stand behind it, and 0 to size - 1 quanta of dust.
 
     So an account with a single position is left with 0 <= equity < size where equity is shared,
     and any account where the whole of it stands behind each position.
     """
-    exchange, account, market = any_due_under_any_definition()
+    exchange, account, market = any_due()
     receiver = any_account("receiver")
     assume(receiver != account)
     size = position_of(exchange, account, market).size
@@ -134,10 +140,10 @@ def closing_in_full_at_the_bankruptcy_price_uses_up_the_equity_behind_it() -> No
     claim("dust", all_of(dust >= 0, dust < abs(size)))
 
 
-@theorem("T-BP", "LIQ-5", subject="bankruptcy_price", assumes=MARGINS)
+@theorem("T-BP", "LIQ-5", subject="bankruptcy_price", assumes=BEHIND)
 def the_bankruptcy_price_is_worse_than_the_mark_while_solvent_and_better_after() -> None:
     """A long that is solvent sells at or below the mark, an insolvent one at or above it."""
-    exchange, account, market = any_due_under_any_definition()
+    exchange, account, market = any_due()
     size = position_of(exchange, account, market).size
     price = liquidation.bankruptcy_price(exchange, account, market)
     gives = sign(size) * (exchange.markets[market].mark - price)
@@ -202,7 +208,7 @@ def with_just_its_own_margin_a_position_is_bankrupt_at_entry_less_initial_margin
     claim("but for a quantum a lot", implies(price > 1, initial - lost < abs(size)))
 
 
-@theorem("T-BP", "LIQ-21", subject="bankruptcy_price", assumes=MARGINS)
+@theorem("T-BP", "LIQ-21", subject="bankruptcy_price", assumes=CLOSED)
 def an_isolated_position_loses_no_more_than_its_own_margin() -> None:
     """A solvent account keeps all that it has beyond the margin of the position's entry.
 

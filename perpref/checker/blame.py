@@ -498,6 +498,9 @@ def another_limit(parting: Parting) -> str | None:
     match ours, theirs:
         case (Paid(rule="FEE-5") as paid, _) | (_, Paid(rule="FEE-5") as paid):
             charged = theirs.amount if isinstance(theirs, Paid) and theirs.rule == "FEE-5" else 0
+            left_out = _of_charge(parting, paid.payer, charged)
+            if left_out != "FEE-4":
+                return left_out
             return "LIQ-6" if _fee_of_earlier_limit(parting, paid.payer, charged) else None
         case Cancelled(), Filled(rule="VLT-1" | "ADL-3" | "LOSS-1") | None:
             orders = parting.before.markets[ours.market].orders
@@ -806,7 +809,7 @@ def _other_payment(parting: Parting, ours: Paid, theirs: Paid) -> str | None:
         return ours.rule
     by_rounding = _rounded_otherwise(parting, ours.rule, ours.amount, theirs.amount)
     if ours.rule == "FEE-5":
-        return by_rounding or _of_charge(parting, theirs)
+        return by_rounding or _of_charge(parting, theirs.payer, theirs.amount)
     return by_rounding or SAME_RULE[ours.rule, "amount"]
 
 
@@ -853,12 +856,12 @@ def _is_rounded_up(parting: Parting, charged: int) -> bool:
     )
 
 
-def _of_charge(parting: Parting, theirs: Paid) -> str:
+def _of_charge(parting: Parting, victim: AccountId, charged: int) -> str:
     """By which rule the engine charged the liquidated something else: the one it left out."""
     last = next((t for t in reversed(parting.agreed) if isinstance(t.event, Filled)), None)
     if last is None or not isinstance(last.event, Filled) or last.event.rule != "LIQ-6":
         return "FEE-4"
-    before, fill, victim = last.before, last.event, theirs.payer
+    before, fill = last.before, last.event
     left = equity(
         ledger.fill(
             before, fill.buyer, fill.seller, fill.market, fill.lots, fill.price, fill.rule
@@ -867,13 +870,14 @@ def _of_charge(parting: Parting, theirs: Paid) -> str:
     )
     side = 1 if victim == fill.seller else -1
     limit = liquidation.bankruptcy_price(before, victim, fill.market)
-    better, rulebook = max(side * (fill.price - limit) * fill.lots, 0), before.rulebook
+    gave, rulebook = side * (fill.price - limit) * fill.lots, before.rulebook
+    better, left = max(gave, 0), left + liquidation.lacking(gave)
     without = {
         "FEE-9": evolve(rulebook, liquidation_surplus=0),
         "FEE-10": evolve(rulebook, liquidation_fee_bound=FeeBound.SURPLUS),
     }
     for rule, other in without.items():
-        if other != rulebook and theirs.amount == liquidation_charge(
+        if other != rulebook and charged == liquidation_charge(
             other, fill.lots, fill.price, better, left
         ):
             return rule
