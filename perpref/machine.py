@@ -295,6 +295,7 @@ def require_valid(rulebook: Rulebook, markets: Iterable[tuple[MarketId, Market]]
         ("maker_fee", rulebook.maker_fee, "FEE-1"),
         ("taker_fee", rulebook.taker_fee, "FEE-1"),
         ("liquidation_fee", rulebook.liquidation_fee, "FEE-4"),
+        ("liquidation_surplus", rulebook.liquidation_surplus, "FEE-9"),
         ("liquidator_fee", rulebook.liquidator_fee, "VLT-9"),
         ("volunteer_edge", rulebook.volunteer_edge, "VLT-10"),
         ("funding_cap", rulebook.funding_cap, "FUND-1"),

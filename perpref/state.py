@@ -154,6 +154,21 @@ class MarkPolicy(Enum):
     MEDIAN = "median"
 
 
+class BankruptcyPrice(Enum):
+    """What stands behind a position, and so its bankruptcy price (LIQ-20)."""
+
+    EQUITY_SHARE = "equity_share"
+    WHOLE_EQUITY = "whole_equity"
+    ENTRY = "entry"
+
+
+class FeeBound(Enum):
+    """What a liquidation fee is taken out of (FEE-10)."""
+
+    SURPLUS = "surplus"
+    EQUITY = "equity"
+
+
 class LiquidationLimit(Enum):
     """The limit of the order that liquidates (LIQ-11)."""
 
@@ -409,6 +424,15 @@ class Rulebook:
 
     vault_notional_cap: int = 0
     """Of a vault's equity, its notional over all markets at most, any when 0 (VLT-23)."""
+
+    liquidation_fee_bound: FeeBound = FeeBound.SURPLUS
+    """What the liquidation fee is taken out of (FEE-10)."""
+
+    liquidation_surplus: int = 0
+    """Of what the book gave beyond the liquidation fee the vault gets this part (FEE-9)."""
+
+    bankruptcy_price: BankruptcyPrice = BankruptcyPrice.EQUITY_SHARE
+    """What stands behind a position, and so its bankruptcy price (LIQ-20)."""
 
     liquidation_share: int = PARTS
     """Of a large position the first order closes this part (LIQ-10)."""

@@ -12,7 +12,7 @@ from perpref.rules.adl import Standing
 from perpref.rules.liquidation import bankruptcy_price
 from perpref.rules.margin import equity, position_of
 from perpref.rules.vault import transfer_position
-from perpref.state import ForcedPrice, Ranking
+from perpref.state import BankruptcyPrice, ForcedPrice, Ranking
 from perpref.units import MAX_PRICE, AccountId, MarketId
 from proofs.contracts import CLOSING, MARGINS, PRICED
 from proofs.executor import (
@@ -249,6 +249,8 @@ def by_mark_to_entry_read_literally_the_short_with_more_profit_comes_first() -> 
 def an_unguarded_deleveraging_never_bankrupts_the_counterparty() -> None:
     """Without the guard ADL-4 a close at the bankruptcy price can ruin a thin counterparty."""
     exchange, account, market = any_due()
+    shared = evolve(exchange.rulebook, bankruptcy_price=BankruptcyPrice.EQUITY_SHARE)
+    exchange = evolve(exchange, rulebook=shared)
     counterparty, lots = any_account("counterparty"), fresh_int("lots")
     adl.require_opposite(exchange, account, counterparty, market, lots)
     price = bankruptcy_price(exchange, account, market)

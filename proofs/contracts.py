@@ -29,6 +29,7 @@ from perpref.rules import (
     funding,
     ledger,
     liquidation,
+    liquidation_equity,
     liquidation_size,
     liquidator,
     loss_trigger,
@@ -40,6 +41,7 @@ from perpref.rules import (
 from perpref.rules.adl import Standing
 from perpref.rules.margin import Health
 from perpref.state import (
+    BankruptcyPrice,
     FundTrigger,
     LiquidationSize,
     Market,
@@ -154,26 +156,34 @@ def _trading_fee(lots: int, price: int, rate: int, rounding: Rounding) -> int:
     return charged
 
 
-def _liquidation_fee(
-    lots: int, price: int, rate: int, better: int, left: int, rounding: Rounding
-) -> int:
-    """By the_liquidation_fee_is_within_its_rate_the_improvement_and_what_is_left."""
-    charged = fresh_int("liquidation fee")
-    assume(all_of(charged >= 0, charged <= better, charged <= ite(left > 0, left, 0)))
-    return charged
-
-
 def _funding(*given: Any) -> int:
     """Any amount at all: no law of an action depends on how much funding is."""
     return fresh_int("due")
 
 
-def _part_of_equity(equity: int, weight: int, weights: int) -> int:
-    """By the_part_of_a_solvent_equity_is_not_more_than_it."""
-    part = fresh_int("part of equity")
+def _liquidation_charge(rulebook: Rulebook, lots: int, price: int, better: int, left: int) -> int:
+    """By whatever_a_liquidation_is_charged_the_account_has."""
+    charged = fresh_int("liquidation charge")
+    assume(all_of(charged >= 0, charged <= ite(left > 0, left, 0)))
+    return charged
+
+
+def _equity_behind(
+    definition: BankruptcyPrice,
+    equity: int,
+    weight: int,
+    weights: int,
+    profit: int,
+    cost: int,
+    rate: int,
+) -> int:
+    """By what_stands_behind_a_position_is_never_more_than_a_solvent_equity."""
+    behind = fresh_int("equity behind")
     solvent = all_of(equity >= 0, weight >= 0, weight <= weights)
-    assume(implies(solvent, all_of(part >= 0, part <= equity)))
-    return part
+    assume(implies(solvent, all_of(behind >= 0, behind <= equity)))
+    insolvent = all_of(equity < 0, weight >= 1, weight <= weights)
+    assume(implies(insolvent, all_of(behind < 0, behind >= equity)))
+    return behind
 
 
 def _price_without(mark: int, size: int, share: int) -> int:
@@ -409,20 +419,18 @@ CONTRACTS = (
         _trading_fee,
     ),
     Contract(
-        fee.liquidation_fee,
+        fee.liquidation_charge,
         (fee,),
-        lambda lots, price, rate, better, left, rounding: all_of(
-            lots >= 0, price >= 0, rate >= 0, better >= 0
-        ),
-        _liquidation_fee,
+        lambda rulebook, lots, price, better, left: all_of(lots >= 0, price >= 0, better >= 0),
+        _liquidation_charge,
     ),
     Contract(funding.funding_due, (funding,), lambda *rest: all_of(), _funding),
     Contract(funding.funding_by_index, (funding,), lambda *rest: all_of(), _funding),
     Contract(
-        liquidation.part_of_equity,
-        (liquidation,),
-        lambda equity, weight, weights: weights > 0,
-        _part_of_equity,
+        liquidation_equity.equity_behind,
+        (liquidation, liquidation_equity),
+        lambda definition, equity, weight, weights, *entry: weights > 0,
+        _equity_behind,
     ),
     Contract(
         liquidation.price_without,
@@ -541,7 +549,7 @@ PRICED = (
     "newly_long",
     "maintenance_margin",
     "initial_margin",
-    "part_of_equity",
+    "equity_behind",
     "price_without",
     "forced_price",
     "boundary_of",

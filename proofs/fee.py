@@ -6,9 +6,9 @@ from attrs import evolve
 
 from perpref.rules import fee
 from perpref.rules.margin import equity
-from perpref.state import TREASURY, Exchange
+from perpref.state import TREASURY, Exchange, FeeBound, Rulebook
 from perpref.units import MAX_CASH, MAX_LOTS, MAX_PRICE, PARTS, MarketId, Rounding
-from proofs.executor import all_of, assume, choose, claim, fresh_int, implies
+from proofs.executor import all_of, any_of, assume, choose, claim, fresh_int, implies, ite
 from proofs.laws import CONSERVATION, SOLVENCY, Step, action, take
 from proofs.ledger import any_account
 from proofs.registry import theorem
@@ -68,7 +68,10 @@ def charge_taker() -> Step:
     return Step(exchange, after, (taker, TREASURY))
 
 
-@action("FEE-4", "FEE-5", keeps=SOLVENCY, assumes=("liquidation_fee",))
+CHARGED = ("liquidation_charge",)
+
+
+@action("FEE-4", "FEE-5", "FEE-9", "FEE-10", keeps=SOLVENCY, assumes=CHARGED)
 def charge_liquidated() -> Step:
     exchange, account = any_exchange(), any_account("account")
     better, market = between("better", 0, MAX_CASH), MarketId(fresh_int("market"))
@@ -109,25 +112,87 @@ def maker_and_taker_pay_their_own_rate_to_the_treasury() -> None:
         claim("receives", now[TREASURY].collateral == was[TREASURY].collateral + due)
 
 
-@theorem("T-FEE", "FEE-4", "FEE-5", "FEE-8", subject="charge_liquidated")
-def the_liquidation_fee_is_within_its_rate_the_improvement_and_what_is_left() -> None:
-    """The fee is the least of its rate of notional, the improvement, and the equity left."""
-    exchange, account = fees_rounded(choose("rounding", tuple(Rounding))), any_account("account")
+@theorem("T-FEE", "FEE-5", subject="charge_liquidated", assumes=CHARGED)
+def the_liquidated_account_pays_what_it_is_charged_to_the_vault() -> None:
+    """What the account pays the market's vault gets, and nobody else."""
+    exchange, account = any_exchange(), any_account("account")
     market = MarketId(fresh_int("market"))
     insurer = exchange.markets[market].vault
     assume(account != insurer)
     lots, price = between("lots", 1, MAX_LOTS), between("price", 1, MAX_PRICE)
     better, left = between("better", 0, MAX_CASH), fresh_int("left")
     after = fee.charge_liquidated(exchange, account, market, lots, price, better, left).exchange
-    paid = exchange.accounts[account].collateral - after.accounts[account].collateral
-    rules = exchange.rulebook
-    full = fee.trading_fee(lots, price, rules.liquidation_fee, rules.fee_rounding)
-    claim(
-        "to the vault",
-        after.accounts[insurer].collateral == exchange.accounts[insurer].collateral + paid,
-    )
-    claim("bounds", all_of(paid >= 0, paid <= full, paid <= better, paid <= max(left, 0)))
-    claim("the least of them", (paid == full) | (paid == better) | (paid == max(left, 0)))
+    charged = fee.liquidation_charge(exchange.rulebook, lots, price, better, left)
+    was, now = exchange.accounts, after.accounts
+    claim("pays", now[account].collateral == was[account].collateral - charged)
+    claim("to the vault", now[insurer].collateral == was[insurer].collateral + charged)
+
+
+@theorem("T-FEE", "FEE-4", "FEE-8", subject="liquidation_fee")
+def the_liquidation_fee_is_within_its_rate_the_improvement_and_what_is_left() -> None:
+    """The fee is the least of its rate of notional, the improvement, and the equity left."""
+    lots, price = between("lots", 1, MAX_LOTS), between("price", 1, MAX_PRICE)
+    rate, left = between("rate", 0, PARTS), fresh_int("left")
+    better, rounding = between("better", 0, MAX_CASH), choose("rounding", tuple(Rounding))
+    paid = fee.liquidation_fee(lots, price, rate, better, left, rounding)
+    full, has = fee.trading_fee(lots, price, rate, rounding), ite(left > 0, left, 0)
+    claim("bounds", all_of(paid >= 0, paid <= full, paid <= better, paid <= has))
+    claim("the least of them", any_of(paid == full, paid == better, paid == has))
+
+
+def _any_charge(bound: FeeBound) -> tuple[Rulebook, int, int, int, int]:
+    """A rulebook with this bound, and lots, price, improvement and equity left of a fill."""
+    rounding = choose("rounding", tuple(Rounding))
+    rulebook = evolve(fees_rounded(rounding).rulebook, liquidation_fee_bound=bound)
+    lots, price = between("lots", 1, MAX_LOTS), between("price", 1, MAX_PRICE)
+    return rulebook, lots, price, between("better", 0, MAX_CASH), fresh_int("left")
+
+
+@theorem("T-FEE", "FEE-9", "FEE-10", subject="liquidation_charge")
+def whatever_a_liquidation_is_charged_the_account_has() -> None:
+    """Fee and surplus together are no more than the equity left, whatever the fee is taken from."""
+    bound = choose("bound", tuple(FeeBound))
+    rulebook, lots, price, better, left = _any_charge(bound)
+    charged = fee.liquidation_charge(rulebook, lots, price, better, left)
+    claim("within", all_of(charged >= 0, charged <= ite(left > 0, left, 0)))
+
+
+@theorem("T-FEE", "FEE-4", "FEE-9", subject="liquidation_charge")
+def out_of_the_surplus_the_account_is_charged_no_more_than_the_book_gave() -> None:
+    """A fee that is bounded by the surplus and the vault's part of it leave the bankruptcy price.
+
+    With no part of it for the vault, what is charged is the fee.
+    """
+    rulebook, lots, price, better, left = _any_charge(FeeBound.SURPLUS)
+    charged = fee.liquidation_charge(rulebook, lots, price, better, left)
+    rate, rounding = rulebook.liquidation_fee, rulebook.fee_rounding
+    alone = fee.liquidation_fee(lots, price, rate, better, left, rounding)
+    claim("no more", charged <= better)
+    claim("the fee at least", charged >= alone)
+    claim("the fee alone", implies(rulebook.liquidation_surplus == 0, charged == alone))
+
+
+@theorem("T-FEE", "FEE-9", subject="surplus_taken")
+def the_vaults_part_of_a_surplus_is_rounded_down_and_within_what_is_left() -> None:
+    """It is the largest number of quanta within its part, or all that the account has."""
+    rate, better, left = between("rate", 0, PARTS), fresh_int("better"), fresh_int("left")
+    taken = fee.surplus_taken(rate, better, left)
+    there, has = ite(better > 0, better, 0), ite(left > 0, left, 0)
+    claim("within", all_of(taken >= 0, taken * PARTS <= there * rate, taken <= has))
+    claim("the largest", any_of(taken == has, there * rate < (taken + 1) * PARTS))
+    claim("all of it", implies(all_of(rate == PARTS, has >= there), taken == there))
+
+
+@theorem("T-FEE", "FEE-10", subject="liquidation_charge")
+def a_fee_out_of_equity_is_its_rate_or_all_that_is_left() -> None:
+    """Where nothing else bounds it, what the book gave does not matter to the fee."""
+    rulebook, lots, price, better, left = _any_charge(FeeBound.EQUITY)
+    source = fee.fee_source(rulebook.liquidation_fee_bound, better, left)
+    rate, rounding = rulebook.liquidation_fee, rulebook.fee_rounding
+    paid = fee.liquidation_fee(lots, price, rate, source, left, rounding)
+    full, has = fee.trading_fee(lots, price, rate, rounding), ite(left > 0, left, 0)
+    claim("its rate", implies(full <= has, paid == full))
+    claim("all", implies(full > has, paid == has))
 
 
 @theorem("T-FEE", "FEE-6", subject="insurance_fee_rate")

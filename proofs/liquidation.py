@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from attrs import evolve
 
-from perpref.rules import liquidation, liquidation_size, margin
+from perpref.rules import liquidation, liquidation_equity, liquidation_size, margin
 from perpref.rules.margin import equity, health, position_of
 from perpref.rules.vault import transfer_position
-from perpref.state import NEVER, TREASURY, Exchange, LiquidationLimit, Side
+from perpref.state import (
+    NEVER,
+    TREASURY,
+    BankruptcyPrice,
+    Exchange,
+    LiquidationLimit,
+    Side,
+)
 from perpref.units import (
     MAX_CASH,
     MAX_PRICE,
@@ -36,6 +43,12 @@ from proofs.margin import any_health
 from proofs.registry import tested, theorem
 from proofs.world import any_exchange, any_order, between
 
+BEHIND = (*MARGINS, "equity_behind")
+"""What stands behind a position is any amount that a definition may give (LIQ-20)."""
+
+CLOSED = (*MARGINS, "traded", "newly_long", "price_without")
+"""A position is closed at a price, which costs no more than what stands behind it."""
+
 
 def any_due() -> tuple[Exchange, AccountId, MarketId]:
     """Any account that is due, with an open position in the market."""
@@ -44,6 +57,14 @@ def any_due() -> tuple[Exchange, AccountId, MarketId]:
     assume(now.equity < now.maintenance)
     assume(position_of(exchange, account, market).size != 0)
     return exchange, account, market
+
+
+def any_due_under_any_definition() -> tuple[Exchange, AccountId, MarketId]:
+    """The same, under each way to say what stands behind a position (LIQ-20)."""
+    exchange, account, market = any_due()
+    definition = choose("bankruptcy_price", tuple(BankruptcyPrice))
+    rulebook = evolve(exchange.rulebook, bankruptcy_price=definition)
+    return evolve(exchange, rulebook=rulebook), account, market
 
 
 def any_target() -> tuple[Exchange, AccountId, MarketId]:
@@ -80,23 +101,29 @@ def being_worse_puts_accounts_in_an_order() -> None:
 def the_equity_behind_a_position_is_part_of_the_equity() -> None:
     """The share of a solvent account is between 0 and its equity; of an insolvent one, a loss.
 
-    The equity behind the only position of an account is its whole equity.
+    The equity behind the only position of an account is its whole equity, but where the price is
+    that of its entry; and where the whole equity stands behind each, behind every position.
     """
-    exchange, account, market = any_due()
+    exchange, account, market = any_due_under_any_definition()
     share, now = liquidation.share_of_equity(exchange, account, market), equity(exchange, account)
     claim("part of it", implies(now >= 0, all_of(share >= 0, share <= now)))
     claim("a loss", implies(now < 0, all_of(share < 0, share >= now)))
     position = position_of(exchange, account, market)
     weight = margin.maintenance_margin(position, exchange.markets[market])
     only = weight == health(exchange, account).maintenance
-    claim("the only position", implies(only, share == now))
+    definition = exchange.rulebook.bankruptcy_price
+    if definition is BankruptcyPrice.EQUITY_SHARE:
+        claim("the only position", implies(only, share == now))
+    if definition is BankruptcyPrice.WHOLE_EQUITY:
+        claim("every position", share == now)
 
 
-@theorem("T-BP", "LIQ-5", subject="bankruptcy_price", assumes=MARGINS)
+@theorem("T-BP", "LIQ-5", subject="bankruptcy_price", assumes=BEHIND)
 def closing_in_full_at_the_bankruptcy_price_uses_up_the_equity_behind_it() -> None:
-    """It leaves the equity behind the other positions, and 0 to size - 1 quanta of dust.
+    """It leaves the equity that does not stand behind it, and 0 to size - 1 quanta of dust.
 
-    So an account with a single position is left with 0 <= equity < size.
+    So an account with a single position is left with 0 <= equity < size where equity is shared,
+    and any account where the whole of it stands behind each position.
     """
     exchange, account, market = any_due()
     receiver = any_account("receiver")
@@ -113,7 +140,7 @@ def closing_in_full_at_the_bankruptcy_price_uses_up_the_equity_behind_it() -> No
     claim("dust", all_of(dust >= 0, dust < abs(size)))
 
 
-@theorem("T-BP", "LIQ-5", subject="bankruptcy_price", assumes=MARGINS)
+@theorem("T-BP", "LIQ-5", subject="bankruptcy_price", assumes=BEHIND)
 def the_bankruptcy_price_is_worse_than_the_mark_while_solvent_and_better_after() -> None:
     """A long that is solvent sells at or below the mark, an insolvent one at or above it."""
     exchange, account, market = any_due()
@@ -131,11 +158,78 @@ def the_part_of_a_solvent_equity_is_not_more_than_it() -> None:
     """A weight's part of a non-negative equity is between 0 and the equity, rounded down."""
     had, weight, weights = fresh_int("equity"), fresh_int("weight"), fresh_int("weights")
     assume(all_of(0 <= weight, weight <= weights, weights > 0))
-    part = liquidation.part_of_equity(had, weight, weights)
+    part = liquidation_equity.part_of_equity(had, weight, weights)
     claim("part of it", implies(had >= 0, all_of(part >= 0, part <= had)))
     claim(
         "rounded down", all_of(part * weights <= had * weight, had * weight < (part + 1) * weights)
     )
+
+
+@theorem("T-BP", "LIQ-20", "LIQ-21", subject="equity_behind")
+def what_stands_behind_a_position_is_never_more_than_a_solvent_equity() -> None:
+    """Under each definition it is between 0 and the equity of a solvent account, and no credit.
+
+    So closing at the bankruptcy price cannot make a solvent account insolvent.
+    """
+    definition = choose("definition", tuple(BankruptcyPrice))
+    had, weight, weights = fresh_int("equity"), fresh_int("weight"), fresh_int("weights")
+    profit, cost = fresh_int("profit"), fresh_int("cost")
+    rate = between("rate", 0, PARTS)
+    assume(all_of(0 <= weight, weight <= weights, weights > 0))
+    behind = liquidation_equity.equity_behind(definition, had, weight, weights, profit, cost, rate)
+    claim("part of it", implies(had >= 0, all_of(behind >= 0, behind <= had)))
+    claim("a loss", implies(all_of(had < 0, weight >= 1), all_of(behind < 0, behind >= had)))
+    if definition is BankruptcyPrice.WHOLE_EQUITY:
+        claim("all of it", behind == had)
+
+
+@theorem("T-BP", "LIQ-21", subject="equity_behind")
+def with_just_its_own_margin_a_position_is_bankrupt_at_entry_less_initial_margin() -> None:
+    """Where its own margin is there, the price is the entry's less a lot's initial margin.
+
+    That is, of a long the lowest price at which what is sold is worth its cost less the margin,
+    and of a short the highest at which buying it back costs no more than cost and margin.
+    """
+    mark, size, cost = between("mark", 1, MAX_PRICE), fresh_int("size"), fresh_int("cost")
+    rate, had = between("rate", 0, PARTS), fresh_int("equity")
+    assume(any_of(size > 0, size < 0))
+    profit = size * mark - cost
+    own = liquidation_equity.margin_of_entry(profit, cost, rate)
+    initial = own - profit
+    claim(
+        "its rate of cost, rounded down",
+        all_of(initial * PARTS <= abs(cost) * rate, abs(cost) * rate < (initial + 1) * PARTS),
+    )
+    assume(all_of(0 <= own, own <= had))
+    behind = liquidation_equity.equity_behind(BankruptcyPrice.ENTRY, had, 0, 1, profit, cost, rate)
+    price = liquidation.price_without(mark, size, behind)
+    lost = cost - size * price  # at that price, to the quantum
+    claim("no more than the margin", implies(price > 1, lost <= initial))
+    claim("but for a quantum a lot", implies(price > 1, initial - lost < abs(size)))
+
+
+@theorem("T-BP", "LIQ-21", subject="bankruptcy_price", assumes=CLOSED)
+def an_isolated_position_loses_no_more_than_its_own_margin() -> None:
+    """A solvent account keeps all that it has beyond the margin of the position's entry.
+
+    Closed in full at its bankruptcy price, and whatever the account holds elsewhere.
+    """
+    exchange, account, market = any_due()
+    rulebook = evolve(exchange.rulebook, bankruptcy_price=BankruptcyPrice.ENTRY)
+    exchange = evolve(exchange, rulebook=rulebook)
+    receiver = any_account("receiver")
+    assume(receiver != account)
+    held, listed = position_of(exchange, account, market), exchange.markets[market]
+    own = liquidation_equity.margin_of_entry(
+        margin.position_value(held, listed), held.cost, listed.initial_rate
+    )
+    had = equity(exchange, account)
+    assume(had >= 0)
+    price = liquidation.bankruptcy_price(exchange, account, market)
+    lots = abs(held.size)
+    closed = transfer_position(exchange, account, receiver, market, lots, price, "LIQ-5").exchange
+    claim("keeps the rest", equity(closed, account) >= had - ite(own > 0, own, 0))
+    claim("solvent", equity(closed, account) >= 0)
 
 
 @theorem("T-BP", "LIQ-5", subject="price_without")
@@ -151,8 +245,15 @@ def closing_without_a_share_costs_no_more_than_the_share() -> None:
 
 @theorem("T-BP", "LIQ-5", subject="bankruptcy_price", assumes=MARGINS)
 def a_long_that_is_due_never_meets_the_lowest_price() -> None:
-    """The clamp at 1 concerns insolvent shorts only: a long that is due has a price of its own."""
-    exchange, account, market = any_due()
+    """The clamp at 1 concerns insolvent shorts only: a long that is due has a price of its own.
+
+    Where the whole equity stands behind each position, that is so of an only position alone.
+    """
+    exchange, account, market = any_due_under_any_definition()
+    if exchange.rulebook.bankruptcy_price is not BankruptcyPrice.EQUITY_SHARE:
+        listed, held = exchange.markets[market], position_of(exchange, account, market)
+        only = health(exchange, account).maintenance == margin.maintenance_margin(held, listed)
+        assume(only)
     size = position_of(exchange, account, market).size
     assume(size > 0)
     share = liquidation.share_of_equity(exchange, account, market)
@@ -339,7 +440,7 @@ def lots_closed_at_their_bankruptcy_value_leave_an_account_covered_as_before() -
     mark, closed = between("mark", 1, MAX_PRICE), fresh_int("closed")
     worth, freed, weights = fresh_int("equity"), fresh_int("freed"), fresh_int("weights")
     assume(all_of(weights >= 1, freed >= 0, freed <= weights))
-    share = liquidation.part_of_equity(worth, freed, weights)
+    share = liquidation_equity.part_of_equity(worth, freed, weights)
     left = worth + liquidation.value_without(mark, closed, share) - closed * mark
     claim("no worse", left * weights >= worth * (weights - freed))
     claim("a quantum", left * weights < worth * (weights - freed) + weights)

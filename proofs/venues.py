@@ -11,10 +11,18 @@ from collections.abc import Callable, Iterator, Mapping
 
 from attrs import evolve, frozen
 
-from perpref.rules import adl, ledger, liquidation, liquidation_size, vault
+from perpref.rules import (
+    adl,
+    fee,
+    ledger,
+    liquidation,
+    liquidation_equity,
+    liquidation_size,
+    vault,
+)
 from perpref.rules.margin import maintenance_margin
 from perpref.state import NEVER, ForcedPrice, LiquidationSize, Market, Position, Rulebook, Stage
-from perpref.units import MAX_LOTS, MAX_PRICE, MAX_TIME
+from perpref.units import MAX_CASH, MAX_LOTS, MAX_PRICE, MAX_TIME, PARTS
 from proofs.adl import any_standing
 from proofs.executor import all_of, any_of, assume, claim, fresh_bool, fresh_int, implies
 from proofs.margin import any_health
@@ -44,6 +52,50 @@ def the_book_takes_nothing_beyond_the_bankruptcy_price(rulebook: Rulebook) -> No
         rulebook, bankruptcy, mark, size, weight, worth, weights, now, since
     )
     claim("no worse", limit >= bankruptcy)
+
+
+def all_of_the_equity_stands_behind_an_only_position(rulebook: Rulebook) -> None:
+    """Closed in full at its bankruptcy price it leaves its account the dust alone (LIQ-20)."""
+    worth, margin = fresh_int("equity"), between("maintenance", 1, MAX_CASH)
+    profit, cost = fresh_int("profit"), fresh_int("cost")
+    rate = between("initial_rate", 0, PARTS)
+    behind = liquidation_equity.equity_behind(
+        rulebook.bankruptcy_price, worth, margin, margin, profit, cost, rate
+    )
+    claim("all", behind == worth)
+
+
+def nothing_stands_behind_two_positions_at_once(rulebook: Rulebook) -> None:
+    """What is behind two positions of a solvent account is together no more than that (LIQ-20)."""
+    worth = between("equity", 0, MAX_CASH)
+    first, second = between("first.margin", 1, MAX_CASH), between("second.margin", 1, MAX_CASH)
+    rate = between("initial_rate", 0, PARTS)
+    together = 0
+    for name, weight in (("first", first), ("second", second)):
+        profit, cost = fresh_int(f"{name}.profit"), fresh_int(f"{name}.cost")
+        together += liquidation_equity.equity_behind(
+            rulebook.bankruptcy_price, worth, weight, first + second, profit, cost, rate
+        )
+    claim("no more", together <= worth)
+
+
+def who_is_liquidated_keeps_the_surplus(rulebook: Rulebook) -> None:
+    """Beyond the liquidation fee nothing is charged of what the book gave (FEE-9)."""
+    lots, price = between("lots", 1, MAX_LOTS), between("price", 1, MAX_PRICE)
+    better, left = between("better", 0, MAX_CASH), fresh_int("left")
+    charged = fee.liquidation_charge(rulebook, lots, price, better, left)
+    alone = fee.liquidation_charge(
+        evolve(rulebook, liquidation_surplus=0), lots, price, better, left
+    )
+    claim("the fee alone", charged == alone)
+
+
+def a_liquidation_is_charged_no_more_than_the_book_gave(rulebook: Rulebook) -> None:
+    """Fee and surplus leave the account what the bankruptcy price would have left it (FEE-10)."""
+    lots, price = between("lots", 1, MAX_LOTS), between("price", 1, MAX_PRICE)
+    better, left = between("better", 0, MAX_CASH), fresh_int("left")
+    charged = fee.liquidation_charge(rulebook, lots, price, better, left)
+    claim("no more", charged <= better)
 
 
 def a_position_is_offered_whole(rulebook: Rulebook) -> None:
@@ -139,6 +191,10 @@ QUESTIONS: tuple[Question, ...] = (
     profit_leaves_only_when_it_is_realised,
     a_position_is_offered_whole,
     the_book_takes_nothing_beyond_the_bankruptcy_price,
+    all_of_the_equity_stands_behind_an_only_position,
+    nothing_stands_behind_two_positions_at_once,
+    who_is_liquidated_keeps_the_surplus,
+    a_liquidation_is_charged_no_more_than_the_book_gave,
     the_vault_steps_in_for_whoever_is_due,
     nobody_is_deleveraged_before_the_vault_is_asked,
     only_the_insolvent_are_closed_against_winners,

@@ -80,8 +80,8 @@ EQUIVALENT = {
         "the sides are opposite (the scheduler takes the maker from the other side of the book), "
         "and with a maker that sells, (its taker, its maker) reversed twice is the same pair"
     ),
-    "liquidation.share_of_equity: part_of_equity(now.equity, weight, now.maintenance) -> "
-    "part_of_equity(weight, now.equity, now.maintenance)": "equity * weight = weight * equity",
+    "liquidation_equity.equity_behind: part_of_equity(equity, weight, weights) -> "
+    "part_of_equity(weight, equity, weights)": "equity * weight = weight * equity",
     "liquidation.closing_side: size > 0 -> size >= 0": (
         "never asked of size 0: require_due, closable and unwind refuse it before"
     ),

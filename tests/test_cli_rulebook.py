@@ -32,7 +32,9 @@ from perpref.checker.waterfall_words import PHRASES, side_by_side, vault_line, w
 from perpref.cli_rulebook import rulebook
 from perpref.rule_registry import functions, refusals
 from perpref.state import (
+    BankruptcyPrice,
     Chooser,
+    FeeBound,
     ForcedPrice,
     FundTrigger,
     LiquidationLimit,
@@ -85,6 +87,8 @@ def test_every_choice_is_on_the_card_and_has_words() -> None:
         *ForcedPrice,
         *LiquidationLimit,
         *TakeoverPrice,
+        *BankruptcyPrice,
+        *FeeBound,
         *LiquidationOrder,
         *LiquidationPosition,
         *LiquidationSize,

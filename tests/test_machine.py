@@ -142,6 +142,10 @@ def test_a_refusal_half_way_changes_nothing() -> None:
         ({"maker_fee": -1}, "maker_fee: -1 is not between 0 and 1000000 (FEE-1)"),
         ({"maker_fee": 1_000_001}, "maker_fee: 1000001 is not between 0 and 1000000 (FEE-1)"),
         ({"taker_fee": -1}, "taker_fee: -1 is not between 0 and 1000000 (FEE-1)"),
+        (
+            {"liquidation_surplus": 1_000_001},
+            "liquidation_surplus: 1000001 is not between 0 and 1000000 (FEE-9)",
+        ),
         ({"liquidation_fee": -1}, "liquidation_fee: -1 is not between 0 and 1000000 (FEE-4)"),
         ({"funding_cap": 1_000_001}, "funding_cap: 1000001 is not between 0 and 1000000 (FUND-1)"),
         ({"vault_boundary": -1}, "vault_boundary: -1 is not between 0 and 1"),

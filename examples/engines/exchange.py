@@ -55,6 +55,8 @@ SIZES = ["whole", "to_buffer", "tier_step", "equal_share"]
 ORDERS = ["account", "worst_first", "seeded"]
 POSITIONS = ["largest_first", "seeded"]
 LIMITS = ["bankruptcy", "fillable", "auction"]
+BEHIND = ["equity_share", "whole_equity", "entry"]
+FEE_BOUNDS = ["surplus", "equity"]
 SELF_TRADES = ["resting", "incoming", "both"]
 ROUNDINGS = ["up", "down", "towards_zero"]
 SHARINGS = ["queue", "pro_rata", "largest_remainder", "capped"]
@@ -138,6 +140,11 @@ FAULTS = {  # name: the rule that it breaks, and how
     "maker-fee-at-taker-rate": ("FEE-2", "The maker pays the taker's rate."),
     "fee-rounded-up-always": ("FEE-8", "Fees are rounded up under any rulebook."),
     "liquidation-fee-uncapped": ("FEE-4", "The liquidation fee takes more than the fill gained."),
+    "surplus-kept": ("FEE-9", "The account keeps what a fill gained beyond the liquidation fee."),
+    "fee-out-of-surplus": (
+        "FEE-10",
+        "The liquidation fee is taken out of the gain alone.",
+    ),
     "fill-at-takers-price": ("BOOK-3", "Orders are filled at the newer order's price."),
     "maker-not-judged": ("BOOK-5", "Nobody looks at the maker's margin when its order fills."),
     "reduce-only-at-arrival": ("BOOK-7", "Reduce-only is looked at on arrival, not at the fill."),
@@ -191,6 +198,7 @@ FAULTS = {  # name: the rule that it breaks, and how
     "caps-forgotten": ("LIQ-18", "The portion of a position that may be closed is not kept to."),
     "visited-by-number": ("LIQ-19", "Accounts are visited by number whoever is worst."),
     "first-position-by-market": ("LIQ-40", "Whatever the seed, the first market is first."),
+    "equity-always-shared": ("LIQ-20", "Equity is shared by margin whatever the rulebook says."),
     "vault-all-or-nothing": ("VLT-1", "The vault takes the whole position, or none of it."),
     "takeover-never-at-mark": ("VLT-22", "Every takeover is at the bankruptcy price."),
     "margin-stays-behind": ("VLT-22", "The vault takes lots at the mark without their margin."),
@@ -426,6 +434,9 @@ class Terms:
     vault_trigger: int = MILLION
     takeover: str = TAKEOVERS[0]
     notional_cap: int = 0
+    fee_bound: str = FEE_BOUNDS[0]
+    surplus: int = 0
+    behind: str = BEHIND[0]
     share: int = MILLION
     whole: int = 0
     limit: str = LIMITS[0]
@@ -1596,10 +1607,16 @@ class Exchange:
         return market.number in account.positions and self.due(account)
 
     def equity_behind(self, account: Account, market: Market) -> int:
-        """LIQ-4: the part of the equity that stands behind a position."""
-        if self.fault == "whole-equity-behind-each":
-            return self.equity(account)
-        size = account.position(market.number).size
+        """LIQ-4, LIQ-20: the part of the equity that stands behind a position."""
+        equity, way = self.equity(account), self.terms.behind
+        if self.fault == "equity-always-shared":
+            way = BEHIND[0]
+        if self.fault == "whole-equity-behind-each" or way == "whole_equity":
+            return equity
+        size, cost = held = account.position(market.number)
+        if way == "entry":  # LIQ-21
+            initial = abs(cost) * market.initial_rate // MILLION
+            return min(equity, max(0, self.profit(market.number, held) + initial))
         margin, margins = self.maintenance_of(market, size), self.maintenance(account)
         return self.equity(account) * margin // margins
 
@@ -1722,11 +1739,19 @@ class Exchange:
         return max(1, market.mark - sign(size) * given)
 
     def liquidation_fee(self, account: Account, lots: int, price: int, gained: int) -> int:
-        """FEE-4, after the fill and before any fee."""
+        """FEE-4 and the surplus of FEE-9, after the fill and before any fee."""
         fee = self.fee(lots * price, self.terms.liquidation_fee)
         if self.fault == "liquidation-fee-uncapped":
             return fee
-        return min(fee, gained, max(0, self.equity(account)))
+        has = max(0, self.equity(account))
+        by_equity = self.terms.fee_bound == "equity"  # FEE-10
+        if not by_equity or self.fault == "fee-out-of-surplus":
+            fee = min(fee, gained)
+        fee = min(fee, has)
+        surplus = max(0, gained - fee) * self.terms.surplus // MILLION
+        if self.fault == "surplus-kept":
+            surplus = 0
+        return fee + min(surplus, has - fee)
 
     def hand_to_vault(self, account: Account, market: Market, most: int = 10**40) -> None:
         """VLT-1: as many lots as the vault may take, or as are wanted."""
@@ -1840,8 +1865,7 @@ class Exchange:
         if ranking == "leveraged_return":
             return Fraction(profit, entry) * Fraction(notional, worth)
         if ranking == "signed_return":
-            weight, weights = self.maintenance_of(market, size), self.maintenance(other)
-            leverage = Fraction(notional, max(equity * weight // weights, 1))
+            leverage = Fraction(notional, max(self.equity_behind(other, market), 1))
             return Fraction(profit, entry) * (leverage if profit > 0 else 1 / leverage)
         if ranking == "margined_return":
             if profit <= 0 or equity <= 0:
@@ -2225,6 +2249,9 @@ def read_terms(terms: Json) -> Terms:
         vault_trigger=between(book.get("vault_trigger", str(MILLION)), 1, MILLION, "a trigger"),
         takeover=known(book.get("takeover_price", TAKEOVERS[0]), TAKEOVERS),
         notional_cap=between(book.get("vault_notional_cap", "0"), 0, MAX_CASH, "a part"),
+        fee_bound=known(book.get("liquidation_fee_bound", FEE_BOUNDS[0]), FEE_BOUNDS),
+        surplus=between(book.get("liquidation_surplus", "0"), 0, MILLION, "a part"),
+        behind=known(book.get("bankruptcy_price", BEHIND[0]), BEHIND),
         share=between(book.get("liquidation_share", str(MILLION)), 1, MILLION, "a share"),
         whole=between(book.get("liquidation_whole", "0"), 0, MAX_CASH, "a notional"),
         size=known(book.get("liquidation_size", SIZES[0]), SIZES),

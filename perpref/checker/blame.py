@@ -51,13 +51,15 @@ from perpref.rules import (
     loss,
     vault,
 )
-from perpref.rules.fee import liquidation_fee, trading_fee
+from perpref.rules.fee import liquidation_charge, trading_fee
 from perpref.rules.funding import funding_due
 from perpref.rules.margin import equity, health, position_of
 from perpref.rules.position import traded
 from perpref.scheduler import next_order
 from perpref.state import (
+    BankruptcyPrice,
     Exchange,
+    FeeBound,
     ForcedPrice,
     LiquidationLimit,
     LiquidationOrder,
@@ -507,6 +509,9 @@ def another_limit(parting: Parting) -> str | None:
     match ours, theirs:
         case (Paid(rule="FEE-5") as paid, _) | (_, Paid(rule="FEE-5") as paid):
             charged = theirs.amount if isinstance(theirs, Paid) and theirs.rule == "FEE-5" else 0
+            left_out = _of_charge(parting, paid.payer, charged)
+            if left_out != "FEE-4":
+                return left_out
             return "LIQ-6" if _fee_of_earlier_limit(parting, paid.payer, charged) else None
         case Cancelled(), Filled(rule="VLT-1" | "ADL-3" | "LOSS-1") | None:
             orders = parting.before.markets[ours.market].orders
@@ -560,11 +565,11 @@ def _fee_of_earlier_limit(parting: Parting, victim: AccountId, charged: int) -> 
     filled = ledger.fill(
         before, fill.buyer, fill.seller, fill.market, fill.lots, fill.price, fill.rule
     )
-    left, rate = equity(filled.exchange, victim), before.rulebook.liquidation_fee
+    left = equity(filled.exchange, victim)
     limits = _earlier_limits(parting, victim, fill.market)
     side = 1 if victim == fill.seller else -1
     return any(
-        charged == liquidation_fee(fill.lots, fill.price, rate, max(better, 0), left)
+        charged == liquidation_charge(before.rulebook, fill.lots, fill.price, max(better, 0), left)
         for better in (side * (fill.price - limit) * fill.lots for limit in limits[:-1])
     )
 
@@ -737,6 +742,8 @@ def _other_fill(parting: Parting, ours: Filled, theirs: Filled) -> str:
     if ours.price != theirs.price:
         if ours.rule in ("BOOK-3", "LIQ-6") and _rests_at(parting.before, ours, theirs.price):
             return "BOOK-2"
+        if ours.rule in ("VLT-1", "ADL-3") and _by_another_definition(parting, ours, theirs.price):
+            return "LIQ-20"
         if ours.rule in ("VLT-1", "ADL-3") and _shares_equity(parting, ours):
             now, victim = parting.before, parties_by_part(parting.before, ours)[0]
             rounded = price_by_rounding(now, victim, ours.market) == theirs.price
@@ -785,9 +792,22 @@ def _one_victim(now: Exchange, ours: Filled, theirs: Filled) -> bool:
     return any(liquidation.is_due(now, account) for account in both)
 
 
+def _by_another_definition(parting: Parting, ours: Filled, price: int) -> bool:
+    """Whether it is the bankruptcy price of a rulebook that shares equity, and ours does not."""
+    now, market = parting.before, ours.market
+    if now.rulebook.bankruptcy_price is BankruptcyPrice.EQUITY_SHARE:
+        return False
+    shared = evolve(now.rulebook, bankruptcy_price=BankruptcyPrice.EQUITY_SHARE)
+    victim = parties_by_part(now, ours)[0]
+    other = liquidation.bankruptcy_price(evolve(now, rulebook=shared), victim, market)
+    return price == other
+
+
 def _shares_equity(parting: Parting, ours: Filled) -> bool:
-    """Whether the victim has several positions. If it could do with one, LIQ-4 plays no part."""
+    """Whether the victim shares equity among positions. If it does not, LIQ-4 plays no part."""
     now = parting.before
+    if now.rulebook.bankruptcy_price is not BankruptcyPrice.EQUITY_SHARE:
+        return False
     return len(now.accounts[parties_by_part(now, ours)[0]].positions) > 1
 
 
@@ -817,6 +837,8 @@ def _other_payment(parting: Parting, ours: Paid, theirs: Paid) -> str | None:
     if ours.rule in ("FEE-2", "FEE-3") and _is_the_other_fee(parting, ours, theirs):
         return ours.rule
     by_rounding = _rounded_otherwise(parting, ours.rule, ours.amount, theirs.amount)
+    if ours.rule == "FEE-5":
+        return by_rounding or _of_charge(parting, theirs.payer, theirs.amount)
     return by_rounding or SAME_RULE[ours.rule, "amount"]
 
 
@@ -861,6 +883,34 @@ def _is_rounded_up(parting: Parting, charged: int) -> bool:
         and trading_fee(fill.lots, fill.price, rules.liquidation_fee, rules.fee_rounding) < charged
         for fill in fills[-1:]
     )
+
+
+def _of_charge(parting: Parting, victim: AccountId, charged: int) -> str:
+    """By which rule the engine charged the liquidated something else: the one it left out."""
+    last = next((t for t in reversed(parting.agreed) if isinstance(t.event, Filled)), None)
+    if last is None or not isinstance(last.event, Filled) or last.event.rule != "LIQ-6":
+        return "FEE-4"
+    before, fill = last.before, last.event
+    left = equity(
+        ledger.fill(
+            before, fill.buyer, fill.seller, fill.market, fill.lots, fill.price, fill.rule
+        ).exchange,
+        victim,
+    )
+    side = 1 if victim == fill.seller else -1
+    limit = liquidation.bankruptcy_price(before, victim, fill.market)
+    gave, rulebook = side * (fill.price - limit) * fill.lots, before.rulebook
+    better, left = max(gave, 0), left + liquidation.lacking(gave)
+    without = {
+        "FEE-9": evolve(rulebook, liquidation_surplus=0),
+        "FEE-10": evolve(rulebook, liquidation_fee_bound=FeeBound.SURPLUS),
+    }
+    for rule, other in without.items():
+        if other != rulebook and charged == liquidation_charge(
+            other, fill.lots, fill.price, better, left
+        ):
+            return rule
+    return "FEE-4"
 
 
 def _is_the_other_fee(parting: Parting, ours: Paid, theirs: Paid) -> bool:

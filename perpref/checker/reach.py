@@ -106,6 +106,8 @@ NEEDS: dict[str, tuple[frozenset[str], ...]] = {
     "FEE": _TRADING,
     "FEE-4": _FORCED,
     "FEE-5": _FORCED,
+    "FEE-9": _FORCED,
+    "FEE-10": _FORCED,
     "BOOK": _TRADING,
     "BOOK-10": (frozenset({"cancel"}),),
     "BOOK-16": (frozenset({"deposit", "place", "replace"}),),
@@ -265,6 +267,8 @@ STAGE_OF = {
     "LIQ-6": Stage.BOOK,
     "FEE-4": Stage.BOOK,
     "FEE-5": Stage.BOOK,
+    "FEE-9": Stage.BOOK,
+    "FEE-10": Stage.BOOK,
     "VLT": Stage.VAULT,
     "ADL": Stage.DELEVERAGE,
 }

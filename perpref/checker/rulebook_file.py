@@ -25,7 +25,9 @@ from perpref.rounding import FIXED, Division
 from perpref.rules.adl import is_price_safe
 from perpref.rules.liquidation_size import SMALLEST_STEP
 from perpref.state import (
+    BankruptcyPrice,
     Chooser,
+    FeeBound,
     ForcedPrice,
     FundTrigger,
     LiquidationLimit,
@@ -111,6 +113,9 @@ POLICIES: dict[str, Reader] = {
     "vault_trigger": _integer(1, PARTS, "VLT-7"),
     "takeover_price": _one_of(TakeoverPrice, "a price", "VLT-22"),
     "vault_notional_cap": _integer(0, MAX_CASH, "VLT-23"),
+    "liquidation_fee_bound": _one_of(FeeBound, "a bound", "FEE-10"),
+    "liquidation_surplus": _integer(0, PARTS, "FEE-9"),
+    "bankruptcy_price": _one_of(BankruptcyPrice, "a definition", "LIQ-20"),
     "liquidation_share": _integer(1, PARTS, "LIQ-10"),
     "liquidation_whole": _integer(0, MAX_CASH, "LIQ-10"),
     "liquidation_limit": _one_of(LiquidationLimit, "a limit", "LIQ-11"),

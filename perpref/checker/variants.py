@@ -11,7 +11,9 @@ from perpref.checker.dice import Dice
 from perpref.checker.wire import COMMANDS, Choice, MarketTerms, Terms
 from perpref.state import (
     VAULT,
+    BankruptcyPrice,
     Chooser,
+    FeeBound,
     ForcedPrice,
     FundTrigger,
     LiquidationLimit,
@@ -140,6 +142,9 @@ def _liquidating(rulebook: Rulebook, dice: Dice) -> Rulebook:
     return evolve(
         rulebook,
         vault_trigger=dice.pick((PARTS, 666_667, 333_333, 1)),
+        liquidation_fee_bound=dice.pick(tuple(FeeBound)),
+        liquidation_surplus=dice.pick((0, 0, PARTS, 500_000, 1)),
+        bankruptcy_price=dice.pick(tuple(BankruptcyPrice)),
         liquidation_share=dice.pick((PARTS, 200_000, 100_000, 1)),
         liquidation_whole=dice.pick((0, 0, 1_000, 50_000)),
         liquidation_size=dice.pick(tuple(LiquidationSize)),

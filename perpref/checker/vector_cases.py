@@ -25,6 +25,8 @@ from perpref.checker.wire import (
 from perpref.state import (
     TREASURY,
     VAULT,
+    BankruptcyPrice,
+    FeeBound,
     ForcedPrice,
     FundTrigger,
     Kind,
@@ -1758,6 +1760,87 @@ def a_vault_without_cash_ends_the_book_stage(story: Story) -> None:
     story.trade(ANN, BOB, 10)
     story.buys(CY, 10, 84)
     story.mark(88)
+
+
+OWNED = choosing(liquidation_fee=10_000, liquidation_surplus=500_000)
+
+
+@about("fee", "FEE-9", under=OWNED)
+def half_of_the_surplus_is_the_vaults(story: Story) -> None:
+    """10 at 93 beat the limit by 30; the fee is 10, and half of the 20 that are left is 10 more."""
+    fall(story, 93)
+
+
+@about("fee", "FEE-9", under=choosing(liquidation_surplus=1_000_000))
+def a_surplus_is_taken_as_far_as_it_is_left(story: Story) -> None:
+    """At 87 Ann owes 30: the limit is 90. 6 at 93 beat it by 18 and leave 6, all the vault's."""
+    story.deposit(ANN, 100)
+    story.deposit(BOB, 1_000)
+    story.deposit(CY, 1_000)
+    story.trade(ANN, BOB, 10)
+    story.buys(CY, 6, 93)
+    story.mark(87)
+
+
+LEFT = choosing(liquidation_fee=10_000, liquidation_fee_bound=FeeBound.EQUITY)
+
+
+@about("fee", "FEE-10", under=LEFT)
+def a_fee_out_of_equity_does_not_ask_what_the_book_gave(story: Story) -> None:
+    """4 at the limit of 90 leave 29 of 45; the book gave nothing, and the fee is 3.6, that is 4."""
+    story.deposit(ANN, 105)
+    story.deposit(BOB, 1_000)
+    story.deposit(CY, 1_000)
+    story.trade(ANN, BOB, 10)
+    story.buys(CY, 4, 90)
+    story.mark(94)
+
+
+WHOLE = choosing(bankruptcy_price=BankruptcyPrice.WHOLE_EQUITY)
+
+
+@about("liquidation", "LIQ-20", under=WHOLE)
+def all_of_the_equity_stands_behind_each_position(story: Story) -> None:
+    """All 40 are behind 10 of oil: the limit is 96, not 98. Nothing is left behind gold, at 84."""
+    story.deposit(VAULT, 5_000)
+    story.deposit(ANN, 200)
+    story.deposit(BOB, 5_000)
+    story.deposit(CY, 5_000)
+    story.trade(ANN, BOB, 10)
+    story.trade(ANN, BOB, 10, market=OIL)
+    story.buys(CY, 10, 96, market=OIL)
+    story.mark(84)
+
+
+ENTRY = choosing(bankruptcy_price=BankruptcyPrice.ENTRY)
+
+
+@about("liquidation", "LIQ-20", "LIQ-21", under=ENTRY)
+def an_isolated_position_is_bankrupt_at_its_entry_less_its_margin(story: Story) -> None:
+    """Of 45 at 93 only 30 are left of the margin of 100: the limit is 90, and 89 is worse."""
+    story.deposit(VAULT, 5_000)
+    story.deposit(ANN, 115)
+    story.deposit(BOB, 5_000)
+    story.deposit(CY, 5_000)
+    story.trade(ANN, BOB, 10)
+    story.buys(CY, 10, 89)
+    story.mark(93)
+
+
+@about("liquidation", "LIQ-21", under=ENTRY)
+def the_margin_of_an_entry_counts_as_far_as_it_is_there(story: Story) -> None:
+    """Of gold's margin of 100 there are 35, so that 97 is the limit; of oil's 100 170 are lost.
+
+    Gold leaves 5, and oil, with nothing of its own behind it, goes at the mark of 83.
+    """
+    story.deposit(VAULT, 5_000)
+    story.deposit(ANN, 205)
+    story.deposit(BOB, 5_000)
+    story.deposit(CY, 5_000)
+    story.trade(ANN, BOB, 10)
+    story.trade(ANN, BOB, 10, market=OIL)
+    story.buys(CY, 10, 97)
+    story.mark(83, OIL)
 
 
 @about("vault", "VLT-7", under=choosing(vault_trigger=500_000))

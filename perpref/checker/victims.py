@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 
 from perpref.checker.trace import Traced
 from perpref.outcome import Cancelled, Event, Filled, Paid
-from perpref.rules import liquidation, liquidation_size, margin
+from perpref.rules import liquidation, liquidation_equity, liquidation_size, margin
 from perpref.scheduler import visited
-from perpref.state import Exchange
+from perpref.state import BankruptcyPrice, Exchange
 from perpref.units import PARTS, AccountId, MarketId
 
 FORCED = ("LIQ-6", "VLT-1", "ADL-3", "LOSS-1")
@@ -75,14 +75,17 @@ def _margin_rounded_down(now: Exchange, account: AccountId, market: MarketId) ->
 def price_by_rounding(now: Exchange, account: AccountId, market: MarketId) -> int | None:
     """The bankruptcy price if the margins that share equity were rounded down (MRG-3).
 
-    None when that leaves a position without any: then it is not a matter of rounding.
+    None when that leaves a position without any, or where margins do not share equity (LIQ-20):
+    then it is not a matter of rounding.
     """
+    if now.rulebook.bankruptcy_price is not BankruptcyPrice.EQUITY_SHARE:
+        return None
     positions = now.accounts[account].positions
     weights = {held: _margin_rounded_down(now, account, held) for held in positions}
     if not all(weights.values()):
         return None
     worth, all_weights = margin.equity(now, account), sum(weights.values())
-    share = liquidation.part_of_equity(worth, weights[market], all_weights)
+    share = liquidation_equity.part_of_equity(worth, weights[market], all_weights)
     size = margin.position_of(now, account, market).size
     return liquidation.price_without(now.markets[market].mark, size, share)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from perpref.outcome import Outcome
 from perpref.rule_registry import formula, rule
 from perpref.rules.ledger import pay
-from perpref.state import TREASURY, Exchange
+from perpref.state import TREASURY, Exchange, FeeBound, Rulebook
 from perpref.units import PARTS, AccountId, MarketId, Rounding, ceil_div, clamp, divided, floor_div
 
 
@@ -38,10 +38,41 @@ def liquidation_fee(
     """A rate of notional, but only out of what the book gave and the account still has.
 
     Args:
-        better: by how much the fill beat the bankruptcy price in all, in quanta, zero or more.
+        better: by how much the fill beat the bankruptcy price in all, in quanta, zero or more;
+            or what else the fee is taken out of (FEE-10).
         left: the equity of the account after the fill, in quanta.
     """
     return min(trading_fee(lots, price, rate, rounding), better, max(left, 0))
+
+
+@rule("FEE-10")
+def fee_source(bound: FeeBound, better: int, left: int) -> int:
+    """What a liquidation fee is taken out of, in quanta: what the book gave, or all that is left.
+
+    For `better` and `left` see `liquidation_fee`.
+    """
+    return better if bound is FeeBound.SURPLUS else max(left, 0)
+
+
+@rule("FEE-9")
+def surplus_taken(rate: int, better: int, left: int) -> int:
+    """The vault's part of a surplus, in quanta, rounded down and no more than the account has.
+
+    Args:
+        rate: the part, in parts per million.
+        better: what the fee left of what the book gave, in quanta, or less than nothing.
+        left: the equity of the account after the fee, in quanta.
+    """
+    return min(floor_div(max(better, 0) * rate, PARTS), max(left, 0))
+
+
+@rule("FEE-4", "FEE-9", "FEE-10")
+def liquidation_charge(rulebook: Rulebook, lots: int, price: int, better: int, left: int) -> int:
+    """The liquidation fee and the vault's part of the surplus behind it, in quanta."""
+    source = fee_source(rulebook.liquidation_fee_bound, better, left)
+    rate, rounding = rulebook.liquidation_fee, rulebook.fee_rounding
+    fee = liquidation_fee(lots, price, rate, source, left, rounding)
+    return fee + surplus_taken(rulebook.liquidation_surplus, better - fee, left - fee)
 
 
 @rule("FEE-5")
@@ -54,10 +85,9 @@ def charge_liquidated(
     better: int,
     left: int,
 ) -> Outcome:
-    """The liquidated account pays the liquidation fee to the market's vault."""
-    rules = exchange.rulebook
-    fee = liquidation_fee(lots, price, rules.liquidation_fee, better, left, rules.fee_rounding)
-    return pay(exchange, account, exchange.markets[market].vault, fee, "FEE-5")
+    """The liquidated account pays the liquidation fee, and the surplus, to the market's vault."""
+    charge = liquidation_charge(exchange.rulebook, lots, price, better, left)
+    return pay(exchange, account, exchange.markets[market].vault, charge, "FEE-5")
 
 
 @formula("FEE-6")

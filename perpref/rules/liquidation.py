@@ -15,6 +15,7 @@ from perpref.rules.book import (
 )
 from perpref.rules.fee import charge_liquidated, charge_maker
 from perpref.rules.ledger import pay
+from perpref.rules.liquidation_equity import equity_behind, part_of_equity
 from perpref.rules.liquidation_size import safe_margin
 from perpref.rules.liquidation_time import auction_step, has_time, offered_limit
 from perpref.rules.margin import (
@@ -25,6 +26,7 @@ from perpref.rules.margin import (
     maintenance_rates,
     notional,
     position_of,
+    position_value,
     tiered,
 )
 from perpref.state import VAULT, Exchange, LiquidationLimit, Order, Position, Rulebook, Side
@@ -91,23 +93,24 @@ def require_unsafe(exchange: Exchange, account: AccountId, market: MarketId) -> 
     require(position_of(exchange, account, market).size != 0, NO_POSITION, market)
 
 
-@rule("LIQ-4")
-def part_of_equity(equity: int, weight: int, weights: int) -> int:
-    """The part of an equity that falls to one weight of many, in quanta, rounded down."""
-    return floor_div(equity * weight, weights)
-
-
-@rule("LIQ-4")
+@rule("LIQ-4", "LIQ-20")
 def share_of_equity(exchange: Exchange, account: AccountId, market: MarketId) -> int:
     """The part of an account's equity that stands behind one position.
 
-    Under cross margin equity is shared among positions by their maintenance margin. The share
+    In the textbook equity is shared among positions by their maintenance margin. The share
     of a single position is all of it. Negative when the account is insolvent.
     """
     now = health(exchange, account)
-    position = position_of(exchange, account, market)
-    weight = maintenance_margin(position, exchange.markets[market])
-    return part_of_equity(now.equity, weight, now.maintenance)
+    position, listed = position_of(exchange, account, market), exchange.markets[market]
+    return equity_behind(
+        exchange.rulebook.bankruptcy_price,
+        now.equity,
+        maintenance_margin(position, listed),
+        now.maintenance,
+        position_value(position, listed),
+        position.cost,
+        listed.initial_rate,
+    )
 
 
 @rule("ADL-13")

@@ -20,6 +20,7 @@ from perpref.rules import (
     isolated,
     ledger,
     liquidation,
+    liquidation_equity,
     liquidation_size,
     liquidation_time,
     loss,
@@ -33,7 +34,9 @@ from perpref.rules import (
 from perpref.scheduler import Run
 from perpref.state import (
     VAULT,
+    BankruptcyPrice,
     Exchange,
+    FeeBound,
     Kind,
     LiquidationPosition,
     Market,
@@ -97,6 +100,21 @@ def _price_rounded_the_other_way(mark: int, size: int, share: int) -> int:
 
 def _equal_shares(x: Exchange, account: AccountId, _: MarketId) -> int:
     return floor_div(margin.equity(x, account), len(x.accounts[account].positions))
+
+
+def _everything_is_the_accounts(_rate: int, _better: int, _left: int) -> int:
+    return 0
+
+
+def _always_out_of_the_surplus(_bound: FeeBound, better: int, _left: int) -> int:
+    return better
+
+
+_behind = liquidation_equity.equity_behind
+
+
+def _always_shared(_definition: BankruptcyPrice, *numbers: int) -> int:
+    return _behind(BankruptcyPrice.EQUITY_SHARE, *numbers)
 
 
 _ahead = adl.outranks
@@ -395,6 +413,9 @@ FAULTS = (
     Planted("FEE-1", "fees rounded down", fee.trading_fee, _fee_down),
     Planted("FEE-2", "makers pay the taker's rate", fee.charge_maker, _maker_pays_like_taker),
     Planted("FEE-4", "fee beyond the book", fee.liquidation_fee, _fee_beyond_what_the_book_gave),
+    Planted("FEE-9", "a surplus is kept", fee.surplus_taken, _everything_is_the_accounts),
+    Planted("FEE-10", "fees out of the surplus", fee.fee_source, _always_out_of_the_surplus),
+    Planted("LIQ-20", "equity always shared", liquidation_equity.equity_behind, _always_shared),
     Planted("LED-6", "profit may leave", ledger.withdrawable, _profit_may_leave),
     Planted("LIQ-1", "due at maintenance", liquidation.is_due, _due_at_maintenance),
     Planted("LIQ-2", "orders stay", scheduler.cancel_all_orders, _orders_stay),

@@ -270,9 +270,9 @@ WRONG_SCENARIOS = [
     ),
     (
         EQUITY,
-        'paid = [\n  { payer = "ann", payee = "ben", amount = 1, rule = "FEE-9" },\n]',
+        'paid = [\n  { payer = "ann", payee = "ben", amount = 1, rule = "FEE-99" },\n]',
         (
-            '20: expect.paid[1].rule: no such rule ("FEE-9"); the rule of an event, such as '
+            '20: expect.paid[1].rule: no such rule ("FEE-99"); the rule of an event, such as '
             "BOOK-3, ADL-3 or LOSS-3"
         ),
     ),

@@ -6,7 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from perpref.rules.margin import Health
-from perpref.state import FundTrigger, LiquidationSize, Ranking, TakeoverPrice
+from perpref.state import (
+    BankruptcyPrice,
+    FundTrigger,
+    LiquidationSize,
+    Ranking,
+    TakeoverPrice,
+)
 from perpref.units import MarketId, Rounding
 from proofs.adl import any_standing
 from proofs.executor import choose, fresh_bool, fresh_int
@@ -33,9 +39,13 @@ ARGUMENTS: dict[str, Callable[[], tuple[Any, ...]]] = {
         *_numbers("lots", "price", "rate"),
         choose("rounding", tuple(Rounding)),
     ),
-    "liquidation_fee": lambda: (
-        *_numbers("lots", "price", "rate", "better", "left"),
-        choose("rounding", tuple(Rounding)),
+    "liquidation_charge": lambda: (
+        any_exchange().rulebook,
+        *_numbers("lots", "price", "better", "left"),
+    ),
+    "equity_behind": lambda: (
+        choose("definition", tuple(BankruptcyPrice)),
+        *_numbers("equity", "weight", "weights", "profit", "cost", "rate"),
     ),
     "funding_due": lambda: (
         *_numbers("size", "mark", "rate"),
@@ -45,7 +55,6 @@ ARGUMENTS: dict[str, Callable[[], tuple[Any, ...]]] = {
         *_numbers("size", "since", "index"),
         choose("rounding", tuple(Rounding)),
     ),
-    "part_of_equity": lambda: _numbers("equity", "weight", "weights"),
     "price_without": lambda: _numbers("mark", "size", "share"),
     "limit_price": lambda: (
         any_exchange().rulebook,

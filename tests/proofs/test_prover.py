@@ -18,7 +18,7 @@ from perpref.rules.ledger import EMPTY
 from perpref.rules.liquidation import bankruptcy_price
 from perpref.rules.margin import equity
 from perpref.rules.vault import transfer_position
-from perpref.state import VAULT, Exchange
+from perpref.state import VAULT, BankruptcyPrice, Exchange
 from perpref.units import AccountId, MarketId
 from proofs import contracts
 from proofs.contracts import CONTRACTS, Contract, assuming, exactly
@@ -144,13 +144,14 @@ def test_the_guard_refuses_what_ruins_the_counterparty_without_it(
 
 def test_a_contract_claims_what_it_needs() -> None:
     def program() -> None:
-        with assuming("part_of_equity"):
-            from perpref.rules import liquidation
+        with assuming("equity_behind"):
+            from perpref.rules import liquidation_equity
 
-            liquidation.part_of_equity(fresh_int("e"), fresh_int("w"), fresh_int("weights"))
+            numbers = (fresh_int(name) for name in ("e", "w", "weights", "profit", "cost", "rate"))
+            liquidation_equity.equity_behind(BankruptcyPrice.EQUITY_SHARE, *numbers)
 
     row = only(program)
-    assert row.problem == "refuted: part_of_equity is given what it needs"
+    assert row.problem == "refuted: equity_behind is given what it needs"
 
 
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: contract.name)

@@ -11,7 +11,16 @@ from click.testing import CliRunner
 from perpref.checker.files import shipped
 from perpref.checker.rulebook_file import load_venue
 from perpref.cli_rulebook import rulebook
-from perpref.state import LiquidationLimit, Ranking, Rulebook, Stage, Tier
+from perpref.state import (
+    BankruptcyPrice,
+    FeeBound,
+    LiquidationLimit,
+    Ranking,
+    Rulebook,
+    Stage,
+    Tier,
+)
+from perpref.units import PARTS
 from proofs.venues import QUESTIONS, answers
 
 TEXTBOOK = load_venue("textbook").rulebook
@@ -40,6 +49,23 @@ def test_the_textbook_closes_the_solvent_and_spares_nobody_risk() -> None:
                 "liquidation_spread": 1,
             },
             "the_book_takes_nothing_beyond_the_bankruptcy_price",
+        ),
+        (
+            {"bankruptcy_price": BankruptcyPrice.ENTRY},
+            "all_of_the_equity_stands_behind_an_only_position",
+        ),
+        (
+            {"bankruptcy_price": BankruptcyPrice.ENTRY},
+            "nothing_stands_behind_two_positions_at_once",
+        ),
+        (
+            {"bankruptcy_price": BankruptcyPrice.WHOLE_EQUITY},
+            "nothing_stands_behind_two_positions_at_once",
+        ),
+        ({"liquidation_surplus": PARTS}, "who_is_liquidated_keeps_the_surplus"),
+        (
+            {"liquidation_fee_bound": FeeBound.EQUITY},
+            "a_liquidation_is_charged_no_more_than_the_book_gave",
         ),
         ({"vault_trigger": 999_999}, "the_vault_steps_in_for_whoever_is_due"),
         (

@@ -16,11 +16,13 @@ from perpref.rules.fee import (
     charge_liquidated,
     charge_maker,
     charge_taker,
+    liquidation_charge,
     liquidation_fee,
+    surplus_taken,
     trading_fee,
 )
-from perpref.state import TREASURY, VAULT
-from perpref.units import Rounding
+from perpref.state import TREASURY, VAULT, FeeBound
+from perpref.units import PARTS, Rounding
 from tests.exchanges import ANN, GOLD, collateral, exchange, holds, rules
 
 
@@ -145,3 +147,49 @@ def test_fees_are_rounded_as_the_rulebook_says(
     assert charged.events == (Paid(ANN, VAULT, liquidated, "FEE-5"),)
     assert trading_fee(10, 100, 1_000, rounding) == 1, "exactly"
     assert trading_fee(1, 1, 1, rounding) == (rounding is Rounding.UP)
+
+
+@pytest.mark.parametrize(
+    ("rate", "better", "left", "taken"),
+    [
+        (0, 20, 60, 0),
+        (500_000, 20, 60, 10),
+        (500_000, 21, 60, 10),  # 10.5: rounded down
+        (500_000, 1, 60, 0),
+        (PARTS, 20, 60, 20),
+        (PARTS, 20, 20, 20),
+        (PARTS, 20, 19, 19),  # only what is left
+        (PARTS, 20, 0, 0),
+        (PARTS, 20, -1, 0),
+        (PARTS, -5, 60, 0),  # the fee took more than the book gave
+    ],
+)
+def test_a_part_of_the_surplus_is_the_vaults(rate: int, better: int, left: int, taken: int) -> None:
+    assert surplus_taken(rate, better, left) == taken
+
+
+@pytest.mark.parametrize(
+    ("bound", "part", "better", "left", "charge"),
+    [
+        # a hundredth of 10 * 101 is 10.1, that is 11
+        (FeeBound.SURPLUS, 0, 30, 60, 11),
+        (FeeBound.SURPLUS, PARTS, 30, 60, 30),  # 11, and 19 are left of the surplus
+        (FeeBound.SURPLUS, 500_000, 30, 60, 20),  # 11, and half of 19 is 9
+        (FeeBound.SURPLUS, PARTS, 8, 60, 8),  # the fee takes all of it
+        (FeeBound.SURPLUS, PARTS, 30, 15, 15),
+        (FeeBound.EQUITY, 0, 0, 60, 11),  # whatever the book gave
+        (FeeBound.EQUITY, 0, 0, 11, 11),
+        (FeeBound.EQUITY, 0, 0, 10, 10),  # only what is left
+        (FeeBound.EQUITY, 0, 30, -1, 0),
+        (FeeBound.EQUITY, PARTS, 8, 60, 11),  # nothing is left of the surplus
+        (FeeBound.EQUITY, PARTS, 30, 60, 30),
+    ],
+)
+def test_what_is_charged_is_the_fee_and_a_part_of_the_surplus(
+    bound: FeeBound, part: int, better: int, left: int, charge: int
+) -> None:
+    book = evolve(FEES, liquidation_fee_bound=bound, liquidation_surplus=part)
+    assert liquidation_charge(book, 10, 101, better, left) == charge
+    before = exchange({ANN: holds(50)}, rulebook=book)
+    outcome = charge_liquidated(before, ANN, GOLD, 10, 101, better, left)
+    assert outcome.events == (Paid(ANN, VAULT, charge, "FEE-5"),)

@@ -21,7 +21,7 @@ from perpref.rules.liquidation import (
     share_of_equity,
 )
 from perpref.rules.margin import equity
-from perpref.state import TREASURY, VAULT, Account, Exchange, Order, Side, Tier
+from perpref.state import TREASURY, VAULT, Account, BankruptcyPrice, Exchange, Order, Side, Tier
 from perpref.units import PARTS
 from tests.exchanges import (
     ANN,
@@ -133,6 +133,65 @@ def test_a_bankruptcy_price_is_never_below_1(cash: int, price: int) -> None:
     # a short of 10 at 100 that owes 98 each closes at 2, and at 1 whatever it owes beyond
     before = exchange({ANN: holds(cash, (-10, -1_000))})
     assert bankruptcy_price(before, ANN, GOLD) == price
+
+
+def defined(before: Exchange, definition: BankruptcyPrice) -> Exchange:
+    return evolve(before, rulebook=evolve(before.rulebook, bankruptcy_price=definition))
+
+
+@pytest.mark.parametrize("cash", [27, 0, -28])
+def test_the_whole_equity_may_stand_behind_each_position(cash: int) -> None:
+    accounts = {ANN: holds(cash, (10, 1_000), (-1, -80))}
+    before = defined(exchange(accounts, market(100), market(80)), BankruptcyPrice.WHOLE_EQUITY)
+    assert share_of_equity(before, ANN, GOLD) == cash
+    assert share_of_equity(before, ANN, OIL) == cash
+
+
+@pytest.mark.parametrize(
+    ("size", "paid", "cash", "behind", "price"),
+    [
+        # bought at 105 for 1,050, a tenth of which is 105: 50 are lost at 100
+        (10, 1_050, 90, 40, 96),  # all that there is: 90 less the loss of 50
+        (10, 1_050, 104, 54, 95),
+        (10, 1_050, 105, 55, 95),  # 5.5 a lot: 94.5 is rounded up
+        (10, 1_050, 106, 55, 95),  # the rest is not of this position
+        (10, 1_050, 999, 55, 95),
+        (10, 1_050, 49, -1, 101),  # insolvent
+        (-10, -950, 94, 44, 104),  # sold at 95: a margin of 95
+        (-10, -950, 95, 45, 104),
+        (-10, -950, 999, 45, 104),
+        (10, 1_120, 500, 0, 100),  # 120 lost of a margin of 112: the account pays the rest
+        (10, 1_111, 500, 0, 100),  # 111 lost of 111.1: 0 left
+        (10, 1_110, 500, 1, 100),  # 110 lost of 111
+        (10, 1_109, 500, 1, 100),  # 109 lost of 110.9: the margin is rounded down
+        (10, 900, 10, 110, 89),  # 100 gained
+        (10, 900, 90, 190, 81),  # 190 are left of equity and of the margin of its own
+        (10, 900, 91, 190, 81),
+    ],
+)
+def test_the_margin_of_the_entry_stands_behind_a_position_as_far_as_it_is_there(
+    size: int, paid: int, cash: int, behind: int, price: int
+) -> None:
+    before = defined(exchange({ANN: holds(cash, (size, paid))}), BankruptcyPrice.ENTRY)
+    assert share_of_equity(before, ANN, GOLD) == behind
+    assert bankruptcy_price(before, ANN, GOLD) == price
+
+
+@pytest.mark.parametrize("mark", [92, 94, 99, 103])
+def test_the_price_of_an_entry_does_not_move_with_the_mark(mark: int) -> None:
+    # bought at 100 at a margin of ten per cent: 90
+    before = defined(exchange({ANN: holds(120, (10, 1_000))}, market(mark)), BankruptcyPrice.ENTRY)
+    assert bankruptcy_price(before, ANN, GOLD) == 90
+
+
+def test_the_surplus_of_a_fill_may_be_the_vaults() -> None:
+    # the limit is 96; at 99 the book gave 30, of which a thousandth of 990 is the fee
+    maker = buys(1, BOB, 10, 99)
+    before = victim(40, maker, fee=1_000)
+    before = evolve(before, rulebook=evolve(before.rulebook, liquidation_surplus=PARTS))
+    outcome = liquidate(before, ANN, GOLD, maker)
+    assert outcome.events[-1] == Paid(ANN, VAULT, 30, "FEE-5")
+    assert collateral(outcome.exchange, ANN) == 0
 
 
 @given(
