@@ -55,7 +55,7 @@ from perpref.rules.fee import liquidation_charge, trading_fee
 from perpref.rules.funding import funding_due
 from perpref.rules.margin import equity, health, position_of
 from perpref.rules.position import traded
-from perpref.scheduler import next_order
+from perpref.scheduler import may_take_over, next_order
 from perpref.state import (
     BankruptcyPrice,
     Exchange,
@@ -575,17 +575,20 @@ def _fee_of_earlier_limit(parting: Parting, victim: AccountId, charged: int) -> 
 
 
 def a_takeover_away_from_the_mark(parting: Parting) -> str | None:
-    """A takeover at another price than the mark, where that is the rulebook's (VLT-22).
+    """A takeover away from the mark, or none since it would be too dear elsewhere (VLT-22).
 
     Asked before the guards, since the price decides how many lots a vault can carry.
     """
     ours, theirs, now = parting.ours, parting.theirs, parting.before
-    if not isinstance(ours, Filled) or not isinstance(theirs, Filled):
-        return None
-    if not ours.rule == theirs.rule == "VLT-1":
+    if not isinstance(ours, Filled) or not isinstance(theirs, Filled) or ours.rule != "VLT-1":
         return None
     if now.rulebook.takeover_price is TakeoverPrice.BANKRUPTCY:
         return None
+    if theirs.rule != "VLT-1":
+        at_bankruptcy = evolve(now.rulebook, takeover_price=TakeoverPrice.BANKRUPTCY)
+        victim = parties_by_part(now, ours)[0]
+        priced = evolve(now, rulebook=at_bankruptcy)
+        return None if may_take_over(priced, victim, ours.market, 1) else "VLT-22"
     same = (ours.buyer, ours.seller, ours.market) == (theirs.buyer, theirs.seller, theirs.market)
     return "VLT-22" if same and theirs.price != now.markets[theirs.market].mark else None
 

@@ -47,6 +47,9 @@ def _book(rulebook: Rulebook) -> Iterator[str]:
         case LiquidationLimit.AUCTION:
             steps, period = rulebook.auction_steps, rulebook.auction_period
             yield f"at a limit that walks to the bankruptcy price in {steps:,} steps of {period:,}"
+    if rulebook.liquidation_surplus:
+        part = percent(rulebook.liquidation_surplus)
+        yield f"and {part} of what it gives beyond the bankruptcy price is the vault's"
 
 
 _SIZES = {
@@ -88,6 +91,8 @@ def _deleverage(rulebook: Rulebook) -> Iterator[str]:
     yield "as far as each stays solvent"
     if rulebook.deleverage_never_riskier:
         yield "and no riskier than it was"
+    if rulebook.deleverage_cancels_orders:
+        yield "and loses its resting orders"
 
 
 def _turns(rulebook: Rulebook) -> str:
