@@ -322,7 +322,7 @@ DIVISIONS = (
     _fixed(
         "adl_margin",
         "ADL-13",
-        "adl_margin.margin_transferred",
+        "liquidation.margin_transferred",
         DOWN,
         A_QUANTUM,
         "whoever is liquidated, or the counterparty of who has nothing left",

@@ -783,8 +783,9 @@ def largest_takeover(exchange: Exchange, account: AccountId, market: MarketId) -
 
     Each bound on the vault is met on an interval of sizes, so if one lot is allowed the allowed
     sizes are 1 to n: at every price of VLT-22 its equity is a straight line in the lots that it
-    takes, while its margin and its notional are convex. Only with the last lot of a position may
-    the margin that goes along be some quanta more; that size is asked about last.
+    takes, while its margin and its notional are convex. Only with the last lot may the margin
+    that goes along be some quanta more: then the whole position may be allowed though one lot less
+    is not, but the whole is asked about only when one lot less is allowed.
     """
     allowed, refused = 0, abs(margin.position_of(exchange, account, market).size) + 1
     if not may_take_over(exchange, account, market, 1):

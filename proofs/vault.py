@@ -143,7 +143,9 @@ def who_is_taken_over_keeps_at_the_mark_what_it_has_and_with_its_margin_nothing(
 
 @theorem("T-VAULT", "VLT-1", "VLT-22", subject="margin_taken")
 def the_margin_of_each_lot_is_alike_and_the_last_one_brings_no_less() -> None:
-    """So what a vault has after n lots is a straight line: what it may take has no gaps."""
+    """Below the whole position what a vault has is a straight line, so what it may take there has
+    no gaps.
+    """
     margin, lots, size = fresh_int("margin"), fresh_int("lots"), fresh_int("size")
     assume(all_of(lots >= 1, any_of(size > lots, size < -lots)))
     each, many, more = (vault.margin_taken(margin, n, size) for n in (1, lots, lots + 1))

@@ -104,7 +104,7 @@ def margin_taken(margin: int, lots: int, size: int) -> int:
     """The margin that goes along with `lots` that a vault takes: as much with each, in quanta.
 
     What rounding leaves goes along with the last of them. So what a vault has after it has taken n
-    lots is on a straight line, up to the whole position, and what it may take has no gaps.
+    lots is on a straight line, below the whole position, and what it may take has no gaps there.
     """
     if lots == abs(size):
         return margin_transferred(margin, lots, size)

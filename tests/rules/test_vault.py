@@ -237,7 +237,7 @@ def test_the_notional_is_over_all_markets_whatever_the_side() -> None:
 # How much the vault takes.
 
 
-def largest_by_trying(exchange: Exchange, lots: int) -> tuple[int, list[int]]:
+def allowed_by_trying(exchange: Exchange, lots: int) -> list[int]:
     allowed = []
     for size in range(1, lots + 1):
         try:
@@ -245,7 +245,16 @@ def largest_by_trying(exchange: Exchange, lots: int) -> tuple[int, list[int]]:
         except Refusal:
             continue
         allowed.append(size)
-    return max(allowed, default=0), allowed
+    return allowed
+
+
+def test_the_whole_position_may_be_allowed_where_a_lot_less_is_not() -> None:
+    # A lot at 5 needs half a quantum. Ann's one quantum goes along with the last of her 10 lots:
+    # 8 lots need 4, 9 need 5, and 10 need 5 and bring 1.
+    before = exchange({VAULT: holds(4), ANN: holds(1, (10, 50))}, market(5))
+    taken = priced(before, MARGIN)
+    assert allowed_by_trying(taken, 10) == [*range(1, 9), 10]
+    assert largest_takeover(taken, ANN, GOLD) == 8
 
 
 @given(
@@ -285,13 +294,11 @@ def test_bisection_finds_what_trying_all_sizes_finds(
     before = priced(before, choice, part)
     if health(before, ANN).equity >= health(before, ANN).maintenance:
         return
-    expected, allowed = largest_by_trying(before, abs(size))
-    found = largest_takeover(before, ANN, GOLD)
-    if 1 in allowed:
-        assert allowed == list(range(1, expected + 1)), "the allowed sizes are 1 to n"
-        assert found == expected
-    else:
-        assert found == 0
+    allowed = allowed_by_trying(before, abs(size))
+    if choice is TakeoverPrice.WITH_MARGIN and abs(size) - 1 not in allowed:
+        allowed = [lots for lots in allowed if lots < abs(size)]  # with the last lot goes the rest
+    assert allowed == list(range(1, len(allowed) + 1)) or 1 not in allowed, "there is no gap"
+    assert largest_takeover(before, ANN, GOLD) == (len(allowed) if 1 in allowed else 0)
     assert may_take_over(before, ANN, GOLD, 1) == (1 in allowed)
 
 
