@@ -18,11 +18,21 @@ from perpref import machine
 from perpref.allotment import allotted
 from perpref.machine import Deposit, Place, SetMark, SettleFunding, Unwind, Withdraw
 from perpref.outcome import Cancelled, Event, Filled, Outcome, Paid, Refused, Rested
-from perpref.rules import adl, fee, funding, ledger, liquidation, loss, margin, position
+from perpref.rules import (
+    adl,
+    fee,
+    funding,
+    ledger,
+    liquidation,
+    liquidation_equity,
+    loss,
+    margin,
+    position,
+)
 from perpref.rules.adl_sharing import Claim
 from perpref.rules.margin import equity, health
 from perpref.scheduler import queue
-from perpref.state import TREASURY, VAULT, Exchange, Kind, Market, Position, Side
+from perpref.state import TREASURY, VAULT, BankruptcyPrice, Exchange, Kind, Market, Position, Side
 from perpref.table import Table
 from perpref.units import AccountId, MarketId, OrderId
 from tests.exchanges import (
@@ -337,6 +347,40 @@ def test_what_one_position_pays() -> None:
         f"At a mark of {n(mark)} and a rate of {rate} a long of {lots} lots pays "
         rf"$\lceil {unrounded} \rceil = {pays}$, and a short of {lots} lots receives "
         rf"$-\lceil -{unrounded} \rceil = {-receives}$.",
+    )
+
+
+def test_the_surplus() -> None:
+    better, charge, left, less, part = 30, 10, 60, 15, 500_000
+    more, least = (fee.surplus_taken(part, better - charge, has - charge) for has in (left, less))
+    says(
+        "fee",
+        f"A fill beats the bankruptcy price by {better}, the fee takes {charge}, and the equity "
+        f"left is {left}. With {n(part)} the vault gets ${charge} + {more}$; if only {less} were "
+        f"left, ${charge} + {least}$.",
+    )
+
+
+def test_the_margin_of_an_entry() -> None:
+    lots, entry, rate, mark, later, has = 10, 100, 100_000, 92, 94, 15
+    paid = lots * entry
+    initial = liquidation_equity.margin_of_entry(0, paid, rate)
+    own = liquidation_equity.margin_of_entry(lots * mark - paid, paid, rate)
+    price = liquidation.price_without(mark, lots, own)
+    again = liquidation_equity.margin_of_entry(lots * later - paid, paid, rate)
+    assert liquidation.price_without(later, lots, again) == price == entry - entry // 10
+    behind = liquidation_equity.equity_behind(
+        BankruptcyPrice.ENTRY, has, 1, 1, lots * mark - paid, paid, rate
+    )
+    poorer = liquidation.price_without(mark, lots, behind)
+    says(
+        "liquidation",
+        f"{lots} lots are bought at {entry}, at an initial rate of {n(rate)}: a margin of "
+        f"{initial}. At a mark of {mark} there are "
+        f"$i = {lots * mark} - {paid} + {initial} = {own}$ left, and the bankruptcy price is "
+        f"${mark} - {mark - price} = {price}$, which is the entry less a tenth; it is {price} at "
+        f"a mark of {later}, too. An account with an equity of {has} has the bankruptcy price "
+        f"${mark} - {mark - poorer} = {poorer}$.",
     )
 
 
