@@ -268,6 +268,15 @@ tested(
     where="tests/test_scheduler.py::test_winners_are_closed_in_order_each_as_far_as_it_can_bear",
 )
 
+tested(
+    "T-ADL",
+    "an_adl_cancels_the_orders_of_whoever_it_closes_where_the_rulebook_says_so",
+    "Those in that market, after the closing; by the textbook none.",
+    "ADL-14",
+    chapter="adl",
+    where="tests/test_scheduler.py::test_whoever_is_closed_by_an_adl_may_lose_its_orders_there",
+)
+
 
 @theorem("T-ADL", "ADL-2", subject="outranks", strength=Strength.REFUTED, assumes=())
 def half_a_position_stands_where_the_whole_one_stood() -> None:

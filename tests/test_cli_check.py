@@ -23,7 +23,7 @@ from perpref.checker.serve import serve
 from perpref.rules import fee
 from perpref.units import PARTS, floor_div
 
-fault = Fault(fee.trading_fee, lambda lots, price, rate: floor_div(lots * price * rate, PARTS))
+fault = Fault(fee.trading_fee, lambda lots, price, rate, _: floor_div(lots * price * rate, PARTS))
 requests = iter(partial(sys.stdin.buffer.readline), b"")
 serve(ReferenceEngine(Manners(fault)), requests, sys.stdout.buffer)
 """
