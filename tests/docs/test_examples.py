@@ -34,7 +34,7 @@ from perpref.rules.margin import equity, health
 from perpref.scheduler import queue
 from perpref.state import TREASURY, VAULT, BankruptcyPrice, Exchange, Kind, Market, Position, Side
 from perpref.table import Table
-from perpref.units import AccountId, MarketId, OrderId
+from perpref.units import AccountId, MarketId, OrderId, Rounding
 from tests.exchanges import (
     ANN,
     BOB,
@@ -814,6 +814,58 @@ def test_book() -> None:
         f"| {second.lots} lots from account {second.seller} at {n(second.price)}; each pays a fee "
         f"of {other.amount} | order {offers[3].order} |",
         f"| order {rests.order.id} rests with {rests.order.lots} lots at {n(rests.order.price)} |",
+    )
+
+
+def test_roundings() -> None:
+    lots, price = 7, 1_001
+    up, down, zero = Rounding.UP, Rounding.DOWN, Rounding.TOWARDS_ZERO
+    dear, cheap = (
+        [fee.trading_fee(lots, price, rate, way) for way in (up, down)] for rate in (300, 100)
+    )
+    says(
+        "fee",
+        f"{lots} lots at {n(price)} and a rate of 300 cost {dear[0]} quanta up and {dear[1]} down. "
+        f"At a rate of 100 it is {cheap[0]} and {cheap[1]}.",
+    )
+    pays = [funding.funding_due(lots, price, 125, way) for way in (up, down, zero)]
+    gets = [-funding.funding_due(-lots, price, 125, way) for way in (up, down, zero)]
+    says(
+        "funding",
+        f"At a mark of {n(price)} and a rate of 125 a long of {lots} lots pays {pays[0]}, "
+        f"{pays[1]} and {pays[2]} quanta, and a short of {lots} lots receives {gets[0]}, {gets[1]} and "
+        f"{gets[2]}.",
+    )
+
+
+def test_capped_receivers() -> None:
+    boundary = 500
+    before = exchange(
+        {
+            VAULT: holds(boundary + 3, (4, 4_000)),
+            ANN: holds(5_000, (6, 6_000)),
+            BOB: holds(5_000, (-7, -7_000)),
+            CY: holds(5_000, (-3, -3_000)),
+        },
+        at(1_000),
+        rulebook=evolve(TERMS, funding_receivers_capped=True, vault_boundary=boundary),
+    )
+    after, _ = played(before, SettleFunding(GOLD, 1_000))
+    pays = cash(before, ANN) - cash(after, ANN)
+    mine, other = (cash(after, who) - cash(before, who) for who in (BOB, CY))
+    sizes = {who: abs(size(before, who)) for who in (VAULT, ANN, BOB, CY)}
+    there = pays + margin.equity(before, VAULT) - boundary
+    due = -sum(funding.funding_due(size(before, who), 1_000, 1_000) for who in (BOB, CY))
+    parts = [rf"$\lfloor {sizes[who]} \cdot {there} / {due} \rfloor =" for who in (BOB, CY)]
+    assert there - mine - other == 1
+    says(
+        "funding",
+        f"The vault is long by {sizes[VAULT]} lots at a mark of {n(mark_of(before))} and has "
+        f"{there - pays} quanta beyond its boundary; account {ANN} is long by {sizes[ANN]}, "
+        f"account {BOB} short by {sizes[BOB]} and account {CY} by {sizes[CY]}. At a rate of {n(1_000)} "
+        f"account {ANN} pays {pays}, and there are {there} for the {due} that accounts {BOB} and "
+        f"{CY} are due: they get {parts[0]} {mine}$ and {parts[1]} {other}$. One quantum is left, and "
+        f"the vault has {margin.equity(after, VAULT) - boundary} beyond its boundary.",
     )
 
 
