@@ -833,8 +833,8 @@ def test_roundings() -> None:
     says(
         "funding",
         f"At a mark of {n(price)} and a rate of 125 a long of {lots} lots pays {pays[0]}, "
-        f"{pays[1]} and {pays[2]} quanta, and a short of {lots} lots receives {gets[0]}, {gets[1]} and "
-        f"{gets[2]}.",
+        f"{pays[1]} and {pays[2]} quanta, and a short of {lots} lots receives {gets[0]}, "
+        f"{gets[1]} and {gets[2]}.",
     )
 
 
@@ -862,10 +862,11 @@ def test_capped_receivers() -> None:
         "funding",
         f"The vault is long by {sizes[VAULT]} lots at a mark of {n(mark_of(before))} and has "
         f"{there - pays} quanta beyond its boundary; account {ANN} is long by {sizes[ANN]}, "
-        f"account {BOB} short by {sizes[BOB]} and account {CY} by {sizes[CY]}. At a rate of {n(1_000)} "
-        f"account {ANN} pays {pays}, and there are {there} for the {due} that accounts {BOB} and "
-        f"{CY} are due: they get {parts[0]} {mine}$ and {parts[1]} {other}$. One quantum is left, and "
-        f"the vault has {margin.equity(after, VAULT) - boundary} beyond its boundary.",
+        f"account {BOB} short by {sizes[BOB]} and account {CY} by {sizes[CY]}. "
+        f"At a rate of {n(1_000)} account {ANN} pays {pays}, and there are {there} for the {due} "
+        f"that accounts {BOB} and {CY} are due: they get {parts[0]} {mine}$ and {parts[1]} "
+        f"{other}$. One quantum is left, and the vault has "
+        f"{margin.equity(after, VAULT) - boundary} beyond its boundary.",
     )
 
 

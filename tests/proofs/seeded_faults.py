@@ -231,8 +231,8 @@ FAULTS = (
     fault(
         "the maker pays the taker's rate",
         fee.charge_maker,
-        "rulebook.maker_fee",
-        "rulebook.taker_fee",
+        "rules.maker_fee",
+        "rules.taker_fee",
         "fee",
         "charge_maker",
     ),
@@ -520,7 +520,7 @@ FAULTS = (
     fault(
         "the vault takes from the healthy",
         vault.take_over,
-        "    require_due(exchange, account, market)\n",
+        "    require_due(exchange, account, market)\n    require_stepping_in(exchange, account)\n",
         "",
         "vault",
         "take_over",
