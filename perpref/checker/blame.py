@@ -417,7 +417,23 @@ def whose_turn(parting: Parting) -> str | None:
     ours, theirs = (victim_of(parting.before, event) for event in (parting.ours, parting.theirs))
     both = ours is not None and theirs is not None and ours != theirs
     by_number = parting.before.rulebook.liquidation_order is LiquidationOrder.ACCOUNT
-    return "LIQ-19" if both and not by_number else None
+    if ours is None or theirs is None or not both or by_number:
+        return None
+    return _before_its_time(parting, theirs) or "LIQ-19"
+
+
+def _before_its_time(parting: Parting, victim: AccountId) -> str | None:
+    """The rule by which what the engine closes comes later: where an auction's limit is, or who
+    may wait."""
+    fill, now = parting.theirs, parting.before
+    if not isinstance(fill, Filled):
+        return None
+    if fill.rule != "LIQ-6":
+        return _of_time(now, victim) if liquidation_time.may_wait(now, victim) else None
+    by_auction = now.rulebook.liquidation_limit is LiquidationLimit.AUCTION
+    side = liquidation.closing_side(position_of(now, victim, fill.market).size)
+    limit = liquidation.liquidation_limit(now, victim, fill.market)
+    return "LIQ-14" if by_auction and not book.crosses(side, limit, fill.price) else None
 
 
 def who_may_wait(parting: Parting) -> str | None:
