@@ -147,15 +147,22 @@ def test_it_conforms() -> None:
 
 @pytest.mark.parametrize("fault", sorted(RULE_OF))
 def test_a_fault_is_found_and_the_rule_is_named(fault: str) -> None:
-    result = checked("--fault", fault)
-    if result.found is None:  # what is seldom chosen may be missed by one search
-        result = checked("--fault", fault, seed=SEED + 1)
-    assert result.found is not None
+    """By the first search, or by two others: blame is judged from evidence, and may be misled."""
+    first = checked("--fault", fault)
+    others = (checked("--fault", fault, seed=SEED + more) for more in (1, 2))
+    told = [first] if is_told(first, fault) else list(others)
+    for result in told:
+        assert is_told(result, fault), (result.found, first.blamed, result.blamed)
+        assert result.note == ""
+
+
+def is_told(result: Checked, fault: str) -> bool:
+    """Whether a fault was found, by its rule, in a short story."""
+    if result.found is None:
+        return False
     case, finding = result.found
     assert finding.kind is not Kind.FAILURE
-    assert finding.rule == RULE_OF[fault], result.blamed
-    assert len(case.commands) <= MOST_COMMANDS
-    assert result.note == ""
+    return finding.rule == RULE_OF[fault] and len(case.commands) <= MOST_COMMANDS
 
 
 # The command line.
