@@ -1741,17 +1741,16 @@ class Exchange:
     def liquidation_fee(self, account: Account, lots: int, price: int, gained: int) -> int:
         """FEE-4 and the surplus of FEE-9, after the fill and before any fee."""
         fee = self.fee(lots * price, self.terms.liquidation_fee)
-        if self.fault == "liquidation-fee-uncapped":
-            return fee
         has = max(0, self.equity(account))
         by_equity = self.terms.fee_bound == "equity"  # FEE-10
-        if not by_equity or self.fault == "fee-out-of-surplus":
-            fee = min(fee, gained)
-        fee = min(fee, has)
+        if self.fault != "liquidation-fee-uncapped":
+            if not by_equity or self.fault == "fee-out-of-surplus":
+                fee = min(fee, gained)
+            fee = min(fee, has)
         surplus = max(0, gained - fee) * self.terms.surplus // MILLION
         if self.fault == "surplus-kept":
             surplus = 0
-        return fee + min(surplus, has - fee)
+        return fee + max(0, min(surplus, has - fee))
 
     def hand_to_vault(self, account: Account, market: Market, most: int = 10**40) -> None:
         """VLT-1: as many lots as the vault may take, or as are wanted."""

@@ -480,8 +480,12 @@ def only_one_side_liquidates(parting: Parting) -> str | None:
     ours, theirs, now = parting.ours_after, parting.theirs_after, parting.before
     if _liquidates(ours[:1]) and not theirs:
         victim = victim_of(now, ours[0])
-        if victim is None or victim == parting.victim:
-            return "MRG-3" if victim is not None and due_by_rounding(now, victim) else None
+        if victim is None:
+            return None
+        if victim == parting.victim:
+            if not liquidation.is_due(now, victim):
+                return "LIQ-12"
+            return "MRG-3" if due_by_rounding(now, victim) else None
         return _not_liquidated(parting, victim)
     if _liquidates(theirs[:1]) and not ours:
         return None if _goes_on(parting, theirs[0]) else "LIQ-1"
