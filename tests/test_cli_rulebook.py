@@ -321,7 +321,7 @@ def test_the_waterfall_is_told_with_the_choices_of_the_venue() -> None:
     assert "20 % first" in rows["book"][0]
     assert "20 %" not in rows["book"][1]
     assert rows["deleverage"][0].startswith("only of an insolvent account")
-    assert "nothing is published" in rows["residual"][1]
+    assert "is not published" in rows["residual"][1]
 
 
 PAIR = ("hyperliquid", "binance")

@@ -258,7 +258,8 @@ PARTS_OF = {
     *("liquidation_step", "liquidation_target", "block_portion"),
     *("funding_interest", "funding_damper", "funding_offset", "funding_cap_factor"),
     *("share_step", "share_target", "insurance_fee_part", "liquidator_fee_growth"),
-    *("price_band", "volunteer_edge", "vault_notional_cap"),
+    *("price_band", "volunteer_edge", "vault_notional_cap", "liquidation_surplus"),
+    *("mark_band", "mark_weight", "fund_begins", "fund_ends"),
     *("drawdown_begins", "drawdown_ends", "fund_fall"),
     *(key for key in (*RULES, *MARKET, *FORMULAS) if key.endswith(("_fee", "_rate"))),
 }

@@ -182,4 +182,5 @@ def _at(venue: Venue, stage: Stage) -> str:
         return "there is no such stage"
     said = in_sentence(venue.rulebook, stage)
     silent = stage is Stage.RESIDUAL and is_unpublished(venue, "loss_sharing")
-    return f"{said} (nothing is published; the textbook's)" if silent else said
+    note = "how a deficit is shared is not published; this is the textbook's way"
+    return f"{said} ({note})" if silent else said

@@ -189,7 +189,7 @@ class GuaranteesDirective(_Dated):
 
 
 def _mark(answer: Answer) -> str:
-    return "holds" if answer.holds else "fails" if answer.asked else "–"
+    return "✓" if answer.holds else "✗" if answer.asked else "–"
 
 
 def _witnesses(failing: Sequence[tuple[str, Answer]]) -> Iterator[nodes.Node]:
