@@ -1552,7 +1552,7 @@ class Exchange:
         size = abs(account.position(market.number).size)
         if not self.by_parts() or not self.patient(account):
             self.close_on_book(account, market)
-            return 0
+            return (size - abs(account.position(market.number).size)) * market.mark
         terms, lots = self.terms, size
         if terms.cooldown:
             lots = self.first_order(account, market, size) or size
