@@ -39,11 +39,12 @@ EXPECTED_EXAMPLES = 500
 @frozen
 class DeepState:
     """Something that a thorough search must have seen, the rule that it is about, and by which
-    commands it comes about."""
+    commands it comes about; where there are `stages`, in one of them."""
 
     name: str
     rule: str
     commands: frozenset[str]
+    stages: frozenset[Stage] = frozenset()
 
 
 _MARK = frozenset({"set_mark", "place"})
@@ -57,7 +58,12 @@ SEVERAL = DeepState("a deleveraging of several counterparties", "ADL-5", _MARK)
 IN_PART = DeepState("a last counterparty that is closed in part", "ADL-5", _MARK)
 AT_MARK = DeepState("a close-out at the mark, when nobody can bear more", "LOSS-1", _MARK)
 SOCIALISED = DeepState("a deficit shared by several accounts", "LOSS-5", _MARK)
-CLAMPED = DeepState("a bankruptcy price that would fall below 1", "LIQ-5", _MARK)
+CLAMPED = DeepState(
+    "a bankruptcy price that would fall below 1",
+    "LIQ-5",
+    _MARK,
+    frozenset({Stage.VAULT, Stage.DELEVERAGE}),
+)
 FLIPPED = DeepState("a position that flips", "POS-3", frozenset({"place"}))
 PAID_BY_LONGS = DeepState("funding paid to the vault", "FUND-3", _FUND)
 PAID_TO_LONGS = DeepState("funding paid by the vault", "FUND-3", _FUND)
@@ -259,12 +265,18 @@ class Reach:
             if not self.deep[state]
             and state.commands <= set(supported)
             and in_play(state.rule, waterfall)
+            and (not state.stages or state.stages & set(waterfall))
         ]
         return rules + states
 
 
 STAGE_OF = {
     "LIQ-6": Stage.BOOK,
+    "LIQ-10": Stage.BOOK,
+    "LIQ-11": Stage.BOOK,
+    "LIQ-15": Stage.BOOK,
+    "LIQ-18": Stage.BOOK,
+    "VLT-8": Stage.BOOK,
     "FEE-4": Stage.BOOK,
     "FEE-5": Stage.BOOK,
     "FEE-9": Stage.BOOK,

@@ -18,7 +18,7 @@ from perpref.checker.dice import Dice
 from perpref.checker.engine import Connection, InProcess
 from perpref.checker.finding import Case, Finding, Kind
 from perpref.checker.pipe import Pipe
-from perpref.checker.reach import DEEP_STATES, MUST_LIMIT, in_play
+from perpref.checker.reach import CLAMPED, DEEP_STATES, MUST_LIMIT, Reach, in_play
 from perpref.checker.reference_engine import Fault, Manners, ReferenceEngine
 from perpref.checker.rulebook_file import load_venue
 from perpref.checker.search import Budget, Search
@@ -198,6 +198,12 @@ def test_stages_that_are_not_played_have_no_rules_to_reach() -> None:
     assert not in_play("VLT-6", book)
     assert not in_play("ADL-2", book)
     assert in_play("LOSS-3", book)
+    pool = (Stage.VAULT, Stage.RESIDUAL)
+    assert all(not in_play(rule, pool) for rule in ("LIQ-10", "LIQ-11", "LIQ-18", "VLT-8"))
+    assert in_play("VLT-8", book)
+    clamped = f"LIQ-5 {CLAMPED.name}"
+    assert clamped not in Reach().not_reached(tuple(COMMANDS), book)
+    assert clamped in Reach().not_reached(tuple(COMMANDS), pool)
 
 
 def test_an_engine_that_is_told_no_index_is_told_its_marks() -> None:
