@@ -171,7 +171,7 @@ def waterfall_picture(venue: Venue) -> list[str]:
 
 
 def side_by_side(one: Venue, other: Venue) -> list[tuple[str, str, str]]:
-    """What each stage does at both venues, and who pays in the end; a dash where there is none."""
+    """What each stage of either does at both venues, and who pays in the end."""
     stages = (stage for stage in Stage if any(stage in v.rulebook.waterfall for v in (one, other)))
     rows = [(stage.value, _at(one, stage), _at(other, stage)) for stage in stages]
     return [*rows, ("who pays in the end", who_pays(one.rulebook), who_pays(other.rulebook))]
